@@ -1,0 +1,58 @@
+/*
+ * The configuration: a structure of values, and one table of options that is parser,
+ * check, --dump-config and documentation in one.
+ */
+#ifndef MUSESS_OPTIONS_H
+#define MUSESS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { OPTION_TEXT_SIZE = 256 };
+
+struct musess_config {
+	/* [Listener] */
+	uint32_t PortNumber;		       /* 1-65535; 0 with --port 0 only: any free port */
+	char ListenAddress[OPTION_TEXT_SIZE]; /* an IPv4 or IPv6 address; "::" is both */
+	uint32_t SecurityLayer;		       /* 1: NLA and TLS are offered, 2: TLS alone */
+	uint32_t UserAuthentication;	       /* 1: NLA is required */
+	char Certificate[OPTION_TEXT_SIZE];    /* path of a PEM file; empty: self-signed */
+	char PrivateKey[OPTION_TEXT_SIZE];     /* likewise; both or neither */
+	uint32_t LogonTimeout;		       /* milliseconds from accept to logon */
+	/* [Sessions] */
+	uint32_t MaxInstanceCount; /* largest number of sessions, the console not counted */
+	char InitialProgram[OPTION_TEXT_SIZE]; /* run for the user; empty: a login shell */
+	uint32_t SubsystemTimeout;	       /* milliseconds for csrss to connect */
+	uint32_t TasksMax;		       /* processes and threads of one session */
+	uint64_t MemoryMax;		       /* bytes of one session, where cgroups allow */
+	/* [Accounts] */
+	uint32_t AccountPatterns; /* 1: an account's name may end in '*' */
+	/* [Display] */
+	char Font[OPTION_TEXT_SIZE];
+	char FontBold[OPTION_TEXT_SIZE];
+};
+
+/* Fills *CONFIG with the table's defaults. */
+void config_defaults(struct musess_config *config);
+
+/*
+ * Reads the INI file at PATH over *CONFIG (defaults beforehand). Returns 0, or -1 after
+ * writing to ERRORS one line for every mistake: "FILE:LINE: what was found; what is
+ * allowed". A file that cannot be read is such a mistake too. On -1 *CONFIG must not
+ * be used.
+ */
+int config_read(struct musess_config *config, const char *path, FILE *errors);
+
+/*
+ * Sets one option by name from text, as in the file ("--port 4000" uses it). Returns 0,
+ * or -1 with what was found and what is allowed in ERROR (ERROR_SIZE bytes).
+ */
+int config_set(struct musess_config *config, const char *name, const char *value, char *error,
+    size_t error_size);
+
+/* Writes *CONFIG as a file that config_read reads back to the same values: sections in
+   the table's order, each option's help as a comment above it. */
+void config_dump(const struct musess_config *config, FILE *out);
+
+#endif

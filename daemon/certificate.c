@@ -1,0 +1,207 @@
+/*
+ * Certificates with OpenSSL. The self-signed one is a P-256 key: it signs twenty times as
+ * fast as RSA-2048, and what it rules out (standard RDP security) is off anyway.
+ */
+#include "certificate.h"
+
+#include "log.h"
+#include "termsrv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CERTIFICATE_NAME "certificate.pem"
+#define KEY_NAME "key.pem"
+
+enum { PEM_MAX = 1 << 20, VALID_DAYS = 3650 };
+
+/* The whole of FD as a string; NULL with errno. */
+static char *read_all(int fd)
+{
+	struct stat status;
+	char *text;
+	ssize_t got;
+
+	if (fstat(fd, &status) < 0)
+		return NULL;
+	if (status.st_size > PEM_MAX) {
+		errno = EFBIG;
+		return NULL;
+	}
+	text = calloc(1, (size_t)status.st_size + 1);
+	if (!text)
+		return NULL;
+	got = pread(fd, text, (size_t)status.st_size, 0);
+	if (got >= 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static X509 *parse_certificate(const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return x;
+}
+
+static EVP_PKEY *parse_key(const char *pem)
+{
+	/* an empty passphrase: without one OpenSSL would ask on the terminal */
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, "");
+
+	BIO_free(bio);
+	return key;
+}
+
+static int check(const struct certificate *c, const char *certificate_name, const char *key_name)
+{
+	X509 *x = parse_certificate(c->pem);
+	EVP_PKEY *key = parse_key(c->key_pem);
+	int result = -1;
+
+	if (!x)
+		log_error("%s holds no PEM certificate (-----BEGIN CERTIFICATE-----)", certificate_name);
+	else if (!key)
+		log_error("%s holds no PEM private key without a passphrase (-----BEGIN PRIVATE KEY-----)",
+		    key_name);
+	else if (X509_check_private_key(x, key) != 1)
+		log_error("the certificate %s does not fit the private key %s: name two that were made "
+			  "together (options Certificate and PrivateKey)",
+		    certificate_name, key_name);
+	else
+		result = 0;
+	ERR_clear_error();
+	X509_free(x);
+	EVP_PKEY_free(key);
+	return result;
+}
+
+static X509 *self_signed(EVP_PKEY *key)
+{
+	X509 *x = X509_new();
+	uint64_t serial;
+	char host[64] = "musess";
+	X509_NAME *name;
+
+	gethostname(host, sizeof(host) - 1);
+	if (!x || RAND_bytes((unsigned char *)&serial, sizeof(serial)) != 1)
+		return x;
+	X509_set_version(x, X509_VERSION_3);
+	ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial >> 1);
+	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+	X509_gmtime_adj(X509_getm_notAfter(x), VALID_DAYS * 86400L);
+	X509_set_pubkey(x, key);
+	name = X509_get_subject_name(x);
+	X509_NAME_add_entry_by_txt(
+	    name, "CN", MBSTRING_UTF8, (const unsigned char *)host, -1, -1, 0);
+	X509_set_issuer_name(x, name);
+	if (X509_sign(x, key, EVP_sha256()) == 0) {
+		X509_free(x);
+		return NULL;
+	}
+	return x;
+}
+
+static char *bio_text(BIO *bio)
+{
+	char *data;
+	long length = BIO_get_mem_data(bio, &data);
+
+	return strndup(data, (size_t)length);
+}
+
+static int make(struct certificate *c)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x = key ? self_signed(key) : NULL;
+	BIO *out = BIO_new(BIO_s_mem()), *key_out = BIO_new(BIO_s_mem());
+
+	if (x && out && key_out && PEM_write_bio_X509(out, x) == 1 &&
+	    PEM_write_bio_PrivateKey(key_out, key, NULL, NULL, 0, NULL, NULL) == 1) {
+		c->pem = bio_text(out);
+		c->key_pem = bio_text(key_out);
+	}
+	BIO_free(out);
+	BIO_free(key_out);
+	X509_free(x);
+	EVP_PKEY_free(key);
+	if (c->pem && c->key_pem)
+		return 0;
+	log_error("cannot make a certificate: %s", ERR_error_string(ERR_get_error(), NULL));
+	return -1;
+}
+
+static int keep(const char *name, const char *text)
+{
+	int fd = openat(TERMSRV_STATE, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int result = -1;
+
+	if (fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text))
+		result = 0;
+	else
+		log_error("cannot keep %s in the state directory: %s", name, strerror(errno));
+	fd_close(&fd);
+	return result;
+}
+
+/* The pair kept in the state directory, made where there is none. */
+static int own(struct certificate *c)
+{
+	int fd = openat(TERMSRV_STATE, CERTIFICATE_NAME, O_RDONLY | O_CLOEXEC);
+	int key_fd = openat(TERMSRV_STATE, KEY_NAME, O_RDONLY | O_CLOEXEC);
+	int result;
+
+	if (fd >= 0 && key_fd >= 0) {
+		c->pem = read_all(fd);
+		c->key_pem = read_all(key_fd);
+		result = c->pem && c->key_pem
+		    ? check(c, "tls/" CERTIFICATE_NAME, "tls/" KEY_NAME)
+		    : -1;
+	} else {
+		result = make(c) < 0 || keep(KEY_NAME, c->key_pem) < 0 ||
+			keep(CERTIFICATE_NAME, c->pem) < 0
+		    ? -1
+		    : 0;
+	}
+	fd_close(&fd);
+	fd_close(&key_fd);
+	return result;
+}
+
+int certificate_load(struct certificate *c, const struct musess_config *config)
+{
+	*c = (struct certificate){ 0 };
+	if (!config->Certificate[0])
+		return own(c);
+	c->pem = read_all(TERMSRV_CERTIFICATE);
+	c->key_pem = read_all(TERMSRV_KEY);
+	if (!c->pem || !c->key_pem) {
+		log_error("cannot read %s: %s", c->pem ? config->PrivateKey : config->Certificate,
+		    strerror(errno));
+		return -1;
+	}
+	return check(c, config->Certificate, config->PrivateKey);
+}
+
+void certificate_forget(struct certificate *c)
+{
+	if (c->key_pem)
+		explicit_bzero(c->key_pem, strlen(c->key_pem));
+	free(c->pem);
+	free(c->key_pem);
+	*c = (struct certificate){ 0 };
+}

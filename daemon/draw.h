@@ -1,0 +1,76 @@
+/*
+ * The client's picture: a grid of cells, and of each cell whether the client has it yet.
+ * There is no frame buffer: what is due is drawn from the glyph atlas, encoded, and
+ * forgotten. The grid covers the whole desktop; where that is no multiple of a cell, the
+ * last column and row are cut off and always background.
+ */
+#ifndef MUSESS_DRAW_H
+#define MUSESS_DRAW_H
+
+#include "glyphs.h"
+#include "messages.h"
+
+#include <freerdp/update.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What one bitmap of text holds at most: one row of PIECE_COLUMNS cells. Encoded it stays
+   below the 16256 bytes of an update that need no fragments, whatever it shows. */
+enum {
+	DRAW_PIECE_COLUMNS = 32,
+	DRAW_PIECE_PIXELS = DRAW_PIECE_COLUMNS * CELL_WIDTH * CELL_HEIGHT,
+	DRAW_PIECE_BYTES = 20480,
+};
+
+struct draw {
+	const struct glyphs *glyphs;
+	uint16_t width, height; /* of the desktop, in pixels */
+	uint16_t columns, rows; /* whole cells: what draw_row may fill */
+	/* The rest is private. */
+	uint16_t grid_columns, grid_rows; /* with cells that are cut off */
+	uint8_t bpp;
+	bool skip_alpha;
+	bool cursor_visible;
+	uint16_t cursor_row, cursor_column;
+	uint16_t first_row; /* rows above it have nothing to send */
+	struct cell *cells; /* grid_rows x grid_columns */
+	struct draw_range {
+		uint16_t from, to; /* columns outside have nothing to send */
+	} *due;			   /* of each row */
+	uint32_t pixels[DRAW_PIECE_PIXELS];
+	uint8_t bytes[DRAW_PIECE_BYTES];
+};
+
+/*
+ * Makes a picture of WIDTH x HEIGHT pixels (DESKTOP_MIN to DESKTOP_MAX), all black and all
+ * due. BPP is 15, 16, 24 or 32. SKIP_ALPHA: the client's DRAW_ALLOW_SKIP_ALPHA (the
+ * setting DrawAllowSkipAlpha after the capability exchange); rdesktop lacks it and wants
+ * the alpha plane. GLYPHS must outlive the picture. Returns 0, or -1 with errno.
+ */
+int draw_init(struct draw *d, const struct glyphs *glyphs, uint16_t width, uint16_t height,
+    uint8_t bpp, bool skip_alpha);
+
+/* Frees what draw_init allocated. A zeroed structure is allowed. */
+void draw_finish(struct draw *d);
+
+/* Puts COUNT cells into ROW from COLUMN on; what lies outside columns and rows is left
+   out. Only cells that look different afterwards become due. */
+void draw_row(struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells);
+
+/* Puts the cursor, a cell in exchanged colours, on a cell. */
+void draw_cursor(struct draw *d, uint16_t row, uint16_t column, bool visible);
+
+/* Makes everything due again. */
+void draw_invalidate_all(struct draw *d);
+
+/* Makes the rectangle due again, edges in pixels and inclusive as in the Refresh Rect PDU;
+   whatever lies outside the desktop is ignored. */
+void draw_invalidate(struct draw *d, uint16_t left, uint16_t top, uint16_t right, uint16_t bottom);
+
+/*
+ * Encodes one rectangle of what is due into *OUT, all fields filled in; its data belongs
+ * to D and is valid until the next call. Returns false where nothing is due.
+ */
+bool draw_next(struct draw *d, BITMAP_DATA *out);
+
+#endif

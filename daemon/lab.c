@@ -1,0 +1,100 @@
+/* lab.env for scripts, and lines to paste for people. */
+#include "lab.h"
+
+#include "log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+int lab_password(char password[LAB_PASSWORD_SIZE])
+{
+	/* 32 characters that are hard to mistake for one another: 5 bits each */
+	static const char alphabet[] = "abcdefghjkmnpqrstuvwxyz234567890";
+	unsigned char random[LAB_PASSWORD_SIZE - 1];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return -1;
+	for (size_t i = 0; i < sizeof(random); i++)
+		password[i] = alphabet[random[i] % 32];
+	password[sizeof(random)] = 0;
+	return 0;
+}
+
+/* This machine's first address that others can reach, or the loopback address. */
+static void own_address(char *text, size_t size)
+{
+	struct ifaddrs *list, *a;
+
+	snprintf(text, size, "127.0.0.1");
+	if (getifaddrs(&list) < 0)
+		return;
+	for (a = list; a; a = a->ifa_next)
+		if (a->ifa_addr && a->ifa_addr->sa_family == AF_INET &&
+		    !(a->ifa_flags & IFF_LOOPBACK) && (a->ifa_flags & IFF_UP)) {
+			const struct sockaddr_in *in = (const void *)a->ifa_addr;
+			inet_ntop(AF_INET, &in->sin_addr, text, (socklen_t)size);
+			break;
+		}
+	freeifaddrs(list);
+}
+
+/* The address to connect to from this machine and from others. */
+static void addresses(const struct smss *smss, char *local, char *remote, size_t size)
+{
+	const char *configured = smss->config->ListenAddress;
+
+	snprintf(local, size, "127.0.0.1");
+	own_address(remote, size);
+	if (strcmp(configured, "::") == 0 || strcmp(configured, "0.0.0.0") == 0)
+		return;
+	snprintf(local, size, strchr(configured, ':') ? "[%s]" : "%s", configured);
+	snprintf(remote, size, "%s", local);
+}
+
+static int write_env(const struct state *state, const struct smss *smss, const char *address)
+{
+	char text[1024];
+	int n = snprintf(text, sizeof(text),
+	    "MUSESS_ADDRESS='%s:%u'\nMUSESS_USER='%s'\nMUSESS_PASSWORD='%s'\n"
+	    "MUSESS_SM_PORT='%s'\n",
+	    address, smss->listening_port, LAB_USER, smss->lab_password, state->port_path);
+	int fd = openat(smss->state_dir, "lab.env.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd >= 0 && write(fd, text, (size_t)n) == n && close(fd) == 0 &&
+	    renameat(smss->state_dir, "lab.env.new", smss->state_dir, "lab.env") == 0)
+		return 0;
+	log_error("cannot write %s/lab.env: %s", state->path, strerror(errno));
+	return -1;
+}
+
+int lab_announce(const struct state *state, const struct smss *smss)
+{
+	char local[64], remote[64];
+	const char *password = smss->lab_password;
+	unsigned port = smss->listening_port;
+
+	addresses(smss, local, remote, sizeof(local));
+	if (write_env(state, smss, local) < 0)
+		return -1;
+	printf("\nmusess is ready for RDP clients.\n\n"
+	       "  address   %s:%u   (from this machine: %s:%u)\n"
+	       "  user      %s        (or any name that begins with %s)\n"
+	       "  password  %s\n\n"
+	       "  xfreerdp  /v:%s:%u /u:%s /p:%s /cert:ignore     (xfreerdp3 on Debian)\n"
+	       "  rdesktop  -u %s -p %s %s:%u\n"
+	       "  mstsc     mstsc /v:%s:%u\n\n"
+	       "  musessctl MUSESS_SM_PORT=%s musessctl list\n"
+	       "  scripts   . %s/lab.env\n\n"
+	       "Ctrl-C ends it, with every session.\n\n",
+	    remote, port, local, port, LAB_USER, LAB_USER, password, local, port, LAB_USER, password,
+	    LAB_USER, password, local, port, remote, port, state->port_path, state->path);
+	fflush(stdout);
+	return 0;
+}

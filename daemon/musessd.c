@@ -1,0 +1,223 @@
+/*
+ * musessd: options, configuration, privileges; then this process is smss.
+ */
+#include "lab.h"
+#include "log.h"
+#include "options.h"
+#include "state.h"
+
+#include <getopt.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEFAULT_STATE "/var/lib/musess"
+#define DEFAULT_PORT_PATH "/run/musess/SmApiPort"
+
+static struct state state;
+static int notify_socket = -1;
+
+struct arguments {
+	const char *config, *state, *port;
+	bool check, dump, lab;
+};
+
+static const char usage[] =
+    "Usage: musessd [OPTION]...\n"
+    "Emulates the spin-up of RDP sessions: a session of its own for every client.\n\n"
+    "  -c, --config FILE   read the configuration from FILE (default: built-in values)\n"
+    "      --check-config  check it and leave\n"
+    "      --dump-config   print it with all defaults and leave\n"
+    "      --lab           make an account on the spot and say how to connect\n"
+    "      --state DIR     keep accounts and certificate in DIR (default: " DEFAULT_STATE
+    ",\n"
+    "                      with --lab a new private directory, removed at the end)\n"
+    "      --port N        listen on port N, 0: on any free one\n"
+    "      --version       print the version and leave\n"
+    "      --help          print this and leave\n";
+
+/* Fills *A. Returns -1 to go on, or an exit status. */
+static int parse(int argc, char **argv, struct arguments *a)
+{
+	enum { CHECK = 256, DUMP, LAB, STATE, PORT, VERSION, HELP };
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+		{ "check-config", no_argument, NULL, CHECK }, { "dump-config", no_argument, NULL, DUMP },
+		{ "lab", no_argument, NULL, LAB }, { "state", required_argument, NULL, STATE },
+		{ "port", required_argument, NULL, PORT }, { "version", no_argument, NULL, VERSION },
+		{ "help", no_argument, NULL, HELP }, { 0 } };
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1)
+		switch (option) {
+		case 'c':
+			a->config = optarg;
+			break;
+		case CHECK:
+			a->check = true;
+			break;
+		case DUMP:
+			a->dump = true;
+			break;
+		case LAB:
+			a->lab = true;
+			break;
+		case STATE:
+			a->state = optarg;
+			break;
+		case PORT:
+			a->port = optarg;
+			break;
+		case VERSION:
+			printf("musessd %s\n", MUSESS_VERSION);
+			return 0;
+		case HELP:
+			fputs(usage, stdout);
+			return 0;
+		default:
+			fputs("musessd --help lists the options\n", stderr);
+			return 2;
+		}
+	if (optind < argc) {
+		fprintf(stderr, "musessd: '%s' is no option; musessd --help lists them\n", argv[optind]);
+		return 2;
+	}
+	return -1;
+}
+
+static int read_config(const struct arguments *a, struct musess_config *config)
+{
+	char error[256];
+
+	config_defaults(config);
+	if (a->config && config_read(config, a->config, stderr) < 0)
+		return 1;
+	if (a->port && config_set(config, "PortNumber", a->port, error, sizeof(error)) < 0) {
+		fprintf(stderr, "musessd: --port: %s\n", error);
+		return 2;
+	}
+	if (a->dump)
+		config_dump(config, stdout);
+	else if (a->check)
+		printf("%s: no mistakes\n", a->config ? a->config : "built-in configuration");
+	return a->dump || a->check ? 0 : -1;
+}
+
+/* Whether sessions can have ids of their own: what a root that was not cut down has. */
+static bool is_privileged(void)
+{
+	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN,
+		CAP_KILL };
+	cap_t own = cap_get_proc();
+	bool all = own != NULL;
+
+	for (size_t i = 0; all && i < sizeof(needed) / sizeof(*needed); i++) {
+		cap_flag_value_t value = CAP_CLEAR;
+		all = cap_get_flag(own, needed[i], CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+	}
+	cap_free(own);
+	return all;
+}
+
+/* Connects to the service manager's socket while its path can still be reached. */
+static void notify_open(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t length = path ? strlen(path) : 0;
+
+	if (length < 2 || length >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@')
+		address.sun_path[0] = 0;
+	notify_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (notify_socket >= 0 &&
+	    connect(notify_socket, (struct sockaddr *)&address,
+		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
+		fd_close(&notify_socket);
+}
+
+static void notify(const char *text)
+{
+	if (notify_socket >= 0)
+		(void)!send(notify_socket, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static int on_ready(struct smss *smss)
+{
+	if (smss->lab_account && lab_announce(&state, smss) < 0)
+		return -1;
+	log_info("ready on port %u%s", smss->listening_port,
+	    smss->privileged ? "" : " (user mode: sessions share this user's id on the host)");
+	notify("READY=1\nSTATUS=accepting RDP connections\n");
+	return 0;
+}
+
+/* The name that ps shows, as short as the processes of the transcript have it. */
+static void become_smss(int argc, char **argv)
+{
+	size_t size = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+
+	memset(argv[0], 0, size);
+	memcpy(argv[0], "smss", size < 5 ? size : 4);
+	prctl(PR_SET_NAME, "smss");
+	log_process("smss");
+}
+
+/* One descriptor or more for each of thousands of sessions. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { 0 };
+	struct musess_config config;
+	char password[LAB_PASSWORD_SIZE];
+	struct smss smss = { .config = &config,
+		.ready = on_ready,
+		.state_dir = -1,
+		.accounts_dir = -1,
+		.tls_dir = -1,
+		.certificate = -1,
+		.private_key = -1,
+		.cgroup = -1,
+		.admin_listener = -1 };
+	int status = parse(argc, argv, &a);
+
+	if (status < 0)
+		status = read_config(&a, &config);
+	if (status >= 0)
+		return status;
+	if (a.lab) {
+		if (lab_password(password) < 0)
+			return 1;
+		smss.lab_account = LAB_ACCOUNT;
+		smss.lab_password = password;
+	}
+	smss.privileged = is_privileged();
+	raise_descriptor_limit();
+	notify_open();
+	status = 1;
+	if (state_enter(&state, &smss, a.state ? a.state : a.lab ? NULL : DEFAULT_STATE,
+		a.lab || a.state ? NULL : DEFAULT_PORT_PATH) == 0) {
+		become_smss(argc, argv);
+		status = smss_run(&smss);
+		notify("STOPPING=1\n");
+	}
+	state_leave(&state, &smss);
+	return status;
+}

@@ -1,0 +1,385 @@
+/*
+ * The FreeRDP peer: its settings, and what it calls. The security protocols are TLS and
+ * NLA with NTLM; everything else is off, for reasons in shared/reference/freerdp-server.md
+ * (RDSTLS, Kerberos and standard RDP security have known faults in shipped versions).
+ */
+#include "clock.h"
+#include "log.h"
+#include "rdpwd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <freerdp/channels/channels.h>
+#include <freerdp/crypto/certificate.h>
+#include <freerdp/crypto/privatekey.h>
+#include <freerdp/error.h>
+#include <freerdp/transport_io.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <winpr/ssl.h>
+#include <winpr/sspi.h>
+#include <winpr/stream.h>
+#include <winpr/string.h>
+#include <winpr/wlog.h>
+#include <winpr/wtsapi.h>
+
+struct peer_context {
+	rdpContext context;
+	struct rdpwd *rdpwd;
+};
+
+static pTransportRWFkt read_pdu; /* FreeRDP's own */
+
+static struct rdpwd *of_context(rdpContext *context)
+{
+	return ((struct peer_context *)(void *)context)->rdpwd;
+}
+
+static struct rdpwd *of_peer(const freerdp_peer *peer)
+{
+	return of_context(peer->context);
+}
+
+/* Copies TEXT into a message's field. False where it does not fit: then it is left empty. */
+static bool put_text(char *field, size_t size, const char *text)
+{
+	size_t length = text ? strlen(text) : 0;
+
+	if (length >= size)
+		return false;
+	if (length)
+		memcpy(field, text, length);
+	return true;
+}
+
+/*
+ * rdesktop 1.9 sends two 16-bit numbers in its MCS Erect Domain Request where T.125's
+ * encoding has length-prefixed integers, and FreeRDP refuses the byte left over. The
+ * numbers mean nothing to anybody: they are put right.
+ */
+static int on_read_pdu(rdpTransport *transport, wStream *s)
+{
+	static const BYTE wrong[] = { 0x03, 0, 0, 0x0c, 0x02, 0xf0, 0x80, 0x04, 0, 1, 0, 1 };
+	static const BYTE right[] = { 0x03, 0, 0, 0x0c, 0x02, 0xf0, 0x80, 0x04, 1, 0, 1, 0 };
+	int status = read_pdu(transport, s);
+
+	if (status == sizeof(wrong) && memcmp(Stream_Buffer(s), wrong, sizeof(wrong)) == 0)
+		memcpy(Stream_Buffer(s), right, sizeof(right));
+	return status;
+}
+
+/* NLA: FreeRDP wants the NTOWFv2 of a user. lsass has it. */
+static SECURITY_STATUS on_hash(void *client, const SEC_WINNT_AUTH_IDENTITY *identity,
+    const SecBuffer *proof, const BYTE *random_key, const BYTE *mic, const SecBuffer *mic_value,
+    BYTE *hash)
+{
+	struct rdpwd *w = of_peer(client);
+	struct lsa_request request = { 0 };
+	SSIZE_T user, domain;
+
+	(void)proof;
+	(void)random_key;
+	(void)mic;
+	(void)mic_value;
+	if (!w->have_hash) {
+		user = ConvertWCharNToUtf8((const WCHAR *)identity->User, identity->UserLength,
+		    request.user, sizeof(request.user));
+		domain = ConvertWCharNToUtf8((const WCHAR *)identity->Domain, identity->DomainLength,
+		    request.domain, sizeof(request.domain));
+		if (user <= 0 || (identity->DomainLength > 0 && domain <= 0))
+			return 0;
+		port_header(&request.h, RW_NTLM, sizeof(request), 0);
+		if (port_send(w->termsrv, &request.h, -1) < 0 ||
+		    rdpwd_await(w, RW_NTLM_HASH, &w->hash, sizeof(w->hash)) < 0)
+			return 0;
+		w->have_hash = true;
+	}
+	/* for an unknown user it is one that fits no password */
+	memcpy(hash, w->hash.hash, sizeof(w->hash.hash));
+	return 1;
+}
+
+/* Before the credentials exist (TLS), or after they were proven (NLA): never a decision. */
+static BOOL on_logon(freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity, BOOL automatic)
+{
+	struct rdpwd *w = of_peer(peer);
+
+	(void)identity;
+	w->nla = automatic;
+	w->negotiated = clock_us();
+	return TRUE;
+}
+
+/* The password that NLA delegated: lsass checks it once more, for it does not take this
+   process's word that the proof was right. */
+static bool delegated(const freerdp_peer *peer, struct msg_rw_logon *m)
+{
+	char *user = NULL, *domain = NULL, *password = NULL;
+	bool fits = false;
+
+	if (sspi_CopyAuthIdentityFieldsA(
+		(const SEC_WINNT_AUTH_IDENTITY_INFO *)&peer->identity, &user, &domain, &password))
+		fits = put_text(m->user, sizeof(m->user), user) &&
+		    put_text(m->domain, sizeof(m->domain), domain) &&
+		    put_text(m->password, sizeof(m->password), password);
+	if (password)
+		explicit_bzero(password, strlen(password));
+	free(user);
+	free(domain);
+	free(password);
+	return fits;
+}
+
+static bool from_client_info(const rdpSettings *s, struct msg_rw_logon *m)
+{
+	return put_text(m->user, sizeof(m->user), freerdp_settings_get_string(s, FreeRDP_Username)) &&
+	    put_text(m->domain, sizeof(m->domain), freerdp_settings_get_string(s, FreeRDP_Domain)) &&
+	    put_text(m->password, sizeof(m->password),
+		freerdp_settings_get_string(s, FreeRDP_Password));
+}
+
+static uint16_t bounded(uint32_t pixels)
+{
+	return (uint16_t)(pixels < DESKTOP_MIN ? DESKTOP_MIN
+		: pixels > DESKTOP_MAX	      ? DESKTOP_MAX
+					      : pixels);
+}
+
+/* The client info is there: its credentials go to lsass while activation goes on. */
+static BOOL on_post_connect(freerdp_peer *peer)
+{
+	struct rdpwd *w = of_peer(peer);
+	rdpSettings *s = peer->context->settings;
+	struct msg_rw_logon m = { .session = NO_SESSION, .negotiated = w->negotiated };
+	bool fits = w->nla ? delegated(peer, &m) : from_client_info(s, &m);
+	uint32_t depth = freerdp_settings_get_uint32(s, FreeRDP_ColorDepth);
+	BOOL sent;
+
+	if (!fits || depth < 15) {
+		log_info("%s: %s: closed", w->address,
+		    fits ? "a client of fewer than 15 bits a pixel is not served"
+			 : "a user name or password that is too long");
+		return FALSE;
+	}
+	if (!put_text(m.station, sizeof(m.station), freerdp_settings_get_string(s, FreeRDP_ClientHostname)) ||
+	    !port_text_valid(m.station, sizeof(m.station)))
+		memset(m.station, 0, sizeof(m.station));
+	m.width = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
+	m.height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
+	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, m.width);
+	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, m.height);
+	keymap_init(&w->keymap, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
+	port_header(&m.h, RW_LOGON, sizeof(m), 0);
+	w->asked = true;
+	sent = port_send(w->termsrv, &m.h, -1) == 0;
+	explicit_bzero(&m, sizeof(m));
+	return sent;
+}
+
+static BOOL on_activate(freerdp_peer *peer)
+{
+	struct rdpwd *w = of_peer(peer);
+	rdpSettings *s = peer->context->settings;
+
+	if (w->drawing)
+		draw_finish(&w->draw); /* activated once more, after a resize */
+	if (draw_init(&w->draw, w->glyphs,
+		(uint16_t)freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth),
+		(uint16_t)freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight),
+		(uint8_t)freerdp_settings_get_uint32(s, FreeRDP_ColorDepth),
+		freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha)) < 0)
+		return FALSE;
+	w->drawing = w->activated = true;
+	w->frame_due = true;
+	w->active = clock_us();
+	return TRUE;
+}
+
+static BOOL on_refresh(rdpContext *context, BYTE count, const RECTANGLE_16 *areas)
+{
+	struct rdpwd *w = of_context(context);
+
+	for (BYTE i = 0; w->drawing && i < count; i++)
+		draw_invalidate(&w->draw, areas[i].left, areas[i].top, areas[i].right, areas[i].bottom);
+	return TRUE;
+}
+
+static BOOL on_suppress(rdpContext *context, BYTE allow, const RECTANGLE_16 *area)
+{
+	struct rdpwd *w = of_context(context);
+
+	(void)area;
+	w->suppressed = !allow;
+	if (allow && w->drawing)
+		draw_invalidate_all(&w->draw);
+	return TRUE;
+}
+
+static void send_key(struct rdpwd *w, const struct key_out *key)
+{
+	struct msg_key m = { .code = key->code, .modifiers = key->modifiers };
+
+	port_header(&m.h, DSP_KEY, sizeof(m), 0);
+	if (w->display >= 0)
+		port_send(w->display, &m.h, -1); /* csrss that does not read drops keys */
+}
+
+static BOOL on_scancode(rdpInput *input, UINT16 flags, UINT8 code)
+{
+	struct rdpwd *w = of_context(input->context);
+	struct key_out key;
+
+	if (keymap_scancode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), flags & KBD_FLAGS_EXTENDED, code, &key))
+		send_key(w, &key);
+	return TRUE;
+}
+
+static BOOL on_unicode(rdpInput *input, UINT16 flags, UINT16 code)
+{
+	struct rdpwd *w = of_context(input->context);
+	struct key_out key;
+
+	if (keymap_unicode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), code, &key))
+		send_key(w, &key);
+	return TRUE;
+}
+
+static BOOL on_synchronize(rdpInput *input, UINT32 flags)
+{
+	keymap_sync(&of_context(input->context)->keymap, flags);
+	return TRUE;
+}
+
+static int set_security(rdpSettings *s, const struct nursery_kit *kit)
+{
+	rdpCertificate *certificate = freerdp_certificate_new_from_pem(kit->certificate.pem);
+	rdpPrivateKey *key = freerdp_key_new_from_pem(kit->certificate.key_pem);
+
+	if (!certificate || !key) {
+		log_error("FreeRDP cannot use the certificate or its key: a PEM file with an RSA or EC "
+			  "key is needed");
+		return -1;
+	}
+	return freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerCertificate, certificate, 1) &&
+		freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
+		freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
+		freerdp_settings_set_bool(s, FreeRDP_RdstlsSecurity, FALSE) &&
+		freerdp_settings_set_bool(s, FreeRDP_AadSecurity, FALSE) &&
+		freerdp_settings_set_bool(s, FreeRDP_TlsSecurity, !kit->config->UserAuthentication) &&
+		freerdp_settings_set_bool(s, FreeRDP_NlaSecurity, kit->config->SecurityLayer != 2) &&
+		freerdp_settings_set_string(s, FreeRDP_AuthenticationPackageList, "!kerberos")
+	    ? 0
+	    : -1;
+}
+
+static int set_features(rdpSettings *s)
+{
+	/* a client that was promised GFX may refuse bitmap updates */
+	static const FreeRDP_Settings_Keys_Bool off[] = { FreeRDP_SupportGraphicsPipeline,
+		FreeRDP_RemoteFxCodec, FreeRDP_NSCodec, FreeRDP_SurfaceCommandsEnabled,
+		FreeRDP_SupportMultitransport, FreeRDP_NetworkAutoDetect, FreeRDP_HasExtendedMouseEvent };
+	static const FreeRDP_Settings_Keys_Bool on[] = { FreeRDP_UnicodeInput, FreeRDP_RefreshRect,
+		FreeRDP_SuppressOutput, FreeRDP_SupportErrorInfoPdu, FreeRDP_FastPathOutput,
+		FreeRDP_FastPathInput };
+
+	for (size_t i = 0; i < sizeof(off) / sizeof(*off); i++)
+		if (!freerdp_settings_set_bool(s, off[i], FALSE))
+			return -1;
+	for (size_t i = 0; i < sizeof(on) / sizeof(*on); i++)
+		if (!freerdp_settings_set_bool(s, on[i], TRUE))
+			return -1;
+	return freerdp_settings_set_uint32(s, FreeRDP_ColorDepth, 32) ? 0 : -1;
+}
+
+static void set_callbacks(freerdp_peer *peer)
+{
+	rdpUpdate *update = peer->context->update;
+	rdpInput *input = peer->context->input;
+
+	peer->Logon = on_logon;
+	peer->PostConnect = on_post_connect;
+	peer->Activate = on_activate;
+	peer->SspiNtlmHashCallback = on_hash;
+	update->RefreshRect = on_refresh;
+	update->SuppressOutput = on_suppress;
+	input->KeyboardEvent = on_scancode;
+	input->UnicodeKeyboardEvent = on_unicode;
+	input->SynchronizeEvent = on_synchronize;
+}
+
+static int set_transport(rdpContext *context)
+{
+	rdpTransportIo io = *freerdp_get_io_callbacks(context);
+
+	read_pdu = io.ReadPdu;
+	io.ReadPdu = on_read_pdu;
+	return freerdp_set_io_callbacks(context, &io) ? 0 : -1;
+}
+
+int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
+{
+	freerdp_peer *peer;
+
+	setenv("TZ", ":/etc/localtime", 0);
+	WLog_SetLogLevel(WLog_GetRoot(), WLOG_WARN);
+	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
+	WTSRegisterWtsApiFunctionTable(FreeRDP_InitWtsApi());
+	w->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	peer = w->socket < 0 ? NULL : freerdp_peer_new(w->socket);
+	if (!peer)
+		return -1;
+	w->peer = peer;
+	peer->ContextSize = sizeof(struct peer_context);
+	if (!freerdp_peer_context_new(peer))
+		return -1;
+	((struct peer_context *)(void *)peer->context)->rdpwd = w;
+	set_callbacks(peer);
+	if (set_security(peer->context->settings, kit) < 0 ||
+	    set_features(peer->context->settings) < 0 || set_transport(peer->context) < 0)
+		return -1;
+	return peer->Initialize(peer) ? 0 : -1;
+}
+
+int peer_connect(struct rdpwd *w, int socket)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	if (dup2(socket, w->socket) < 0 || fcntl(w->socket, F_SETFL, O_NONBLOCK) < 0)
+		return -1;
+	close(socket);
+	if (getpeername(w->socket, (struct sockaddr *)&address, &size) < 0)
+		return -1;
+	return freerdp_peer_set_local_and_hostname(w->peer, &address) ? 0 : -1;
+}
+
+static int report_painted(struct rdpwd *w)
+{
+	struct msg_painted m = { .session = w->session, .active = w->active,
+		.painted = clock_us() };
+
+	w->painted = true;
+	port_header(&m.h, RW_PAINTED, sizeof(m), 0);
+	port_send(w->termsrv, &m.h, -1); /* it may be being replaced: only a figure is lost */
+	return 0;
+}
+
+int peer_paint(struct rdpwd *w)
+{
+	rdpUpdate *update = w->peer->context->update;
+	BITMAP_DATA rectangle;
+
+	if (!w->drawing || w->display < 0 || w->suppressed)
+		return 0;
+	while (!w->peer->IsWriteBlocked(w->peer) && draw_next(&w->draw, &rectangle)) {
+		BITMAP_UPDATE bitmap = { .number = 1, .rectangles = &rectangle };
+		if (!update->BitmapUpdate(w->peer->context, &bitmap))
+			return -1;
+		if (!w->painted)
+			report_painted(w);
+	}
+	return 0;
+}

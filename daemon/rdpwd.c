@@ -1,0 +1,344 @@
+/*
+ * The worker's process: locked in, then a loop over its client, termsrv and csrss.
+ */
+#include "rdpwd.h"
+
+#include "bpf.h"
+#include "clock.h"
+#include "log.h"
+#include "sandbox.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <winpr/synch.h>
+
+static struct rdpwd worker = { .socket = -1, .termsrv = -1, .display = -1,
+	.session = NO_SESSION };
+static struct sock_fprog filter;
+
+/* What FreeRDP, OpenSSL and the C library need for one connection. No socket, no file, no
+   process is made; what asks for a file is told that there is none. */
+static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev),
+	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(poll),
+	SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(close), SCMP_SYS(fcntl),
+	SCMP_SYS(ioctl), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
+	SCMP_SYS(getpeername), SCMP_SYS(shutdown), SCMP_SYS(futex), SCMP_SYS(mmap),
+	SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
+	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
+	SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(getpid),
+	SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrandom), SCMP_SYS(eventfd2),
+	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
+	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(dup),
+	SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(uname),
+	SCMP_SYS(sysinfo), SCMP_SYS(setitimer), SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(tgkill), SCMP_SYS(getrusage) };
+static const int no_file[] = { SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access),
+	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
+	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat) };
+
+static int build_filter(void)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int result = ctx ? 0 : -1;
+
+	for (size_t i = 0; result == 0 && i < sizeof(allowed) / sizeof(*allowed); i++)
+		result = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; result == 0 && i < sizeof(no_file) / sizeof(*no_file); i++)
+		result = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOENT), no_file[i], 0);
+	/* looking at limits, not setting those of another */
+	if (result == 0)
+		result = seccomp_rule_add(
+		    ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+	if (result == 0)
+		result = bpf_compile(ctx, &filter);
+	if (ctx)
+		seccomp_release(ctx);
+	return result < 0 ? -1 : 0;
+}
+
+int rdpwd_prepare(struct nursery_kit *kit)
+{
+	worker.glyphs = kit->glyphs;
+	if (build_filter() < 0) {
+		log_error("cannot build the workers' system call filter");
+		return -1;
+	}
+	return peer_prepare(&worker, kit);
+}
+
+void rdpwd_end(struct rdpwd *w, uint32_t reason)
+{
+	freerdp_peer *peer = w->peer;
+
+	/* before activation there is no share to tell it in */
+	if (w->activated && reason != END_NONE) {
+		freerdp_set_error_info(peer->context->rdp, reason);
+		peer->Close(peer);
+		for (int i = 0; i < 20 && peer->IsWriteBlocked(peer); i++) {
+			struct pollfd p = { w->socket, POLLOUT, 0 };
+			poll(&p, 1, 100);
+			if (peer->DrainOutputBuffer(peer) < 0)
+				break;
+		}
+	}
+	/* the kernel frees faster than FreeRDP, and cannot get stuck */
+	_exit(0);
+}
+
+static int on_display_port(struct rdpwd *w)
+{
+	union {
+		PORT_MESSAGE h;
+		struct msg_row row;
+		struct msg_frame frame;
+		struct msg_end end;
+		struct msg_credentials credentials;
+	} m;
+	ssize_t got = port_receive(w->display, &m, sizeof(m), NULL);
+
+	if (got < 0 && errno == EAGAIN)
+		return 0;
+	if (got <= 0)
+		rdpwd_end(w, END_CLOSED);
+	if (m.h.type == DSP_ROW && (size_t)got >= offsetof(struct msg_row, cells) &&
+	    (size_t)got == offsetof(struct msg_row, cells) + m.row.count * sizeof(struct cell)) {
+		if (w->drawing)
+			draw_row(&w->draw, m.row.row, m.row.column, m.row.count, m.row.cells);
+	} else if (m.h.type == DSP_FRAME && got == sizeof(m.frame)) {
+		if (w->drawing)
+			draw_cursor(&w->draw, m.frame.cursor_row, m.frame.cursor_column,
+			    m.frame.cursor_visible);
+		w->frame_due = true;
+	} else if (m.h.type == DSP_END && got == sizeof(m.end)) {
+		rdpwd_end(w, m.end.reason);
+	} else if (m.h.type == DSP_CREDENTIALS && got == sizeof(m.credentials)) {
+		struct msg_rw_logon logon = { .session = w->session, .width = DESKTOP_MIN,
+			.height = DESKTOP_MIN };
+		memcpy(logon.user, m.credentials.user, sizeof(logon.user));
+		memcpy(logon.password, m.credentials.password, sizeof(logon.password));
+		port_header(&logon.h, RW_LOGON, sizeof(logon), 0);
+		port_send(w->termsrv, &logon.h, -1);
+		explicit_bzero(&logon, sizeof(logon));
+		explicit_bzero(&m, sizeof(m));
+	}
+	return 0;
+}
+
+/* The session, or lsass's verdict on what was typed at its prompt. */
+static void on_session(struct rdpwd *w, const struct msg_rw_session *m, int *passed)
+{
+	struct itimerval never = { 0 };
+	struct msg_verdict verdict = { .status = m->status };
+
+	if (w->display < 0 && *passed >= 0) {
+		w->display = *passed;
+		*passed = -1;
+		w->session = m->session;
+		log_session(m->session);
+		setitimer(ITIMER_REAL, &never, NULL);
+		return;
+	}
+	if (w->display < 0)
+		return;
+	memcpy(verdict.user, m->user, sizeof(verdict.user));
+	port_header(&verdict.h, DSP_VERDICT, sizeof(verdict), 0);
+	port_send(w->display, &verdict.h, -1);
+}
+
+static void on_denied(struct rdpwd *w, const struct msg_rw_session *m)
+{
+	int none = -1;
+
+	if (w->display >= 0) {
+		on_session(w, m, &none);
+		return;
+	}
+	w->ending = true; /* as soon as the client can be told */
+	w->reason = m->reason;
+}
+
+static void on_termsrv(struct rdpwd *w)
+{
+	struct msg_rw_session m;
+	int passed = -1;
+	ssize_t got = port_receive(w->termsrv, &m, sizeof(m), &passed);
+
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got == sizeof(m) && m.h.type == RW_SESSION) {
+		on_session(w, &m, &passed);
+	} else if (got == sizeof(m) && m.h.type == RW_DENIED) {
+		on_denied(w, &m);
+	} else if (got <= 0) {
+		if (w->display < 0)
+			_exit(0);	/* nobody is left to give us a session */
+		fd_close(&w->termsrv); /* it is replaced; the session goes on */
+	}
+	fd_close(&passed);
+}
+
+int rdpwd_await(struct rdpwd *w, uint16_t type, void *message, size_t size)
+{
+	struct pollfd p = { w->termsrv, POLLIN, 0 };
+	const PORT_MESSAGE *h = message;
+
+	for (;;) {
+		ssize_t got = port_receive(w->termsrv, message, size, NULL);
+		if (got == (ssize_t)size && h->type == type)
+			return 0;
+		if (got >= 0 || errno != EAGAIN)
+			return -1;
+		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+			return -1;
+	}
+}
+
+/* Asks csrss for the next frame once the last one is out. */
+static int ask_for_frame(struct rdpwd *w)
+{
+	struct msg_plain m;
+
+	if (!w->frame_due || !w->drawing || w->display < 0 || w->suppressed ||
+	    w->peer->IsWriteBlocked(w->peer))
+		return 0;
+	w->frame_due = false;
+	port_header(&m.h, DSP_READY, sizeof(m), 0);
+	return port_send(w->display, &m.h, -1);
+}
+
+enum { PEER_EVENTS_MAX = 16, POLL_MAX = PEER_EVENTS_MAX + 3 };
+
+/* Fills P with what FreeRDP waits for. Returns how many, 0 where the peer is gone. */
+static unsigned peer_events(struct rdpwd *w, struct pollfd *p)
+{
+	HANDLE handles[PEER_EVENTS_MAX];
+	DWORD count = w->peer->GetEventHandles(w->peer, handles, PEER_EVENTS_MAX);
+
+	for (DWORD i = 0; i < count; i++)
+		p[i] = (struct pollfd){ GetEventFileDescriptor(handles[i]), POLLIN, 0 };
+	return count;
+}
+
+static int serve_peer(struct rdpwd *w, const struct pollfd *p, unsigned count)
+{
+	bool ready = false;
+
+	for (unsigned i = 0; i < count; i++)
+		ready = ready || p[i].revents;
+	if (ready && !w->peer->CheckFileDescriptor(w->peer))
+		return -1;
+	if (w->peer->IsWriteBlocked(w->peer) && w->peer->DrainOutputBuffer(w->peer) < 0)
+		return -1;
+	return 0;
+}
+
+static void loop(struct rdpwd *w)
+{
+	for (;;) {
+		struct pollfd p[POLL_MAX];
+		unsigned count = peer_events(w, p);
+		bool blocked = w->peer->IsWriteBlocked(w->peer);
+
+		if (count == 0)
+			return;
+		p[count] = (struct pollfd){ w->termsrv, POLLIN, 0 };
+		/* a blocked client stops csrss as well: its frames wait */
+		p[count + 1] = (struct pollfd){ blocked ? -1 : w->display, POLLIN, 0 };
+		p[count + 2] = (struct pollfd){ blocked ? w->socket : -1, POLLOUT, 0 };
+		if (poll(p, count + 3, -1) < 0 && errno != EINTR)
+			return;
+		if (serve_peer(w, p, count) < 0)
+			return;
+		if (p[count].revents)
+			on_termsrv(w);
+		if (p[count + 1].revents && on_display_port(w) < 0)
+			return;
+		if (w->ending && w->activated)
+			rdpwd_end(w, w->reason);
+		if (peer_paint(w) < 0 || ask_for_frame(w) < 0)
+			return;
+	}
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	_exit(1);
+}
+
+/* termsrv ends us at the deadline; this is for the case that it is being replaced then.
+   Process 1 of a namespace ignores a signal that it has no handler for. */
+static void set_deadline(uint64_t deadline)
+{
+	uint64_t now = clock_us(), left = deadline > now ? deadline - now : 0;
+	struct itimerval timer = { .it_value.tv_sec = (time_t)(left / 1000000 + 1) };
+
+	signal(SIGALRM, on_alarm);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Waits, warm, for a client. */
+static void await_client(struct rdpwd *w)
+{
+	struct msg_plain warm;
+	struct msg_rw_client m;
+	struct pollfd p = { w->termsrv, POLLIN, 0 };
+	int socket = -1;
+	ssize_t got;
+
+	port_header(&warm.h, RW_READY, sizeof(warm), 0);
+	if (port_send(w->termsrv, &warm.h, -1) < 0)
+		_exit(1);
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	got = port_receive(w->termsrv, &m, sizeof(m), &socket);
+	if (got == 0)
+		_exit(0); /* termsrv is gone */
+	if (got != sizeof(m) || m.h.type != RW_CLIENT || socket < 0)
+		_exit(1);
+	set_deadline(m.deadline);
+	memcpy(w->address, m.address, sizeof(w->address));
+	if (peer_connect(w, socket) < 0)
+		_exit(1);
+}
+
+static void lock_in(void)
+{
+	struct rlimit files = { 64, 64 }, none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+	    setrlimit(RLIMIT_NPROC, &none) < 0 ||
+	    sandbox_drop_privileges() < 0 || bpf_load(&filter) < 0) {
+		log_error("cannot lock a worker in: %s", strerror(errno));
+		_exit(1);
+	}
+}
+
+void rdpwd_main(int port, const struct nursery_kit *kit)
+{
+	prctl(PR_SET_NAME, "rdpwd");
+	prctl(PR_SET_PDEATHSIG, 0);
+	memset(kit->title, 0, kit->title_size);
+	memcpy(kit->title, "rdpwd", kit->title_size < 5 ? kit->title_size : 5);
+	log_process("rdpwd");
+	worker.termsrv = port;
+	if (nursery_own_events() < 0) {
+		log_error("cannot give a worker its events: %s", strerror(errno));
+		_exit(1);
+	}
+	lock_in();
+	await_client(&worker);
+	loop(&worker);
+	_exit(0);
+}

@@ -1,0 +1,66 @@
+/*
+ * rdpwd, the worker: one process, one connection. It inherits a FreeRDP peer from the
+ * nursery, locks itself in, gets its client's socket from termsrv and, once the client has
+ * logged on, a port to the session's csrss. Every byte that a client sends is parsed here
+ * and nowhere else; the process dies with its connection.
+ *
+ * Its descriptors: standard error (the log), the port to termsrv, the client's socket, the
+ * port to csrss, and the peer's events. It has no file system, no network to make sockets
+ * in, and sees no other process.
+ */
+#ifndef MUSESS_RDPWD_H
+#define MUSESS_RDPWD_H
+
+#include "draw.h"
+#include "keymap.h"
+#include "messages.h"
+#include "nursery.h"
+
+#include <freerdp/freerdp.h>
+#include <freerdp/peer.h>
+
+struct rdpwd {
+	freerdp_peer *peer;
+	int socket;  /* the client's; a placeholder until there is one */
+	int termsrv; /* port */
+	int display; /* port to csrss, -1 before the session */
+	const struct glyphs *glyphs;
+	struct keymap keymap;
+	struct draw draw;
+	bool drawing;	/* draw is made: the client is activated */
+	bool suppressed; /* the client does not want pictures now */
+	bool nla;
+	bool asked;	/* credentials are with termsrv */
+	bool activated;
+	bool frame_due; /* csrss may send the next frame */
+	bool painted;
+	bool ending;	 /* for this reason, as soon as the client can be told: */
+	uint32_t reason; /* enum end_reason */
+	uint32_t session;
+	struct lsa_answer hash; /* NTOWFv2, kept: FreeRDP asks more than once */
+	bool have_hash;
+	char address[ADDRESS_SIZE];
+	uint64_t negotiated, active;
+};
+
+/* rdpwd.c */
+
+/* In the nursery: everything that can be done before there is a client. 0, or -1. */
+int rdpwd_prepare(struct nursery_kit *kit);
+/* In a worker: serves one connection and ends. */
+void rdpwd_main(int port, const struct nursery_kit *kit) __attribute__((noreturn));
+/* Waits for the answer to a question that FreeRDP blocks for. 0, or -1. */
+int rdpwd_await(struct rdpwd *w, uint16_t type, void *message, size_t size);
+/* Tells the client why and ends the process. */
+void rdpwd_end(struct rdpwd *w, uint32_t reason) __attribute__((noreturn));
+
+/* rdpwd-peer.c */
+
+/* Makes the peer, unconnected, on a placeholder socket. 0, or -1 after logging. */
+int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit);
+/* The socket in place of the placeholder. 0 or -1. */
+int peer_connect(struct rdpwd *w, int socket);
+/* Sends pictures as far as the client takes them. 0, or -1 where it is gone. */
+int peer_paint(struct rdpwd *w);
+
+#endif

@@ -1,0 +1,198 @@
+/* The state directory: STATE/accounts is lsass's, STATE/tls termsrv's, STATE/root empty. */
+#include "state.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const owned_files[][2] = { { "accounts", "accounts" },
+	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" }, { "tls", "key.pem" } };
+static const char *const owned_directories[] = { "accounts", "tls", "root" };
+
+static int failed(const char *what, const char *path)
+{
+	log_error("cannot %s %s: %s", what, path, strerror(errno));
+	return -1;
+}
+
+/* Makes PATH and what is missing above it. */
+static int make_path(const char *path)
+{
+	char part[256];
+
+	snprintf(part, sizeof(part), "%s", path);
+	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(part, 0755) < 0 && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+static int open_directory(struct state *state, const char *path)
+{
+	struct stat status;
+	int fd;
+
+	if (!path) {
+		snprintf(state->path, sizeof(state->path), "/tmp/musess-XXXXXX");
+		if (!mkdtemp(state->path))
+			return failed("make the state directory", state->path);
+		state->temporary = true;
+	} else if (path[0] != '/') {
+		char here[128];
+		if (!getcwd(here, sizeof(here)) ||
+		    snprintf(state->path, sizeof(state->path), "%s/%s", here, path) >=
+			(int)sizeof(state->path))
+			return failed("name the state directory", path);
+	} else {
+		snprintf(state->path, sizeof(state->path), "%s", path);
+	}
+	if (make_path(state->path) < 0)
+		return failed("make the state directory", state->path);
+	fd = open(state->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return failed("open the state directory", state->path);
+	if (status.st_uid != geteuid() || (status.st_mode & 077)) {
+		log_error("the state directory %s must belong to user %u and be closed to others: "
+			  "chown %u %s; chmod 700 %s",
+		    state->path, geteuid(), geteuid(), state->path, state->path);
+		return -1;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		log_error("another musessd uses %s: stop it, or choose another --state directory",
+		    state->path);
+		return -1;
+	}
+	return fd;
+}
+
+/* A service process's directory, owned by the ids that it will have. */
+static int service_directory(
+    const struct state *state, const struct smss *smss, const char *name, unsigned which)
+{
+	uid_t owner = process_service_uid(smss, which);
+	int fd = openat(smss->state_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), tree;
+	char path[300];
+
+	if (fd < 0)
+		return failed("open in the state directory", name);
+	for (size_t i = 0; smss->privileged && i < sizeof(owned_files) / sizeof(*owned_files); i++)
+		if (strcmp(owned_files[i][0], name) == 0 &&
+		    fchownat(fd, owned_files[i][1], owner, owner, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    errno != ENOENT)
+			log_warn("cannot chown %s/%s: %s", name, owned_files[i][1], strerror(errno));
+	if (smss->privileged && fchown(fd, owner, owner) < 0) {
+		close(fd);
+		return failed("chown in the state directory", name);
+	}
+	close(fd);
+	snprintf(path, sizeof(path), "%s/%s", state->path, name);
+	tree = root_directory(path);
+	return tree < 0 ? failed("open", path) : tree;
+}
+
+static int open_configured(const char *what, const char *path, int *fd)
+{
+	*fd = -1;
+	if (!path[0])
+		return 0;
+	*fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (*fd >= 0)
+		return 0;
+	log_error("cannot read the %s %s: %s", what, path, strerror(errno));
+	return -1;
+}
+
+static int listen_at(struct state *state, struct smss *smss, const char *port_path)
+{
+	char directory[sizeof(state->port_path)];
+	int n;
+
+	if (port_path)
+		n = snprintf(state->port_path, sizeof(state->port_path), "%s", port_path);
+	else
+		n = snprintf(state->port_path, sizeof(state->port_path), "%.200s/SmApiPort", state->path);
+	if (n >= (int)sizeof(state->port_path)) {
+		log_error("the state directory's path is too long for a socket in it: choose one of at "
+			  "most %zu bytes",
+		    sizeof(state->port_path) - sizeof("/SmApiPort"));
+		return -1;
+	}
+	memcpy(directory, state->port_path, sizeof(directory));
+	if (port_path && make_path(dirname(directory)) < 0)
+		return failed("make the directory of", state->port_path);
+	memcpy(directory, state->port_path, sizeof(directory));
+	state->port_dir = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	smss->admin_listener = client_listen(state->port_path, 0600);
+	if (state->port_dir < 0 || smss->admin_listener < 0)
+		return failed("listen at", state->port_path);
+	return 0;
+}
+
+static int programs_path(char *bin, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", bin, size - 1);
+
+	if (n <= 0)
+		return failed("read", "/proc/self/exe");
+	bin[n] = 0;
+	*strrchr(bin, '/') = 0;
+	return 0;
+}
+
+int state_enter(struct state *state, struct smss *smss, const char *path, const char *port_path)
+{
+	char bin[512], mount_point[300];
+
+	*state = (struct state){ .parent = -1, .port_dir = -1 };
+	umask(077);
+	smss->state_dir = open_directory(state, path);
+	if (smss->state_dir < 0)
+		return -1;
+	state->parent = openat(smss->state_dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
+		if (mkdirat(smss->state_dir, owned_directories[i], 0700) < 0 && errno != EEXIST)
+			return failed("make in the state directory", owned_directories[i]);
+	if (listen_at(state, smss, port_path) < 0 || programs_path(bin, sizeof(bin)) < 0 ||
+	    open_configured("certificate", smss->config->Certificate, &smss->certificate) < 0 ||
+	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0)
+		return -1;
+	smss->cgroup = cgroup_open();
+	if (root_unshare(smss->privileged) < 0)
+		return -1;
+	smss->accounts_dir = service_directory(state, smss, "accounts", SERVICE_LSASS);
+	smss->tls_dir = service_directory(state, smss, "tls", SERVICE_TERMSRV);
+	if (smss->accounts_dir < 0 || smss->tls_dir < 0)
+		return -1;
+	snprintf(mount_point, sizeof(mount_point), "%s/root", state->path);
+	return root_enter(bin, mount_point);
+}
+
+void state_leave(struct state *state, struct smss *smss)
+{
+	char name[64];
+
+	if (state->port_dir >= 0 && state->port_path[0])
+		unlinkat(state->port_dir, strrchr(state->port_path, '/') + 1, 0);
+	cgroup_close(smss->cgroup);
+	unlinkat(smss->state_dir, "lab.env", 0);
+	if (!state->temporary || smss->state_dir < 0)
+		return;
+	for (size_t i = 0; i < sizeof(owned_files) / sizeof(*owned_files); i++) {
+		snprintf(name, sizeof(name), "%s/%s", owned_files[i][0], owned_files[i][1]);
+		unlinkat(smss->state_dir, name, 0);
+	}
+	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
+		unlinkat(smss->state_dir, owned_directories[i], AT_REMOVEDIR);
+	unlinkat(state->parent, strrchr(state->path, '/') + 1, AT_REMOVEDIR);
+}

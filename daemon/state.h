@@ -1,0 +1,30 @@
+/*
+ * The state directory: what outlives a run (accounts, certificate), the SM API port, and
+ * in a laboratory lab.env. One musessd uses it at a time.
+ */
+#ifndef MUSESS_STATE_H
+#define MUSESS_STATE_H
+
+#include "smss.h"
+
+struct state {
+	char path[256];
+	char port_path[108]; /* of the SM API port */
+	bool temporary;	     /* removed at the end */
+	int parent;	     /* directory above a temporary one */
+	int port_dir;	     /* directory of the SM API port */
+};
+
+/*
+ * Makes the state directory PATH (NULL: a new private one in /tmp, removed at the end)
+ * with its subdirectories, takes its lock, listens at the SM API port (PORT_PATH, NULL:
+ * in the directory), opens the configured certificate and key, and moves this process
+ * into its private root. Fills *STATE and the descriptors of *SMSS. Returns 0, or -1
+ * after logging what to do.
+ */
+int state_enter(struct state *state, struct smss *smss, const char *path, const char *port_path);
+
+/* Removes the SM API port, and all of a temporary state directory. */
+void state_leave(struct state *state, struct smss *smss);
+
+#endif

@@ -1,0 +1,274 @@
+/*
+ * The workers: kept warm ahead of need, given one connection each, ended at its deadline,
+ * and forgotten when they end.
+ */
+#include "log.h"
+#include "termsrv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+uint32_t worker_number(const struct worker *w)
+{
+	return (uint32_t)w->turn << 16 | w->slot;
+}
+
+struct worker *worker_of(struct termsrv *t, uint32_t number)
+{
+	struct worker *w = (number & 0xffff) < t->slots_used ? t->workers[number & 0xffff] : NULL;
+
+	return w && w->turn == number >> 16 ? w : NULL;
+}
+
+static void on_deadline(int fd, short what, void *argument)
+{
+	struct worker *w = argument;
+
+	(void)fd;
+	(void)what;
+	if (w->step == WORKER_FRESH)
+		log_warn("a worker did not get warm: ended");
+	else
+		log_info("%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
+	worker_destroy(w);
+}
+
+static int on_message(struct worker *w, PORT_MESSAGE *m, size_t size)
+{
+	struct termsrv *t = w->t;
+
+	if (m->type == RW_READY && size == sizeof(struct msg_plain) && w->step == WORKER_FRESH) {
+		TAILQ_REMOVE(&t->fresh, w, entry);
+		t->fresh_count--;
+		w->step = WORKER_WARM;
+		event_del(w->deadline);
+		TAILQ_INSERT_TAIL(&t->warm, w, entry);
+		t->warm_count++;
+		worker_dispatch(t);
+		return 0;
+	}
+	if (m->type == RW_NTLM && size == sizeof(struct lsa_request))
+		return logon_hash(w, (const void *)m);
+	if (m->type == RW_LOGON && size == sizeof(struct msg_rw_logon))
+		return logon_request(w, (const void *)m);
+	if (m->type == RW_PAINTED && size == sizeof(struct msg_painted))
+		return logon_painted(w, (const void *)m);
+	return -1;
+}
+
+static void on_readable(int port, short what, void *argument)
+{
+	struct worker *w = argument;
+	union {
+		PORT_MESSAGE h;
+		struct msg_rw_logon largest;
+	} m;
+	ssize_t got = port_receive(port, &m, sizeof(m), NULL);
+
+	(void)what;
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got > 0 && on_message(w, &m.h, (size_t)got) == 0) {
+		explicit_bzero(&m, sizeof(m));
+		return;
+	}
+	if (got > 0)
+		log_warn("rdpwd %d of %s sent message 0x%x, which is not its to send: ended", w->pid,
+		    w->address, m.h.type);
+	explicit_bzero(&m, sizeof(m));
+	worker_destroy(w);
+}
+
+static uint32_t free_slot(struct termsrv *t)
+{
+	uint32_t slot = 0;
+
+	while (slot < WORKERS_MAX && t->workers[slot])
+		slot++;
+	return slot;
+}
+
+/* Asks for one worker. 0, or -1 where none can be had now. */
+static int request_worker(struct termsrv *t)
+{
+	uint32_t slot = free_slot(t);
+	struct worker *w = slot < WORKERS_MAX ? calloc(1, sizeof(*w)) : NULL;
+	struct timeval limit = { .tv_sec = 30 };
+	struct msg_plain m;
+	int pair[2];
+
+	if (!w)
+		return -1;
+	if (port_pair(pair) < 0) {
+		free(w);
+		return -1;
+	}
+	w->t = t;
+	w->slot = slot;
+	w->turn = ++t->turns[slot];
+	w->port = pair[0];
+	w->prompt_session = NO_SESSION;
+	snprintf(w->address, sizeof(w->address), "nobody");
+	t->workers[slot] = w;
+	if (slot >= t->slots_used)
+		t->slots_used = slot + 1;
+	TAILQ_INSERT_TAIL(&t->fresh, w, entry);
+	t->fresh_count++;
+	w->readable = event_new(t->base, w->port, EV_READ | EV_PERSIST, on_readable, w);
+	w->deadline = evtimer_new(t->base, on_deadline, w);
+	port_header(&m.h, RW_READY, sizeof(m), worker_number(w));
+	if (!w->readable || !w->deadline || event_add(w->readable, NULL) < 0 ||
+	    event_add(w->deadline, &limit) < 0 || port_send(t->nursery, &m.h, pair[1]) < 0) {
+		close(pair[1]);
+		worker_destroy(w);
+		return -1;
+	}
+	close(pair[1]);
+	return 0;
+}
+
+void worker_refill(struct termsrv *t)
+{
+	while (t->warm_count + t->fresh_count < WARM_WORKERS)
+		if (request_worker(t) < 0)
+			return;
+}
+
+void worker_born(struct termsrv *t, pid_t pid, int error)
+{
+	struct worker *w;
+
+	TAILQ_FOREACH (w, &t->fresh, entry)
+		if (w->pid == 0)
+			break;
+	if (!w)
+		return;
+	if (pid > 0) {
+		w->pid = pid;
+		return;
+	}
+	log_warn("cannot make a worker: %s", strerror(error));
+	worker_destroy(w);
+}
+
+void worker_destroy(struct worker *w)
+{
+	struct termsrv *t = w->t;
+
+	if (w->step == WORKER_FRESH) {
+		TAILQ_REMOVE(&t->fresh, w, entry);
+		t->fresh_count--;
+	} else if (w->step == WORKER_WARM) {
+		TAILQ_REMOVE(&t->warm, w, entry);
+		t->warm_count--;
+	}
+	logon_abandon(w);
+	if (w->pid > 0)
+		kill(w->pid, SIGKILL); /* ours until it is reaped: no other has its number */
+	if (w->readable)
+		event_free(w->readable);
+	if (w->deadline)
+		event_free(w->deadline);
+	fd_close(&w->port);
+	t->workers[w->slot] = NULL;
+	explicit_bzero(w, sizeof(*w));
+	free(w);
+	worker_dispatch(t);
+}
+
+void worker_reaped(struct termsrv *t, pid_t pid)
+{
+	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
+		struct worker *w = t->workers[slot];
+		if (w && w->pid == pid) {
+			w->pid = 0;
+			worker_destroy(w);
+			return;
+		}
+	}
+}
+
+/* It tells its client and ends; a moment later it is made to. */
+void worker_deny(struct worker *w, int32_t status, enum end_reason reason)
+{
+	struct msg_rw_session m = { .session = NO_SESSION, .status = status, .reason = reason };
+	struct timeval limit = { .tv_sec = 5 };
+
+	w->step = WORKER_SESSION;
+	port_header(&m.h, RW_DENIED, sizeof(m), 0);
+	if (port_send(w->port, &m.h, -1) < 0)
+		worker_destroy(w);
+	else
+		event_add(w->deadline, &limit);
+}
+
+/* Handshakes that are under way and not just waiting for their client. */
+static unsigned busy_handshakes(const struct termsrv *t)
+{
+	uint64_t now = clock_us();
+	unsigned busy = 0;
+
+	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
+		const struct worker *w = t->workers[slot];
+		if (w && w->step >= WORKER_HANDSHAKE && w->step < WORKER_SESSION &&
+		    now - w->handed < STALLED_US)
+			busy++;
+	}
+	return busy;
+}
+
+/* The time that the client has left of the whole until logon; its stay in the queue was
+   not its fault. */
+static uint64_t time_left(const struct connection *c)
+{
+	uint64_t whole = (uint64_t)c->t->config.LogonTimeout * 1000;
+	uint64_t used = c->requested - c->accepted;
+
+	return used < whole ? whole - used : 1;
+}
+
+static int hand_over(struct worker *w, struct connection *c)
+{
+	struct termsrv *t = w->t;
+	struct msg_rw_client m = { 0 };
+	uint64_t left = time_left(c);
+	struct timeval limit = { .tv_sec = (time_t)(left / 1000000),
+		.tv_usec = (suseconds_t)(left % 1000000) };
+
+	TAILQ_REMOVE(&t->warm, w, entry);
+	t->warm_count--;
+	w->step = WORKER_HANDSHAKE;
+	w->handed = clock_us();
+	memcpy(w->address, c->address, sizeof(w->address));
+	w->client.phase[PHASE_ACCEPT] = c->accepted;
+	w->client.phase[PHASE_REQUEST] = c->requested;
+	m.deadline = w->handed + left;
+	memcpy(m.address, c->address, sizeof(m.address));
+	port_header(&m.h, RW_CLIENT, sizeof(m), 0);
+	event_add(w->deadline, &limit);
+	return port_send(w->port, &m.h, c->socket);
+}
+
+void worker_dispatch(struct termsrv *t)
+{
+	struct timeval soon = { .tv_usec = STALLED_US / 4 };
+	struct connection *c;
+	struct worker *w;
+
+	while ((c = TAILQ_FIRST(&t->queue)) && (w = TAILQ_FIRST(&t->warm))) {
+		if (busy_handshakes(t) >= HANDSHAKES_MAX) {
+			event_add(t->resume, &soon);
+			break;
+		}
+		TAILQ_REMOVE(&t->queue, c, entry);
+		c->queued = false;
+		if (hand_over(w, c) < 0)
+			log_warn("%s: its worker is gone: closed", c->address);
+		connection_destroy(c);
+	}
+	worker_refill(t);
+}

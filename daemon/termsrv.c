@@ -1,0 +1,412 @@
+/*
+ * termsrv's start and its loop: the listening socket, connections until their first
+ * packet is whole, and the ports to smss, lsass and the nursery.
+ */
+#include "termsrv.h"
+
+#include "certificate.h"
+#include "glyphs.h"
+#include "log.h"
+#include "nursery.h"
+#include "sandbox.h"
+#include "x224.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void connection_destroy(struct connection *c)
+{
+	if (c->queued)
+		TAILQ_REMOVE(&c->t->queue, c, entry);
+	if (c->readable)
+		event_free(c->readable);
+	if (c->deadline)
+		event_free(c->deadline);
+	fd_close(&c->socket);
+	free(c);
+}
+
+static void on_silent(int fd, short what, void *argument)
+{
+	struct connection *c = argument;
+
+	(void)fd;
+	(void)what;
+	log_info("%s sent no whole connection request in %u ms: closed", c->address,
+	    c->t->config.LogonTimeout);
+	connection_destroy(c);
+}
+
+/* A whole, valid first packet: from here on the connection is worth a worker. */
+static void enqueue(struct connection *c)
+{
+	int one = 1;
+
+	setsockopt(c->socket, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+	event_free(c->readable);
+	event_free(c->deadline);
+	c->readable = c->deadline = NULL;
+	c->requested = clock_us();
+	c->queued = true;
+	TAILQ_INSERT_TAIL(&c->t->queue, c, entry);
+	worker_dispatch(c->t);
+}
+
+/* Peeks at the first packet; the kernel wakes us only when what is missing may be there. */
+static void on_first_packet(int socket, short what, void *argument)
+{
+	struct connection *c = argument;
+	uint8_t data[X224_REQUEST_MAX];
+	struct x224_request request;
+	const char *why = NULL;
+	size_t needed = 0;
+	int lowat;
+	ssize_t got = recv(socket, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
+
+	(void)what;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		connection_destroy(c); /* a port scan or a health check: not worth a line */
+		return;
+	}
+	switch (x224_request_parse(data, (size_t)got, &needed, &request, &why)) {
+	case X224_VALID:
+		enqueue(c);
+		return;
+	case X224_NEED_MORE:
+		lowat = (int)needed;
+		if (c->wanted != needed &&
+		    setsockopt(socket, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat)) == 0) {
+			c->wanted = needed;
+			return;
+		}
+		why = "it ends in the middle"; /* woken before the bytes came: none will */
+		break;
+	case X224_INVALID:
+		break;
+	}
+	log_info("%s sent no connection request (%s): closed", c->address, why);
+	connection_destroy(c);
+}
+
+static void format_address(const struct sockaddr_storage *a, char *text, size_t size)
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (a->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)a;
+		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+		snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
+		return;
+	}
+	const struct sockaddr_in6 *in6 = (const void *)a;
+	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
+		snprintf(text, size, "%s:%u", host, ntohs(in6->sin6_port));
+	} else {
+		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+		snprintf(text, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+	}
+}
+
+static void refuse(struct termsrv *t, const char *address, const char *why)
+{
+	uint64_t now = clock_us();
+
+	if (now - t->refusal_logged < 1000000)
+		return; /* one line a second says it */
+	t->refusal_logged = now;
+	log_warn("a connection%s%s is refused: %s", address ? " from " : "", address ? address : "",
+	    why);
+}
+
+static void add_connection(struct termsrv *t, int socket, const struct sockaddr_storage *from)
+{
+	struct timeval limit = { .tv_sec = t->config.LogonTimeout / 1000,
+		.tv_usec = t->config.LogonTimeout % 1000 * 1000 };
+	struct connection *c = calloc(1, sizeof(*c));
+	int on = 1;
+
+	if (!c) {
+		refuse(t, NULL, "out of memory");
+		close(socket);
+		return;
+	}
+	c->t = t;
+	c->socket = socket;
+	c->accepted = clock_us();
+	format_address(from, c->address, sizeof(c->address));
+	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	c->readable = event_new(t->base, socket, EV_READ | EV_PERSIST, on_first_packet, c);
+	c->deadline = evtimer_new(t->base, on_silent, c);
+	if (!c->readable || !c->deadline || event_add(c->readable, NULL) < 0 ||
+	    event_add(c->deadline, &limit) < 0) {
+		refuse(t, c->address, "out of memory");
+		connection_destroy(c);
+	}
+}
+
+/* Out of descriptors: the spare one lets us take this connection and close it, so that
+   its client is not left hanging and the listener does not spin. */
+static void shed(struct termsrv *t)
+{
+	int socket;
+
+	fd_close(&t->spare);
+	socket = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC);
+	fd_close(&socket);
+	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
+	refuse(t, NULL, "out of descriptors (raise LimitNOFILE)");
+}
+
+static void on_accept(int listener, short what, void *argument)
+{
+	struct termsrv *t = argument;
+
+	(void)what;
+	for (int i = 0; i < 64; i++) {
+		struct sockaddr_storage from;
+		socklen_t size = sizeof(from);
+		int socket = accept4(
+		    listener, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (socket >= 0) {
+			add_connection(t, socket, &from);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE)
+			shed(t);
+		else if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+			refuse(t, NULL, strerror(errno));
+		return;
+	}
+}
+
+static void on_resume(int fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	worker_dispatch(argument);
+}
+
+static void on_lsass(int port, short what, void *argument)
+{
+	struct termsrv *t = argument;
+	struct lsa_answer m;
+	ssize_t got = port_receive(port, &m, sizeof(m), NULL);
+
+	(void)what;
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got > 0 && logon_lsass(t, &m.h, (size_t)got) == 0)
+		return;
+	event_free(t->lsass_event); /* smss brings the next one */
+	t->lsass_event = NULL;
+	fd_close(&t->lsass);
+}
+
+static void on_smss(int port, short what, void *argument)
+{
+	struct termsrv *t = argument;
+	union {
+		PORT_MESSAGE h;
+		SMAPIMSG call;
+	} m;
+	int passed = -1;
+	ssize_t got = port_receive(port, &m, sizeof(m), &passed);
+
+	(void)what;
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got <= 0 || logon_smss(t, &m.h, (size_t)got, &passed) < 0) {
+		event_base_loopbreak(t->base); /* without smss there is nothing to do */
+	} else if (t->lsass >= 0 && !t->lsass_event) {
+		t->lsass_event = event_new(t->base, t->lsass, EV_READ | EV_PERSIST, on_lsass, t);
+		event_add(t->lsass_event, NULL);
+		logon_ask_again(t);
+	}
+	fd_close(&passed);
+}
+
+static void on_nursery(int port, short what, void *argument)
+{
+	struct termsrv *t = argument;
+	struct msg_process m;
+	ssize_t got = port_receive(port, &m, sizeof(m), NULL);
+
+	(void)what;
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got != sizeof(m)) {
+		log_error("the nursery of workers is gone");
+		event_base_loopbreak(t->base);
+		return;
+	}
+	/* session carries an error where there is no process */
+	worker_born(t, (pid_t)m.process, (int)m.session);
+}
+
+static void on_child(int signal_number, short what, void *argument)
+{
+	pid_t pid;
+
+	(void)signal_number;
+	(void)what;
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		worker_reaped(argument, pid);
+}
+
+static int listen_failed(const struct musess_config *config, int fd)
+{
+	if (errno == EADDRINUSE)
+		log_error("port %u is in use: stop what listens there (ss -ltnp), or choose another "
+			  "PortNumber (--port)",
+		    config->PortNumber);
+	else if (errno == EACCES)
+		log_error("port %u needs privilege: choose one of 1024 or above, or set the sysctl "
+			  "net.ipv4.ip_unprivileged_port_start=%u",
+		    config->PortNumber, config->PortNumber);
+	else
+		log_error("cannot listen on %s port %u: %s", config->ListenAddress,
+		    config->PortNumber, strerror(errno));
+	fd_close(&fd);
+	return -1;
+}
+
+/* The listening socket. Its backlog is as large as the system allows. */
+static int open_listener(const struct musess_config *config)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)config->PortNumber) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)config->PortNumber) };
+	bool six = inet_pton(AF_INET6, config->ListenAddress, &in6.sin6_addr) == 1;
+	int on = 1, off = 0;
+	int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 && six && strcmp(config->ListenAddress, "::") == 0 && errno == EAFNOSUPPORT) {
+		six = false; /* a machine without IPv6 */
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	} else if (!six) {
+		inet_pton(AF_INET, config->ListenAddress, &in.sin_addr);
+	}
+	if (fd < 0)
+		return listen_failed(config, fd);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (six)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in,
+		six ? sizeof(in6) : sizeof(in)) < 0 ||
+	    listen(fd, 1 << 16) < 0)
+		return listen_failed(config, fd);
+	return fd;
+}
+
+static uint32_t bound_port(int listener)
+{
+	struct sockaddr_in6 address; /* the port is at the same place in both families */
+	socklen_t size = sizeof(address);
+
+	if (getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		return 0;
+	return ntohs(address.sin6_port);
+}
+
+static struct event *watch(struct termsrv *t, int fd, event_callback_fn callback)
+{
+	struct event *e = event_new(t->base, fd, EV_READ | EV_PERSIST, callback, t);
+
+	return e && event_add(e, NULL) == 0 ? e : NULL;
+}
+
+static int init_loop(struct termsrv *t)
+{
+	t->base = event_base_new();
+	t->workers = calloc(WORKERS_MAX, sizeof(*t->workers));
+	t->turns = calloc(WORKERS_MAX, sizeof(*t->turns));
+	if (!t->base || !t->workers || !t->turns)
+		return -1;
+	TAILQ_INIT(&t->queue);
+	TAILQ_INIT(&t->warm);
+	TAILQ_INIT(&t->fresh);
+	t->lsass = -1;
+	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
+	t->smss_event = watch(t, t->smss, on_smss);
+	t->nursery_event = watch(t, t->nursery, on_nursery);
+	t->accept_event = watch(t, t->listener, on_accept);
+	t->resume = evtimer_new(t->base, on_resume, t);
+	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
+	return t->smss_event && t->nursery_event && t->accept_event && t->resume &&
+		t->child_event && event_add(t->child_event, NULL) == 0
+	    ? 0
+	    : -1;
+}
+
+static int prepare(struct termsrv *t, struct nursery_kit *kit)
+{
+	char error[256];
+
+	config_defaults(&t->config);
+	if (config_read(&t->config, "/proc/self/fd/5", stderr) < 0)
+		return -1;
+	t->smss = TERMSRV_SMSS;
+	t->listener = open_listener(&t->config);
+	if (t->listener < 0 || certificate_load(&kit->certificate, &t->config) < 0)
+		return -1;
+	kit->config = &t->config;
+	kit->glyphs = glyphs_create(t->config.Font, t->config.FontBold, error, sizeof(error));
+	if (!kit->glyphs) {
+		log_error("%s", error);
+		return -1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct termsrv t;
+	struct nursery_kit kit = { .title = argv[0], .title_size = strlen(argv[0]) };
+	struct msg_listening ready = { 0 };
+	struct rlimit files;
+
+	log_process("termsrv");
+	if (argc != 1 || fcntl(TERMSRV_SMSS, F_GETFD) < 0) {
+		log_error("started by smss only");
+		return 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (prepare(&t, &kit) < 0)
+		return 1;
+	t.nursery = nursery_start(&kit);
+	if (t.nursery < 0)
+		return 1;
+	certificate_forget(&kit.certificate);
+	for (int fd = TERMSRV_STATE; fd <= TERMSRV_KEY; fd++)
+		close(fd);
+	if (init_loop(&t) < 0 || sandbox_empty_root() < 0 || sandbox_drop_privileges() < 0) {
+		log_error("cannot set up: %s", strerror(errno));
+		return 1;
+	}
+	ready.port = bound_port(t.listener);
+	port_header(&ready.h, TS_READY, sizeof(ready), 0);
+	port_send(t.smss, &ready.h, -1);
+	worker_refill(&t);
+	event_base_dispatch(t.base);
+	return 0;
+}

@@ -1,0 +1,129 @@
+/*
+ * termsrv: what its files share. It owns the listening socket, looks at each connection's
+ * first packet, and hands the connection to a warm worker (rdpwd), for which it speaks
+ * with lsass and smss. It never reads a connection's bytes, it only peeks at the first
+ * packet; FreeRDP runs in the workers.
+ *
+ *   connection   accepted, its first packet awaited; then queued for a worker
+ *   worker       an rdpwd: FRESH until it says it is warm, then WARM, then one
+ *                connection's for good
+ *
+ * A worker's way: FRESH -> WARM -> HANDSHAKE (RW_CLIENT) -> LOGON (RW_LOGON, lsass)
+ *   -> STARTING (StartCsr) -> SESSION (RW_SESSION), or it is denied, or it dies
+ */
+#ifndef MUSESS_TERMSRV_H
+#define MUSESS_TERMSRV_H
+
+#include "clock.h"
+#include "messages.h"
+#include "ntstatus.h"
+#include "options.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+/* Descriptors that smss gives to termsrv. */
+enum { TERMSRV_SMSS = 3, TERMSRV_STATE = 4, TERMSRV_CONFIG = 5, TERMSRV_CERTIFICATE = 6,
+	TERMSRV_KEY = 7 };
+
+enum {
+	WARM_WORKERS = 8,
+	/* handshakes at a time, so that each is served well within its deadline when
+	   thousands come at once; one that has taken STALLED_US waits for its client and
+	   does not count */
+	HANDSHAKES_MAX = 24,
+	STALLED_US = 500000,
+	WORKERS_MAX = 32768,
+};
+
+enum worker_step { WORKER_FRESH, WORKER_WARM, WORKER_HANDSHAKE, WORKER_LOGON, WORKER_STARTING,
+	WORKER_SESSION };
+
+struct termsrv;
+
+struct worker {
+	TAILQ_ENTRY(worker) entry; /* of the warm ones */
+	struct termsrv *t;
+	uint32_t slot;
+	uint16_t turn; /* of the slot: an answer for an earlier worker is not ours */
+	enum worker_step step;
+	pid_t pid;
+	int port;
+	struct event *readable, *deadline;
+	char address[ADDRESS_SIZE];
+	uint64_t handed; /* when it got its connection */
+	struct msg_client client;     /* for smss: grows as the connection does */
+	struct lsa_request question;  /* to lsass, asked again should lsass be replaced */
+	bool asking;
+	bool asked_hash; /* one name per connection */
+	bool proving;	 /* its hash went out; the client's proof is awaited */
+	char proving_user[USER_SIZE];
+	uint32_t prompt_session; /* the session whose winlogon asked, or NO_SESSION */
+};
+
+struct connection {
+	TAILQ_ENTRY(connection) entry;
+	struct termsrv *t;
+	int socket;
+	bool queued;
+	size_t wanted; /* bytes that it wakes us for */
+	struct event *readable, *deadline;
+	char address[ADDRESS_SIZE];
+	uint64_t accepted, requested;
+};
+
+struct termsrv {
+	struct musess_config config;
+	struct event_base *base;
+	int smss, lsass, nursery, listener;
+	int spare; /* given up to accept, and close, one more connection when out of them */
+	struct event *smss_event, *lsass_event, *nursery_event, *accept_event, *child_event,
+	    *resume;
+	TAILQ_HEAD(, connection) queue;
+	TAILQ_HEAD(, worker) warm, fresh;
+	unsigned warm_count, fresh_count;
+	struct worker **workers; /* by slot */
+	uint16_t *turns;
+	uint32_t slots_used; /* slots below this one were used at some time */
+	uint64_t refusal_logged;
+};
+
+/* Closes and forgets a connection that has no worker yet. */
+void connection_destroy(struct connection *c);
+
+/* termsrv-worker.c */
+
+/* Asks the nursery for workers until enough are warm or on their way. */
+void worker_refill(struct termsrv *t);
+/* Hands queued connections to warm workers. */
+void worker_dispatch(struct termsrv *t);
+/* The nursery's answer: the process id of the oldest fresh worker, or an error. */
+void worker_born(struct termsrv *t, pid_t pid, int error);
+/* Forgets the worker; ends its process and what it left half-made. */
+void worker_destroy(struct worker *w);
+/* A child was reaped. */
+void worker_reaped(struct termsrv *t, pid_t pid);
+/* The worker that NUMBER (of a request) stands for; NULL where it is gone. */
+struct worker *worker_of(struct termsrv *t, uint32_t number);
+uint32_t worker_number(const struct worker *w);
+/* Tells the worker no; it tells its client and ends. */
+void worker_deny(struct worker *w, int32_t status, enum end_reason reason);
+
+/* termsrv-logon.c */
+
+/* Messages from a worker about its logon. Each returns 0, or -1 to end the worker. */
+int logon_hash(struct worker *w, const struct lsa_request *m);
+int logon_request(struct worker *w, const struct msg_rw_logon *m);
+int logon_painted(struct worker *w, const struct msg_painted *m);
+/* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
+int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
+int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);
+/* Asks a new lsass what the old one did not answer. */
+void logon_ask_again(struct termsrv *t);
+/* The worker ends: says so where that means a wrong password. A session of its own is
+   given back when StartCsr is answered, or by csrss. */
+void logon_abandon(struct worker *w);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * Every message between musess's processes but the SM API's own (smapi.h). All begin
+ * with a PORT_MESSAGE whose type is one of enum message_type; each has a fixed size,
+ * except DSP_ROW, which is as long as its cells. Numbers, widths and sizes are the
+ * same on every machine. Strings are UTF-8, terminated, the rest of the field zero.
+ *
+ * The ports:
+ *   termsrv - smss     made by smss, given to termsrv when it starts   SM API, TS_, WS_
+ *   lsass   - smss     likewise                                        LSA_READY, ACCT_
+ *   termsrv - lsass    a pair made by smss, one end sent to each       LSA_
+ *   rdpwd   - termsrv  a pair made by termsrv for each worker          RW_
+ *   csrss   - smss     csrss connects to \SmApiPort                    CSR_
+ *   rdpwd   - csrss    a pair made by termsrv, passed on by smss       DSP_
+ *   winlogon - csrss   winlogon connects to the session's ApiPort      WL_
+ *   musessctl - smss   musessctl connects to the service's SmApiPort   SM API, CTL_, ACCT_
+ */
+#ifndef MUSESS_MESSAGES_H
+#define MUSESS_MESSAGES_H
+
+#include "port.h"
+
+enum message_type {
+	/* termsrv and smss */
+	TS_READY = 0x100, /* termsrv listens */
+	TS_LSASS,	  /* to termsrv: a new port to lsass, passed beside it */
+	WS_CONNECT,	  /* a client for a session; the display port is passed beside it */
+	WS_LOGON,	  /* the user of a session that began without one */
+	WS_PAINTED,	  /* the client has its first picture */
+	/* lsass */
+	LSA_READY = 0x200, /* to smss: accounts are loaded */
+	LSA_PORT,	   /* to lsass: a new port to termsrv, passed beside it */
+	LSA_LOGON,	   /* is this the user's password? */
+	LSA_NTLM,	   /* the NTOWFv2 of a user, for NLA */
+	LSA_ANSWER,	   /* to either, and to the ACCT_ calls */
+	/* accounts: musessctl - smss - lsass */
+	ACCT_ADD = 0x280,
+	ACCT_REMOVE,
+	ACCT_PASSWD,
+	ACCT_LIST,
+	ACCT_ENTRY, /* one account of the list; LSA_ANSWER ends it */
+	/* rdpwd and termsrv */
+	RW_READY = 0x300, /* a warm worker */
+	RW_CLIENT,	  /* to rdpwd: its client; the socket is passed beside it */
+	RW_NTLM,	  /* to termsrv: NTOWFv2 wanted (struct lsa_request) */
+	RW_NTLM_HASH,	  /* its answer (struct lsa_answer) */
+	RW_LOGON,	  /* to termsrv: credentials and the client's description */
+	RW_SESSION,	  /* to rdpwd: the session; the display port is passed beside it */
+	RW_DENIED,	  /* to rdpwd: no; with a status and a reason */
+	RW_PAINTED,	  /* to termsrv: the first picture is out */
+	/* csrss and smss */
+	CSR_CONNECT = 0x400, /* to smss: the handshake; smss answers with the same type */
+	CSR_CLIENT,	     /* to csrss: WS_CONNECT, the display port passed beside it */
+	CSR_USER,	     /* to csrss: WS_LOGON */
+	CSR_SHELL,	     /* to smss: winlogon has started the user's command */
+	CSR_DISCONNECTED,    /* to smss: the client is gone */
+	CSR_TERMINATE,	     /* to csrss: the session ends for this reason */
+	/* rdpwd and csrss */
+	DSP_READY = 0x500,  /* to csrss: one more frame may come */
+	DSP_ROW,	    /* to rdpwd: cells of one row */
+	DSP_FRAME,	    /* to rdpwd: end of a frame; cursor */
+	DSP_KEY,	    /* to csrss: a key or character */
+	DSP_CREDENTIALS,    /* to rdpwd: what was typed at the logon prompt */
+	DSP_VERDICT,	    /* to csrss: right or wrong */
+	DSP_END,	    /* to rdpwd: the session ends for this reason */
+	/* winlogon and csrss */
+	WL_HELLO = 0x600,   /* winlogon is there */
+	WL_LOGON,	    /* to winlogon: the user; the terminal passed beside it */
+	WL_PROMPT,	    /* to winlogon: ask for the user; the terminal passed beside it */
+	WL_CREDENTIALS,	    /* to csrss: what was typed */
+	WL_VERDICT,	    /* to winlogon: right or wrong */
+	WL_SHELL,	    /* to csrss: the user's command runs */
+	/* musessctl and smss */
+	CTL_LIST = 0x700, /* the sessions: a CTL_SESSION each, then CTL_END */
+	CTL_SESSION,
+	CTL_SERVICE, /* service processes: a CTL_PROCESS each, then CTL_END */
+	CTL_PROCESS,
+	CTL_VERSION, /* answered with the same type */
+	CTL_END,
+};
+
+enum {
+	USER_SIZE = 128, /* bytes of a user's name with its terminator */
+	DOMAIN_SIZE = 64,
+	PASSWORD_SIZE = 256,
+	STATION_SIZE = 64, /* the client's computer name */
+	ADDRESS_SIZE = 64, /* "192.0.2.1:50000", "[2001:db8::1]:50000" */
+	WINSTATION_SIZE = 32, /* "RDP-Tcp#3", "Console" */
+	PORT_NAME_SIZE = 120,
+	COMMAND_SIZE = 512,
+	IMAGE_SIZE = 16,
+	VERSION_SIZE = 32,
+};
+
+/* Bounds of a client's desktop in pixels, and the size of a cell. */
+enum {
+	DESKTOP_MIN = 200,
+	DESKTOP_MAX = 8192,
+	CELL_WIDTH = 8,
+	CELL_HEIGHT = 16,
+	COLUMNS_MAX = DESKTOP_MAX / CELL_WIDTH,
+	ROWS_MAX = DESKTOP_MAX / CELL_HEIGHT,
+};
+
+/* The phases of a spin-up, in microseconds of CLOCK_MONOTONIC; 0: not reached. */
+enum phase {
+	PHASE_ACCEPT,	 /* the connection was accepted */
+	PHASE_REQUEST,	 /* its first packet was whole */
+	PHASE_NEGOTIATED, /* TLS, and NLA where used, are done */
+	PHASE_LOGON,	 /* the credentials were found right */
+	PHASE_START_CSR, /* StartCsr was called */
+	PHASE_CSRSS,	 /* csrss connected to the SM API port */
+	PHASE_WINLOGON,	 /* the initial command was started */
+	PHASE_SHELL,	 /* the user's command was started */
+	PHASE_ACTIVE,	 /* the client is activated */
+	PHASE_PAINTED,	 /* the first picture is out */
+	PHASE_COUNT
+};
+
+/* Why a session or a connection ends. The numbers are those of the Set Error Info PDU
+   (MS-RDPBCGR 2.2.5.1.1) and of LocalSessionManager's event 40. */
+#define END_REASON_TABLE(X)                                                                        \
+	X(END_NONE, 0x0, "no reason was given")                                                    \
+	X(END_ADMIN_DISCONNECT, 0x1, "disconnected by an administrator")                           \
+	X(END_ADMIN_LOGOFF, 0x2, "logged off by an administrator")                                 \
+	X(END_OUT_OF_MEMORY, 0x6, "out of memory, processes or descriptors")                       \
+	X(END_DENIED, 0x7, "the server denied the connection")                                     \
+	X(END_USER_DISCONNECT, 0xb, "disconnected by the user")                                    \
+	X(END_USER_LOGOFF, 0xc, "logged off by the user")                                          \
+	X(END_CLOSED, 0x111, "the session's subsystem or logon process failed")
+#define END_REASON_ENUM(name, number, text) name = number,
+enum end_reason { END_REASON_TABLE(END_REASON_ENUM) };
+#undef END_REASON_ENUM
+
+/* What END_REASON says to a person. Never NULL. */
+const char *end_reason_text(uint32_t reason);
+
+/* MuSessionId of no session. */
+#define NO_SESSION 0xffffffffu
+
+/* A message that is its type alone: *_READY, LSA_PORT, TS_LSASS, RW_READY, CSR_SHELL,
+   CSR_DISCONNECTED, DSP_READY, WL_PROMPT, CTL_LIST, CTL_SERVICE, CTL_END,
+   ACCT_LIST. */
+struct msg_plain {
+	PORT_MESSAGE h;
+};
+
+/* WS_CONNECT, CSR_CLIENT: who is at the screen of a session. USER is empty where the
+   client sent no credentials: winlogon asks. */
+struct msg_client {
+	PORT_MESSAGE h;
+	uint32_t session;
+	uint16_t width, height; /* pixels */
+	uint64_t phase[PHASE_COUNT];
+	char user[USER_SIZE];
+	char domain[DOMAIN_SIZE];
+	char station[STATION_SIZE];
+	char address[ADDRESS_SIZE];
+	char winstation[WINSTATION_SIZE]; /* filled in by smss */
+	uint32_t csrss; /* StartCsr's answer: tells the session from a later one of its id */
+	uint32_t winlogon; /* filled in by smss */
+};
+
+/* TS_READY: the port that termsrv listens on. */
+struct msg_listening {
+	PORT_MESSAGE h;
+	uint32_t port;
+	uint32_t reserved;
+};
+
+/* WS_LOGON, CSR_USER. */
+struct msg_user {
+	PORT_MESSAGE h;
+	uint32_t session;
+	uint32_t reserved;
+	char user[USER_SIZE];
+};
+
+/* WS_PAINTED, RW_PAINTED. */
+struct msg_painted {
+	PORT_MESSAGE h;
+	uint32_t session;
+	uint32_t reserved;
+	uint64_t active, painted; /* microseconds, as phases */
+};
+
+/* LSA_LOGON, LSA_NTLM, RW_NTLM, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
+struct lsa_request {
+	PORT_MESSAGE h; /* message_id: repeated in the answer */
+	char user[USER_SIZE]; /* an account's name for ACCT_: may end in '*' */
+	char domain[DOMAIN_SIZE];
+	char password[PASSWORD_SIZE]; /* LSA_LOGON, ACCT_ADD, ACCT_PASSWD */
+	char address[ADDRESS_SIZE];   /* of the client, for the log */
+};
+
+/* LSA_ANSWER, RW_NTLM_HASH, ACCT_ENTRY (user only). */
+struct lsa_answer {
+	PORT_MESSAGE h;
+	int32_t status;
+	uint32_t reserved;
+	char user[USER_SIZE]; /* as the account file spells it */
+	uint8_t hash[16];     /* LSA_NTLM: NTOWFv2 */
+};
+
+/* RW_CLIENT. */
+struct msg_rw_client {
+	PORT_MESSAGE h;
+	uint64_t deadline; /* microseconds of CLOCK_MONOTONIC, until logon */
+	char address[ADDRESS_SIZE];
+};
+
+/* RW_LOGON. USER or PASSWORD may be empty: no credentials. */
+struct msg_rw_logon {
+	PORT_MESSAGE h;
+	uint16_t width, height;
+	uint32_t session; /* NO_SESSION, or the session whose winlogon asked */
+	uint64_t negotiated; /* phase */
+	char user[USER_SIZE];
+	char domain[DOMAIN_SIZE];
+	char password[PASSWORD_SIZE];
+	char station[STATION_SIZE];
+};
+
+/* RW_SESSION, RW_DENIED, and the answer to an RW_LOGON from a logon prompt (RW_SESSION
+   without a descriptor: right; RW_DENIED: wrong). */
+struct msg_rw_session {
+	PORT_MESSAGE h;
+	uint32_t session;
+	int32_t status;
+	uint32_t reason; /* enum end_reason */
+	uint32_t reserved;
+	char user[USER_SIZE];
+};
+
+/* CSR_CONNECT: type and callback port's name from csrss; status and session from smss. */
+enum { SUBSYSTEM_WINDOWS = 2 }; /* IMAGE_SUBSYSTEM_WINDOWS_GUI, the type csrss serves */
+struct msg_csr_connect {
+	PORT_MESSAGE h;
+	uint32_t subsystem_type;
+	int32_t status;
+	uint32_t session;
+	uint32_t reserved;
+	char sb_port[PORT_NAME_SIZE];
+};
+
+/* CSR_TERMINATE, DSP_END. */
+struct msg_end {
+	PORT_MESSAGE h;
+	uint32_t reason; /* enum end_reason */
+	uint32_t reserved;
+};
+
+/* A cell of the grid: a code point, its colours as 0xRRGGBB, and attributes. A wide
+   character is followed by a cell with code 0. */
+enum { CELL_BOLD = 1, CELL_UNDERLINE = 2 };
+struct cell {
+	uint32_t code;
+	uint32_t foreground; /* the top byte is 0 */
+	uint32_t background; /* the top byte holds the attributes */
+};
+
+/* DSP_ROW: COUNT cells of ROW from COLUMN on. */
+struct msg_row {
+	PORT_MESSAGE h;
+	uint16_t row, column, count, reserved;
+	struct cell cells[COLUMNS_MAX];
+};
+
+/* DSP_FRAME: ends a frame. */
+struct msg_frame {
+	PORT_MESSAGE h;
+	uint16_t cursor_row, cursor_column, cursor_visible, reserved;
+};
+
+/* DSP_KEY. */
+enum { KEY_MOD_SHIFT = 1, KEY_MOD_ALT = 2, KEY_MOD_CTRL = 4 };
+enum key_special { /* code of a key that is no character; 0x110000 and above */
+	KEY_ENTER = 0x110000,
+	KEY_TAB,
+	KEY_BACKSPACE,
+	KEY_ESCAPE,
+	KEY_UP,
+	KEY_DOWN,
+	KEY_LEFT,
+	KEY_RIGHT,
+	KEY_INSERT,
+	KEY_DELETE,
+	KEY_HOME,
+	KEY_END,
+	KEY_PAGE_UP,
+	KEY_PAGE_DOWN,
+	KEY_F1, /* to KEY_F1 + 11 */
+	KEY_LAST = KEY_F1 + 11
+};
+struct msg_key {
+	PORT_MESSAGE h;
+	uint32_t code;	    /* a Unicode code point or enum key_special */
+	uint32_t modifiers; /* KEY_MOD_* */
+};
+
+/* DSP_CREDENTIALS, WL_CREDENTIALS. */
+struct msg_credentials {
+	PORT_MESSAGE h;
+	char user[USER_SIZE];
+	char password[PASSWORD_SIZE];
+};
+
+/* DSP_VERDICT, WL_VERDICT; WL_LOGON with status 0. */
+struct msg_verdict {
+	PORT_MESSAGE h;
+	int32_t status;
+	uint32_t session;
+	char user[USER_SIZE];
+	char station[STATION_SIZE];
+	char winstation[WINSTATION_SIZE];
+};
+
+/* WL_HELLO: COMMAND is not 0 where StartCsr named a command: nobody logs on. */
+struct msg_hello {
+	PORT_MESSAGE h;
+	uint32_t command;
+	uint32_t reserved;
+};
+
+/* WL_SHELL, CTL_PROCESS: a process as its own process id namespace numbers it. */
+struct msg_process {
+	PORT_MESSAGE h;
+	uint32_t process;
+	uint32_t session; /* NO_SESSION: of the service */
+	char image[IMAGE_SIZE];
+};
+
+/* Session states, MS: WTS_CONNECTSTATE_CLASS; the names are query session's. */
+#define SESSION_STATE_TABLE(X)                                                                     \
+	X(WTS_ACTIVE, 0, "Active")                                                                 \
+	X(WTS_CONNECTED, 1, "Conn")                                                                \
+	X(WTS_CONNECT_QUERY, 2, "ConnQ")                                                           \
+	X(WTS_SHADOW, 3, "Shadow")                                                                 \
+	X(WTS_DISCONNECTED, 4, "Disc")                                                             \
+	X(WTS_IDLE, 5, "Idle")                                                                     \
+	X(WTS_LISTEN, 6, "Listen")                                                                 \
+	X(WTS_RESET, 7, "Reset")                                                                   \
+	X(WTS_DOWN, 8, "Down")                                                                     \
+	X(WTS_INIT, 9, "Init")
+#define SESSION_STATE_ENUM(name, number, text) name = number,
+enum session_state { SESSION_STATE_TABLE(SESSION_STATE_ENUM) WTS_STATE_COUNT };
+#undef SESSION_STATE_ENUM
+
+/* The name of a state, "?" for a number that is none. Never NULL. */
+const char *session_state_text(uint32_t state);
+
+/* The listener's row in the list has this id or a higher one (query session). */
+enum { LISTENER_ID = 65536 };
+
+/* CTL_SESSION. */
+struct msg_session {
+	PORT_MESSAGE h;
+	uint32_t session;
+	uint32_t state; /* enum session_state */
+	uint32_t csrss, winlogon; /* process ids on the host, 0: none */
+	uint16_t width, height;
+	uint32_t reserved;
+	uint64_t started; /* seconds since 1970 */
+	uint64_t phase[PHASE_COUNT];
+	char winstation[WINSTATION_SIZE]; /* "RDP-Tcp#3", "Console", "RDP-Tcp" for the listener */
+	char user[USER_SIZE];
+	char domain[DOMAIN_SIZE];
+	char station[STATION_SIZE];
+	char address[ADDRESS_SIZE];
+};
+
+/* CTL_VERSION. */
+struct msg_version {
+	PORT_MESSAGE h;
+	char version[VERSION_SIZE];
+};
+
+_Static_assert(sizeof(struct cell) == 12, "cell");
+_Static_assert(sizeof(struct msg_row) <= PORT_MAX_MESSAGE, "the largest message");
+_Static_assert(offsetof(struct msg_row, cells) == 32, "msg_row");
+_Static_assert(sizeof(struct msg_client) == 472, "msg_client");
+_Static_assert(sizeof(struct lsa_request) == 536, "lsa_request");
+_Static_assert(sizeof(struct lsa_answer) == 176, "lsa_answer");
+_Static_assert(sizeof(struct msg_rw_logon) == 552, "msg_rw_logon");
+_Static_assert(sizeof(struct msg_session) == 488, "msg_session");
+
+#endif

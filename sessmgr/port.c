@@ -1,0 +1,144 @@
+/* Messages over SOCK_SEQPACKET: one packet, one message, checked lengths. */
+#include "port.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void port_header(PORT_MESSAGE *h, uint16_t type, size_t total, uint32_t message_id)
+{
+	*h = (PORT_MESSAGE){
+		.data_length = (uint16_t)(total - sizeof(*h)),
+		.total_length = (uint16_t)total,
+		.type = type,
+		.message_id = message_id,
+	};
+}
+
+int port_send(int port, const PORT_MESSAGE *message, int passed)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec data = { .iov_base = (void *)(uintptr_t)message,
+		.iov_len = message->total_length };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1 };
+	ssize_t sent;
+
+	if (passed != -1) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control.space);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
+	}
+	do
+		sent = sendmsg(port, &m, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -1 : 0;
+}
+
+/* Takes the one descriptor out of M, closing any more. Returns how many there were. */
+static int take_descriptors(struct msghdr *m, int *first)
+{
+	int count = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
+			if (count++ == 0)
+				*first = fd;
+			else
+				close(fd);
+		}
+	}
+	return count;
+}
+
+ssize_t port_receive(int port, void *buffer, size_t size, int *passed)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(4 * sizeof(int))];
+	} control;
+	struct iovec data = { .iov_base = buffer, .iov_len = size };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	const PORT_MESSAGE *h = buffer;
+	int fd = -1;
+	ssize_t got;
+
+	if (passed)
+		*passed = -1;
+	do
+		got = recvmsg(port, &m, MSG_CMSG_CLOEXEC);
+	while (got < 0 && errno == EINTR);
+	if (got <= 0)
+		return got;
+	int count = take_descriptors(&m, &fd);
+	if (count > (passed ? 1 : 0) || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+	    (size_t)got < sizeof(*h) || h->total_length != got ||
+	    h->data_length != (size_t)got - sizeof(*h)) {
+		fd_close(&fd);
+		errno = EBADMSG;
+		return -1;
+	}
+	if (passed)
+		*passed = fd;
+	return got;
+}
+
+int port_pair(int pair[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair);
+}
+
+void fd_close(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+/* Length of the well-formed UTF-8 sequence at P (LEFT bytes), 0 where there is none. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+	size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
+	    p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+
+	if (length == 0 || length > left)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0; /* overlong, a surrogate, or beyond Unicode */
+	if (length == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+		return 0; /* C1 controls */
+	return length;
+}
+
+bool port_text_valid(const char *text, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t end = strnlen(text, size);
+
+	if (end == size)
+		return false;
+	for (size_t at = 0; at < end;) {
+		size_t length = utf8_length(p + at, end - at);
+		if (length == 0 || p[at] < 0x20 || p[at] == 0x7f)
+			return false;
+		at += length;
+	}
+	return true;
+}

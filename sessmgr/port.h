@@ -1,0 +1,44 @@
+/*
+ * Ports: SOCK_SEQPACKET sockets over which whole messages travel, descriptors beside
+ * them. Every message begins with a PORT_MESSAGE whose lengths must match the packet.
+ */
+#ifndef MUSESS_PORT_H
+#define MUSESS_PORT_H
+
+#include "smapi.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* The largest message of messages.h, in bytes. */
+enum { PORT_MAX_MESSAGE = 16384 };
+
+/* Fills the header of a message of TOTAL bytes. */
+void port_header(PORT_MESSAGE *h, uint16_t type, size_t total, uint32_t message_id);
+
+/*
+ * Sends the message (its header says how long it is), with descriptor PASSED beside
+ * it unless that is -1. Never blocks where PORT is non-blocking. The caller keeps
+ * PASSED. Returns 0, or -1 with errno (EAGAIN: the peer does not read).
+ */
+int port_send(int port, const PORT_MESSAGE *message, int passed);
+
+/*
+ * Receives one message into BUFFER (SIZE bytes, aligned as PORT_MESSAGE). A passed
+ * descriptor arrives in *PASSED (close-on-exec; -1 where there was none); with
+ * PASSED NULL none is accepted. Returns the length, 0 where the peer closed, -1 with
+ * errno: EAGAIN nothing there, EBADMSG a packet that breaks framing (too long, too
+ * short, wrong lengths, a descriptor too many).
+ */
+ssize_t port_receive(int port, void *buffer, size_t size, int *passed);
+
+/* A connected pair of non-blocking, close-on-exec ports. Returns 0, or -1 with errno. */
+int port_pair(int pair[2]);
+
+/* Closes *FD unless it is -1, and leaves -1. */
+void fd_close(int *fd);
+
+/* True where TEXT (SIZE bytes of a message) is terminated and printable UTF-8. */
+bool port_text_valid(const char *text, size_t size);
+
+#endif

@@ -1,0 +1,276 @@
+/*
+ * SmpApiLoop: every message that smss receives passes the two tables below. They are the
+ * policy: what may be asked, how large it is exactly, who may ask, whether a descriptor
+ * comes along, and who handles it. A call that breaks the table of SM API calls is
+ * answered with its status; any other message that breaks its table ends the sender.
+ */
+#include "log.h"
+#include "smss.h"
+
+#include <string.h>
+
+#define FROM(role) (1u << CLIENT_##role)
+
+static int32_t SmpNotImplemented(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)
+{
+	(void)SmApiMsg;
+	(void)CallingClient;
+	(void)CallPort;
+	return STATUS_NOT_IMPLEMENTED;
+}
+
+/* The seven calls, by number (session-manager.md section 2). */
+static const struct {
+	const char *name;
+	unsigned from;
+	int32_t (*handler)(SMAPIMSG *, struct client *, int);
+} calls[SmMaxApiNumber] = {
+	[SmCreateForeignSessionApi] = { "CreateForeignSession", FROM(SUBSYSTEM), SmpNotImplemented },
+	[SmSessionCompleteApi] = { "SessionComplete", FROM(SUBSYSTEM), SmpNotImplemented },
+	[SmTerminateForeignSessionApi] = { "TerminateForeignSession", FROM(SUBSYSTEM),
+	    SmpNotImplemented },
+	[SmExecPgmApi] = { "ExecPgm", FROM(SUBSYSTEM) | FROM(ADMINISTRATOR) | FROM(TERMSRV),
+	    SmpNotImplemented },
+	[SmLoadDeferedApi] = { "LoadDefered", FROM(SUBSYSTEM) | FROM(ADMINISTRATOR) | FROM(TERMSRV),
+	    SmpNotImplemented },
+	[SmStartCsrApi] = { "StartCsr", FROM(ADMINISTRATOR) | FROM(TERMSRV), SmpStartCsr },
+	[SmStopCsrApi] = { "StopCsr", FROM(ADMINISTRATOR) | FROM(TERMSRV), SmpStopCsr },
+};
+
+void sm_reply(struct client *client, SMAPIMSG *call, int32_t status)
+{
+	uint32_t id = call->h.message_id;
+
+	if (!client)
+		return;
+	port_header(&call->h, LPC_REPLY, sizeof(*call), id);
+	call->ReturnedStatus = status;
+	client_send(client, &call->h, -1);
+}
+
+static int sm_call(struct client *client, SMAPIMSG *call)
+{
+	int32_t status = STATUS_NOT_IMPLEMENTED;
+
+	call->ReturnedStatus = STATUS_PENDING;
+	if (call->ApiNumber < SmMaxApiNumber) {
+		if (!(calls[call->ApiNumber].from & (1u << client->role)))
+			/* calls 0 to 2 belong to subsystems; the others are an administrator's */
+			status = call->ApiNumber <= SmTerminateForeignSessionApi
+			    ? STATUS_INVALID_PARAMETER
+			    : STATUS_ACCESS_DENIED;
+		else
+			status = calls[call->ApiNumber].handler(call, client, client->port);
+	}
+	if (status != STATUS_PENDING)
+		sm_reply(client, call, status);
+	return 0;
+}
+
+/* csrss's handshake: smss knows it by its process id, whatever it says of itself. */
+static int csr_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	struct msg_csr_connect reply = { .session = NO_SESSION };
+	const struct msg_csr_connect *call = (const void *)m;
+	struct session *session = session_of_process(client->smss, client->pid);
+
+	(void)passed;
+	port_header(&reply.h, CSR_CONNECT, sizeof(reply), m->message_id);
+	if (!port_text_valid(call->sb_port, sizeof(call->sb_port)))
+		reply.status = STATUS_INVALID_PARAMETER;
+	else if ((call->sb_port[0] != 0) != (call->subsystem_type != 0))
+		reply.status = STATUS_INVALID_PARAMETER_MIX;
+	else if (!session || session->csrss != client->pid || session->subsystem ||
+	    session->step != SESSION_LOADING || call->subsystem_type != SUBSYSTEM_WINDOWS)
+		reply.status = STATUS_ACCESS_DENIED;
+	else
+		reply.session = session->id;
+	client_send(client, &reply.h, -1);
+	if (reply.status != STATUS_SUCCESS)
+		return -1;
+	client->session = session;
+	session->subsystem = client;
+	session_ready(session);
+	return 0;
+}
+
+static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)m;
+	(void)passed;
+	if (!client->session)
+		return -1;
+	client->session->info.phase[PHASE_SHELL] = clock_us();
+	return 0;
+}
+
+/* Until disconnected sessions are kept, a client that leaves ends its session. */
+static int csr_disconnected(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)m;
+	(void)passed;
+	if (!client->session)
+		return -1;
+	session_stop(client->session, END_USER_DISCONNECT, STATUS_SUCCESS);
+	return 0;
+}
+
+/* The session that a message of termsrv is about; NULL where it is gone. */
+static struct session *connected_session(struct client *client, uint32_t id)
+{
+	struct session *s = session_find(client->smss, id);
+
+	return s && s->step == SESSION_RUNNING ? s : NULL;
+}
+
+static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	struct msg_client message = *(const struct msg_client *)m;
+	struct session *s = connected_session(client, message.session);
+	struct msg_session *info;
+
+	if (!port_text_valid(message.user, sizeof(message.user)) ||
+	    !port_text_valid(message.domain, sizeof(message.domain)) ||
+	    !port_text_valid(message.station, sizeof(message.station)) ||
+	    !port_text_valid(message.address, sizeof(message.address)) || *passed < 0 ||
+	    message.width < DESKTOP_MIN || message.width > DESKTOP_MAX ||
+	    message.height < DESKTOP_MIN || message.height > DESKTOP_MAX)
+		return -1;
+	if (!s || s->csrss != (pid_t)message.csrss || s->info.width)
+		return 0; /* ended meanwhile: the display port closes, and rdpwd with it */
+	info = &s->info;
+	memcpy(info->user, message.user, sizeof(info->user));
+	memcpy(info->domain, message.domain, sizeof(info->domain));
+	memcpy(info->station, message.station, sizeof(info->station));
+	memcpy(info->address, message.address, sizeof(info->address));
+	info->width = message.width;
+	info->height = message.height;
+	for (int i = PHASE_ACCEPT; i < PHASE_START_CSR; i++)
+		info->phase[i] = message.phase[i];
+	s->state = message.user[0] ? WTS_ACTIVE : WTS_CONNECTED;
+	memcpy(message.winstation, info->winstation, sizeof(message.winstation));
+	memcpy(message.phase, info->phase, sizeof(message.phase));
+	message.winlogon = (uint32_t)s->winlogon;
+	message.h.type = CSR_CLIENT;
+	client_send(s->subsystem, &message.h, *passed);
+	return 0;
+}
+
+static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	struct msg_user message = *(const struct msg_user *)m;
+	struct session *s = connected_session(client, message.session);
+
+	(void)passed;
+	if (!port_text_valid(message.user, sizeof(message.user)) || !message.user[0])
+		return -1;
+	if (!s || s->info.user[0])
+		return 0;
+	memcpy(s->info.user, message.user, sizeof(message.user));
+	s->state = WTS_ACTIVE;
+	message.h.type = CSR_USER;
+	client_send(s->subsystem, &message.h, -1);
+	return 0;
+}
+
+static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	const struct msg_painted *message = (const void *)m;
+	struct session *s = connected_session(client, message->session);
+
+	(void)passed;
+	if (s) {
+		s->info.phase[PHASE_ACTIVE] = message->active;
+		s->info.phase[PHASE_PAINTED] = message->painted;
+	}
+	return 0;
+}
+
+static int service_ready(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	if (m->type == TS_READY)
+		client->smss->listening_port =
+		    (uint16_t)((const struct msg_listening *)(const void *)m)->port;
+	services_ready(client);
+	return 0;
+}
+
+/* Accounts: administrators ask, lsass answers; the message id finds the way back. */
+static int account_call(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	accounts_ask(client, m);
+	return 0;
+}
+
+static int account_answer(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	accounts_answer(client->smss, m);
+	return 0;
+}
+
+static int ctl_list(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	control_list(client, m->message_id);
+	return 0;
+}
+
+static int ctl_service(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	control_service(client, m->message_id);
+	return 0;
+}
+
+static int ctl_version(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	control_version(client, m->message_id);
+	return 0;
+}
+
+/* All other messages. */
+static const struct {
+	uint16_t type;
+	size_t size;
+	unsigned from;
+	bool descriptor;
+	int (*handler)(struct client *, const PORT_MESSAGE *, int *);
+} messages[] = {
+	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), false, csr_connect },
+	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), false, csr_shell },
+	{ CSR_DISCONNECTED, sizeof(struct msg_plain), FROM(SUBSYSTEM), false, csr_disconnected },
+	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), false, service_ready },
+	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), true, ws_connect },
+	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), false, ws_logon },
+	{ WS_PAINTED, sizeof(struct msg_painted), FROM(TERMSRV), false, ws_painted },
+	{ LSA_READY, sizeof(struct msg_plain), FROM(LSASS), false, service_ready },
+	{ LSA_ANSWER, sizeof(struct lsa_answer), FROM(LSASS), false, account_answer },
+	{ ACCT_ENTRY, sizeof(struct lsa_answer), FROM(LSASS), false, account_answer },
+	{ ACCT_ADD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), false, account_call },
+	{ ACCT_REMOVE, sizeof(struct lsa_request), FROM(ADMINISTRATOR), false, account_call },
+	{ ACCT_PASSWD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), false, account_call },
+	{ ACCT_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, account_call },
+	{ CTL_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_list },
+	{ CTL_SERVICE, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_service },
+	{ CTL_VERSION, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_version },
+};
+
+SMP_FRAME int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed)
+{
+	if (message->type == LPC_REQUEST && size == sizeof(SMAPIMSG) && *passed == -1)
+		return sm_call(client, (SMAPIMSG *)(void *)message);
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++)
+		if (messages[i].type == message->type) {
+			if (messages[i].size != size || messages[i].descriptor != (*passed >= 0) ||
+			    !(messages[i].from & (1u << client->role)))
+				break;
+			return messages[i].handler(client, message, passed);
+		}
+	log_warn("process %d sent message 0x%x of %zu bytes, which is not its to send: cut off",
+	    client->pid, message->type, size);
+	return -1;
+}

@@ -1,0 +1,165 @@
+/*
+ * A cgroup for each session, where the system delegates a subtree to this service:
+ *
+ *   OURS/service      smss and the service processes (a cgroup with controllers turned
+ *                     on for its children may hold no process itself)
+ *   OURS/sessions/N   session N, with pids.max and memory.max where those controllers are
+ *
+ * Delegated is what systemd marks so (Delegate=yes), or the root of a cgroup namespace in
+ * which no systemd runs. Anything else belongs to somebody else and is left alone.
+ */
+#include "log.h"
+#include "smss.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+/* This process's cgroup v2 path ("/a/b") into PATH. 0 or -1. */
+static int own_path(char *path, size_t size)
+{
+	FILE *f = fopen("/proc/self/cgroup", "re");
+	char line[1024];
+	int result = -1;
+
+	if (!f)
+		return -1;
+	while (result < 0 && fgets(line, sizeof(line), f))
+		if (strncmp(line, "0::", 3) == 0) {
+			line[strcspn(line, "\n")] = 0;
+			result = snprintf(path, size, "%s", line + 3) < (int)size ? 0 : -1;
+		}
+	fclose(f);
+	return result;
+}
+
+static int open_own(void)
+{
+	static const char *mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	char path[1024], full[1200];
+	char mark[4] = "";
+
+	if (own_path(path, sizeof(path)) < 0)
+		return -1;
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(full, sizeof(full), "%s%s", mounts[i], path);
+		int dir = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir < 0)
+			continue;
+		if (faccessat(dir, "cgroup.procs", W_OK, 0) == 0 &&
+		    (fgetxattr(dir, "trusted.delegate", mark, sizeof(mark)) > 0 ||
+			fgetxattr(dir, "user.delegate", mark, sizeof(mark)) > 0 ||
+			(strcmp(path, "/") == 0 && access("/run/systemd/system", F_OK) < 0)))
+			return dir;
+		close(dir);
+	}
+	return -1;
+}
+
+static int put(int dir, const char *name, const char *text)
+{
+	int fd = openat(dir, name, O_WRONLY | O_CLOEXEC), result;
+
+	if (fd < 0)
+		return -1;
+	result = write(fd, text, strlen(text)) < 0 ? -1 : 0;
+	close(fd);
+	return result;
+}
+
+/* Removes sessions that an earlier run left. */
+static void clear(int sessions)
+{
+	DIR *d = fdopendir(dup(sessions));
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (e->d_type == DT_DIR && e->d_name[0] != '.')
+			unlinkat(sessions, e->d_name, AT_REMOVEDIR);
+	if (d)
+		closedir(d);
+}
+
+int cgroup_open(void)
+{
+	int own = open_own(), service, sessions;
+	char name[32], self[16];
+
+	if (own < 0)
+		return -1;
+	snprintf(name, sizeof(name), "musess-%d", getpid());
+	snprintf(self, sizeof(self), "%d", getpid());
+	mkdirat(own, "musess-service", 0755);
+	service = openat(own, "musess-service", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (service >= 0)
+		put(service, "cgroup.procs", self);
+	fd_close(&service);
+	if (mkdirat(own, name, 0755) < 0 && errno != EEXIST) {
+		close(own);
+		return -1;
+	}
+	/* each fails where the system has no such controller here */
+	put(own, "cgroup.subtree_control", "+pids");
+	put(own, "cgroup.subtree_control", "+memory");
+	sessions = openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sessions >= 0) {
+		clear(sessions);
+		put(sessions, "cgroup.subtree_control", "+pids");
+		put(sessions, "cgroup.subtree_control", "+memory");
+	}
+	close(own);
+	return sessions;
+}
+
+int cgroup_create(int parent, uint32_t id, const struct musess_config *config)
+{
+	char name[16], text[32];
+	int dir;
+
+	if (parent < 0)
+		return -1;
+	snprintf(name, sizeof(name), "%u", id);
+	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+		return -1;
+	dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return -1;
+	snprintf(text, sizeof(text), "%u", config->TasksMax);
+	put(dir, "pids.max", text);
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)config->MemoryMax);
+	put(dir, "memory.max", text);
+	return dir;
+}
+
+void cgroup_remove(int parent, uint32_t id)
+{
+	char name[16];
+
+	if (parent < 0)
+		return;
+	snprintf(name, sizeof(name), "%u", id);
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		log_warn("session %u's cgroup stays: %s", id, strerror(errno));
+}
+
+void cgroup_close(int parent)
+{
+	char name[32];
+	int own;
+
+	if (parent < 0)
+		return;
+	own = openat(parent, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	snprintf(name, sizeof(name), "musess-%d", getpid());
+	close(parent);
+	if (own < 0)
+		return;
+	unlinkat(own, name, AT_REMOVEDIR);
+	close(own); /* musess-service holds this process still */
+}

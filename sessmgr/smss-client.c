@@ -1,0 +1,248 @@
+/*
+ * Clients: connected ports. What a client sends is read one message a turn, so that none
+ * can keep smss from the others; what it does not read is queued up to a bound, and then
+ * the client is cut off.
+ */
+#include "log.h"
+#include "smss.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { QUEUE_MAX = 16 << 20, BACKLOG = 4096 };
+
+struct queued_message {
+	STAILQ_ENTRY(queued_message) entry;
+	int passed; /* owned; -1: none */
+	PORT_MESSAGE message[];
+};
+
+static void message_free(struct queued_message *m)
+{
+	fd_close(&m->passed);
+	free(m);
+}
+
+/* Nobody may answer a client that is gone. */
+static void forget(struct client *client)
+{
+	struct smss *smss = client->smss;
+
+	for (uint32_t id = 0; id < smss->capacity; id++) {
+		struct session *s = smss->sessions[id];
+		if (!s)
+			continue;
+		if (s->starter == client)
+			s->starter = NULL;
+		if (s->stopper == client)
+			s->stopper = NULL;
+	}
+	accounts_forget(client);
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		if (smss->services[i].client == client) {
+			smss->services[i].client = NULL;
+			smss->services[i].ready = false;
+		}
+}
+
+void client_destroy(struct client *client)
+{
+	struct queued_message *m;
+	struct session *session;
+
+	if (!client)
+		return;
+	session = client->session;
+	LIST_REMOVE(client, entry);
+	forget(client);
+	if (client->readable)
+		event_free(client->readable);
+	if (client->writable)
+		event_free(client->writable);
+	fd_close(&client->port);
+	while ((m = STAILQ_FIRST(&client->queue))) {
+		STAILQ_REMOVE_HEAD(&client->queue, entry);
+		message_free(m);
+	}
+	free(client);
+	if (session && session->subsystem == client) {
+		session->subsystem = NULL;
+		session_stop(session, END_CLOSED, STATUS_PORT_DISCONNECTED);
+	}
+}
+
+static void on_readable(int port, short what, void *argument)
+{
+	struct client *client = argument;
+	union {
+		PORT_MESSAGE h;
+		char space[PORT_MAX_MESSAGE];
+	} message;
+	int passed = -1;
+	ssize_t got = port_receive(port, &message, sizeof(message), &passed);
+
+	(void)what;
+	if (got < 0 && errno == EAGAIN)
+		return;
+	if (got <= 0 || SmpApiLoop(client, &message.h, (size_t)got, &passed) < 0) {
+		if (got < 0 && errno == EBADMSG)
+			log_warn("process %d sent a packet that is no message: cut off", client->pid);
+		client_destroy(client);
+	}
+	fd_close(&passed);
+}
+
+static void on_writable(int port, short what, void *argument)
+{
+	struct client *client = argument;
+	struct queued_message *m;
+
+	(void)what;
+	while ((m = STAILQ_FIRST(&client->queue))) {
+		if (port_send(port, m->message, m->passed) < 0) {
+			if (errno != EAGAIN)
+				client_destroy(client);
+			return;
+		}
+		STAILQ_REMOVE_HEAD(&client->queue, entry);
+		client->queued -= m->message->total_length;
+		message_free(m);
+	}
+	event_del(client->writable);
+}
+
+struct client *client_create(struct smss *smss, int port, enum client_role role, pid_t pid)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client) {
+		close(port);
+		return NULL;
+	}
+	client->smss = smss;
+	client->role = role;
+	client->port = port;
+	client->pid = pid;
+	STAILQ_INIT(&client->queue);
+	LIST_INSERT_HEAD(&smss->clients, client, entry);
+	client->readable = event_new(smss->base, port, EV_READ | EV_PERSIST, on_readable, client);
+	client->writable = event_new(smss->base, port, EV_WRITE | EV_PERSIST, on_writable, client);
+	if (!client->readable || !client->writable || event_add(client->readable, NULL) < 0) {
+		client_destroy(client);
+		return NULL;
+	}
+	return client;
+}
+
+/* Keeps a message until the peer reads. 0, or -1 over the bound or without memory. */
+static int enqueue(struct client *client, const PORT_MESSAGE *message, int passed)
+{
+	struct queued_message *m;
+
+	if (client->queued > QUEUE_MAX)
+		return -1;
+	m = malloc(sizeof(*m) + message->total_length);
+	if (!m)
+		return -1;
+	memcpy(m->message, message, message->total_length);
+	m->passed = passed < 0 ? -1 : dup(passed);
+	if (STAILQ_EMPTY(&client->queue))
+		event_add(client->writable, NULL);
+	STAILQ_INSERT_TAIL(&client->queue, m, entry);
+	client->queued += message->total_length;
+	return passed >= 0 && m->passed < 0 ? -1 : 0;
+}
+
+int client_send(struct client *client, const PORT_MESSAGE *message, int passed)
+{
+	if (!client)
+		return -1;
+	if (STAILQ_EMPTY(&client->queue)) {
+		if (port_send(client->port, message, passed) == 0)
+			return 0;
+		if (errno != EAGAIN)
+			return -1; /* its end is read as such from the port */
+	}
+	if (enqueue(client, message, passed) == 0)
+		return 0;
+	log_warn("process %d does not read what it asked for: cut off", client->pid);
+	shutdown(client->port, SHUT_RDWR); /* read as its end in the next turn */
+	return -1;
+}
+
+int client_listen(const char *path, unsigned mode)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, error;
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(address.sun_path, path, strlen(path));
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	error = errno;
+	fd_close(&fd);
+	errno = error;
+	return -1;
+}
+
+/*
+ * Who may use the service's own port: the user it runs as, and root. In user mode this
+ * process sees itself as user 0, and root as nobody, for root is outside its namespace;
+ * the port's directory lets nobody else reach it.
+ */
+static bool administrator(const struct smss *smss, const struct ucred *caller)
+{
+	return caller->uid == 0 || caller->uid == geteuid() ||
+	    (!smss->privileged && caller->uid == 65534);
+}
+
+static void accept_one(struct smss *smss, int listener, int port)
+{
+	struct ucred caller;
+	socklen_t size = sizeof(caller);
+	enum client_role role =
+	    listener == smss->sm_listener ? CLIENT_SUBSYSTEM : CLIENT_ADMINISTRATOR;
+
+	if (getsockopt(port, SOL_SOCKET, SO_PEERCRED, &caller, &size) < 0) {
+		close(port);
+		return;
+	}
+	if (role == CLIENT_ADMINISTRATOR && !administrator(smss, &caller)) {
+		log_warn("process %d of user %u may not use the SM API port", caller.pid, caller.uid);
+		close(port);
+		return;
+	}
+	if (role == CLIENT_SUBSYSTEM && !session_of_process(smss, caller.pid)) {
+		log_warn("process %d is no subsystem: its connection is refused", caller.pid);
+		close(port);
+		return;
+	}
+	client_create(smss, port, role, caller.pid);
+}
+
+void client_accept(int listener, short what, void *argument)
+{
+	struct smss *smss = argument;
+
+	(void)what;
+	for (int i = 0; i < 64; i++) {
+		int port = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (port < 0) {
+			if (errno == EMFILE || errno == ENFILE)
+				log_warn("out of descriptors: a connection to smss waits");
+			return;
+		}
+		accept_one(smss, listener, port);
+	}
+}

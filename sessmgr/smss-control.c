@@ -1,0 +1,199 @@
+/*
+ * What musessctl asks: the sessions, the service's processes, the version; and the calls
+ * about accounts, which lsass answers. A call to lsass travels under a number of smss's
+ * own; the table below leads its answer back.
+ */
+#include "log.h"
+#include "smss.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct account_call {
+	LIST_ENTRY(account_call) entry;
+	uint32_t number, message_id;
+	struct client *client; /* NULL once it is gone */
+};
+
+static LIST_HEAD(, account_call) waiting = LIST_HEAD_INITIALIZER(waiting);
+static uint32_t last_number;
+
+static void end_of_list(struct client *client, uint32_t message_id)
+{
+	struct msg_plain end;
+
+	port_header(&end.h, CTL_END, sizeof(end), message_id);
+	client_send(client, &end.h, -1);
+}
+
+static void send_session(struct client *client, uint32_t message_id, const struct session *s)
+{
+	struct msg_session row = s->info;
+
+	port_header(&row.h, CTL_SESSION, sizeof(row), message_id);
+	row.state = s->state;
+	row.csrss = (uint32_t)s->csrss;
+	row.winlogon = (uint32_t)s->winlogon;
+	if (s->id != 0 && !row.width) /* nobody is at its screen */
+		memset(row.winstation, 0, sizeof(row.winstation));
+	client_send(client, &row.h, -1);
+}
+
+void control_list(struct client *client, uint32_t message_id)
+{
+	struct smss *smss = client->smss;
+	struct msg_session listener = { .session = LISTENER_ID, .state = WTS_LISTEN,
+		.winstation = "RDP-Tcp" };
+
+	for (uint32_t id = 0; id < smss->capacity; id++)
+		if (smss->sessions[id])
+			send_session(client, message_id, smss->sessions[id]);
+	port_header(&listener.h, CTL_SESSION, sizeof(listener), message_id);
+	if (!smss->services[SERVICE_TERMSRV].ready)
+		listener.state = WTS_DOWN;
+	client_send(client, &listener.h, -1);
+	end_of_list(client, message_id);
+}
+
+static void send_process(struct client *client, uint32_t message_id, pid_t pid, const char *image)
+{
+	struct msg_process row = { .process = (uint32_t)pid, .session = NO_SESSION };
+
+	port_header(&row.h, CTL_PROCESS, sizeof(row), message_id);
+	snprintf(row.image, sizeof(row.image), "%s", image);
+	client_send(client, &row.h, -1);
+}
+
+void control_service(struct client *client, uint32_t message_id)
+{
+	struct smss *smss = client->smss;
+
+	send_process(client, message_id, getpid(), "smss");
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		if (smss->services[i].pid > 0)
+			send_process(
+			    client, message_id, smss->services[i].pid, smss->services[i].name);
+	end_of_list(client, message_id);
+}
+
+void control_version(struct client *client, uint32_t message_id)
+{
+	struct msg_version reply = { .version = MUSESS_VERSION };
+
+	port_header(&reply.h, CTL_VERSION, sizeof(reply), message_id);
+	client_send(client, &reply.h, -1);
+}
+
+static void account_reply(struct client *client, uint32_t message_id, int32_t status)
+{
+	struct lsa_answer reply = { .status = status };
+
+	if (!client)
+		return;
+	port_header(&reply.h, LSA_ANSWER, sizeof(reply), message_id);
+	client_send(client, &reply.h, -1);
+}
+
+/* Whether CALL asks for a pattern where the configuration allows none. */
+static bool forbidden_pattern(const struct smss *smss, const PORT_MESSAGE *call)
+{
+	const struct lsa_request *request = (const void *)call;
+	size_t length = strnlen(request->user, sizeof(request->user));
+
+	return call->type == ACCT_ADD && !smss->config->AccountPatterns && length > 0 &&
+	    request->user[length - 1] == '*';
+}
+
+static int pass_on(struct smss *smss, const PORT_MESSAGE *call, uint32_t number)
+{
+	union {
+		PORT_MESSAGE h;
+		struct lsa_request request;
+	} copy;
+	int result;
+
+	memcpy(&copy, call, call->total_length);
+	copy.h.message_id = number;
+	result = client_send(smss->services[SERVICE_LSASS].client, &copy.h, -1);
+	explicit_bzero(&copy, sizeof(copy));
+	return result;
+}
+
+void accounts_ask(struct client *client, const PORT_MESSAGE *call)
+{
+	struct account_call *w;
+
+	if (forbidden_pattern(client->smss, call)) {
+		account_reply(client, call->message_id, STATUS_ACCESS_DENIED);
+		return;
+	}
+	w = calloc(1, sizeof(*w));
+	if (!w || pass_on(client->smss, call, ++last_number) < 0) {
+		free(w);
+		account_reply(client, call->message_id, STATUS_PORT_DISCONNECTED);
+		return;
+	}
+	*w = (struct account_call){ .number = last_number,
+		.message_id = call->message_id,
+		.client = client };
+	LIST_INSERT_HEAD(&waiting, w, entry);
+}
+
+int accounts_set(struct smss *smss, uint16_t type, const char *name, const char *password)
+{
+	struct lsa_request request = { 0 };
+	int result;
+
+	port_header(&request.h, type, sizeof(request), 0);
+	snprintf(request.user, sizeof(request.user), "%s", name);
+	snprintf(request.password, sizeof(request.password), "%s", password);
+	result = pass_on(smss, &request.h, 0);
+	explicit_bzero(&request, sizeof(request));
+	return result;
+}
+
+void accounts_answer(struct smss *smss, const PORT_MESSAGE *answer)
+{
+	struct lsa_answer copy = *(const struct lsa_answer *)answer;
+	struct account_call *w;
+
+	if (copy.h.message_id == 0) {
+		smss->account_status = copy.status;
+		smss->account_set = true;
+		services_check(smss);
+		return;
+	}
+	LIST_FOREACH (w, &waiting, entry)
+		if (w->number == copy.h.message_id)
+			break;
+	if (!w)
+		return;
+	copy.h.message_id = w->message_id;
+	client_send(w->client, &copy.h, -1);
+	if (copy.h.type == LSA_ANSWER) {
+		LIST_REMOVE(w, entry);
+		free(w);
+	}
+}
+
+void accounts_forget(const struct client *client)
+{
+	struct account_call *w;
+
+	LIST_FOREACH (w, &waiting, entry)
+		if (w->client == client)
+			w->client = NULL;
+}
+
+void accounts_fail(void)
+{
+	struct account_call *w;
+
+	while ((w = LIST_FIRST(&waiting))) {
+		LIST_REMOVE(w, entry);
+		account_reply(w->client, w->message_id, STATUS_PORT_DISCONNECTED);
+		free(w);
+	}
+}

@@ -1,0 +1,182 @@
+/*
+ * smss's loop: signals, listeners, helpers' reports, and the order of start and end.
+ * Everything else happens in the callbacks of the other smss-*.c files.
+ */
+#include "smss.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* After the order to stop: leave when the last child is gone. */
+static void leave_if_done(struct smss *smss)
+{
+	if (!smss->stopping || smss->session_count > 0)
+		return;
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		if (smss->services[i].pid > 0)
+			return;
+	event_base_loopbreak(smss->base);
+}
+
+static void on_child(int signal_number, short what, void *argument)
+{
+	struct smss *smss = argument;
+	int status;
+	pid_t pid;
+
+	(void)signal_number;
+	(void)what;
+	/* whoever is neither a session's nor a service is a worker that lost its parent */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!session_reaped(smss, pid, status))
+			services_reaped(smss, pid, status);
+	leave_if_done(smss);
+}
+
+static void on_end(int signal_number, short what, void *argument)
+{
+	(void)signal_number;
+	(void)what;
+	smss_stop(argument, 0);
+}
+
+static void on_report(int fd, short what, void *argument)
+{
+	struct process_report report;
+
+	(void)what;
+	while (recv(fd, &report, sizeof(report), MSG_DONTWAIT) == sizeof(report))
+		session_started(argument, &report);
+}
+
+static void on_stop_deadline(int fd, short what, void *argument)
+{
+	struct smss *smss = argument;
+
+	(void)fd;
+	(void)what;
+	log_error("%u sessions did not end: left to the kernel", smss->session_count);
+	event_base_loopbreak(smss->base);
+}
+
+void smss_stop(struct smss *smss, int exit_status)
+{
+	struct timeval limit = { .tv_sec = 10 };
+
+	if (smss->stopping)
+		return;
+	smss->stopping = true;
+	smss->exit_status = exit_status;
+	services_stop(smss);
+	for (uint32_t id = 0; id < smss->capacity; id++)
+		if (smss->sessions[id])
+			session_stop(smss->sessions[id], END_ADMIN_DISCONNECT, STATUS_DELETE_PENDING);
+	event_add(smss->stop_deadline, &limit);
+	leave_if_done(smss);
+}
+
+static int init_events(struct smss *smss)
+{
+	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM };
+	int reports[2];
+
+	smss->base = event_base_new();
+	if (!smss->base ||
+	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, reports) < 0)
+		return -1;
+	smss->reports = reports[0];
+	smss->report_to = reports[1];
+	for (int i = 0; i < 3; i++) {
+		smss->signals[i] =
+		    evsignal_new(smss->base, numbers[i], i == 0 ? on_child : on_end, smss);
+		if (!smss->signals[i] || event_add(smss->signals[i], NULL) < 0)
+			return -1;
+	}
+	smss->report_event =
+	    event_new(smss->base, smss->reports, EV_READ | EV_PERSIST, on_report, smss);
+	smss->admin_event =
+	    event_new(smss->base, smss->admin_listener, EV_READ | EV_PERSIST, client_accept, smss);
+	smss->sm_event =
+	    event_new(smss->base, smss->sm_listener, EV_READ | EV_PERSIST, client_accept, smss);
+	smss->stop_deadline = evtimer_new(smss->base, on_stop_deadline, smss);
+	if (!smss->report_event || !smss->admin_event || !smss->sm_event || !smss->stop_deadline ||
+	    event_add(smss->report_event, NULL) < 0 || event_add(smss->admin_event, NULL) < 0 ||
+	    event_add(smss->sm_event, NULL) < 0)
+		return -1;
+	return 0;
+}
+
+/* The console session is loaded when the manager starts. */
+static int load_console(struct smss *smss)
+{
+	uint32_t id = 0, process = 0;
+
+	if (SmpLoadSubSystemsForMuSession(smss, &id, &process, "") == STATUS_PENDING)
+		return 0;
+	log_error("cannot load the console session: are all kinds of namespaces allowed here? "
+		  "(sysctl user.max_*_namespaces)");
+	return -1;
+}
+
+static int begin(struct smss *smss)
+{
+	LIST_INIT(&smss->clients);
+	smss->capacity = smss->config->MaxInstanceCount + 1;
+	smss->sessions = calloc(smss->capacity, sizeof(*smss->sessions));
+	smss->slots = calloc(smss->capacity, sizeof(*smss->slots));
+	if (!smss->sessions || !smss->slots || process_init() < 0)
+		return -1;
+	smss->sm_listener = client_listen(ROOT_SM_PORT, 0666);
+	if (smss->sm_listener < 0) {
+		log_error("cannot listen at %s: %s", ROOT_SM_PORT, strerror(errno));
+		return -1;
+	}
+	if (root_seal() < 0 || init_events(smss) < 0)
+		return -1;
+	return load_console(smss) < 0 || services_start(smss) < 0 ? -1 : 0;
+}
+
+static void finish(struct smss *smss)
+{
+	struct event *events[] = { smss->admin_event, smss->sm_event, smss->report_event,
+		smss->signals[0], smss->signals[1], smss->signals[2], smss->stop_deadline };
+
+	while (!LIST_EMPTY(&smss->clients))
+		client_destroy(LIST_FIRST(&smss->clients));
+	accounts_fail();
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
+		if (events[i])
+			event_free(events[i]);
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		if (smss->services[i].restart)
+			event_free(smss->services[i].restart);
+	fd_close(&smss->sm_listener);
+	fd_close(&smss->reports);
+	fd_close(&smss->report_to);
+	if (smss->base)
+		event_base_free(smss->base);
+	free(smss->sessions);
+	free(smss->slots);
+}
+
+int smss_run(struct smss *smss)
+{
+	smss->sm_listener = smss->reports = smss->report_to = -1;
+	/* workers that outlive a termsrv must not become somebody else's children */
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	signal(SIGPIPE, SIG_IGN);
+	if (begin(smss) < 0)
+		smss->exit_status = 1;
+	else
+		event_base_dispatch(smss->base);
+	finish(smss);
+	return smss->exit_status;
+}

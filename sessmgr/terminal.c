@@ -1,0 +1,272 @@
+/*
+ * libvterm keeps the grid; here are one mark per row, the cursor, and the translation of
+ * keys and cells. No scrollback is kept: nothing shows it.
+ */
+#include "terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <vterm.h>
+
+/* A program that writes without end must not keep csrss from its ports. */
+enum { READ_MAX = 65536, FOREGROUND = 0xd3d7cf, BACKGROUND = 0x000000 };
+
+struct terminal {
+	VTerm *vterm;
+	VTermScreen *screen;
+	int master;
+	int columns, rows;
+	bool *marks; /* a row each */
+	bool any;    /* a mark is set, or the cursor moved */
+	VTermPos cursor;
+	bool cursor_visible;
+};
+
+void terminal_mark(struct terminal *t, int row)
+{
+	t->any = true;
+	for (int i = row < 0 ? 0 : row; i < (row < 0 ? t->rows : row + 1) && i < t->rows; i++)
+		t->marks[i] = true;
+}
+
+static int on_damage(VTermRect rect, void *user)
+{
+	for (int row = rect.start_row; row < rect.end_row; row++)
+		terminal_mark(user, row);
+	return 1;
+}
+
+static int on_cursor(VTermPos position, VTermPos old, int visible, void *user)
+{
+	struct terminal *t = user;
+
+	(void)old;
+	(void)visible;
+	t->cursor = position;
+	t->any = true;
+	return 1;
+}
+
+static int on_property(VTermProp property, VTermValue *value, void *user)
+{
+	struct terminal *t = user;
+
+	if (property == VTERM_PROP_CURSORVISIBLE) {
+		t->cursor_visible = value->boolean;
+		t->any = true;
+	}
+	return 1;
+}
+
+static const VTermScreenCallbacks callbacks = {
+	.damage = on_damage,
+	.movecursor = on_cursor,
+	.settermprop = on_property,
+};
+
+/* What a key or an answer to a query makes programs read. Typing ahead of a program that
+   does not read is dropped once the kernel's buffer is full, as on any terminal. */
+static void on_output(const char *bytes, size_t length, void *user)
+{
+	struct terminal *t = user;
+
+	(void)!write(t->master, bytes, length);
+}
+
+static int open_master(void)
+{
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd >= 0 && unlockpt(fd) == 0)
+		return fd;
+	fd_close(&fd);
+	return -1;
+}
+
+static void set_size(struct terminal *t)
+{
+	struct winsize size = { .ws_row = (unsigned short)t->rows,
+		.ws_col = (unsigned short)t->columns,
+		.ws_xpixel = (unsigned short)(t->columns * CELL_WIDTH),
+		.ws_ypixel = (unsigned short)(t->rows * CELL_HEIGHT) };
+
+	ioctl(t->master, TIOCSWINSZ, &size);
+}
+
+static VTermColor rgb(uint32_t colour)
+{
+	VTermColor c;
+
+	vterm_color_rgb(&c, (uint8_t)(colour >> 16), (uint8_t)(colour >> 8), (uint8_t)colour);
+	return c;
+}
+
+struct terminal *terminal_create(int columns, int rows)
+{
+	struct terminal *t = calloc(1, sizeof(*t));
+	VTermColor foreground = rgb(FOREGROUND), background = rgb(BACKGROUND);
+
+	if (!t)
+		return NULL;
+	t->columns = columns;
+	t->rows = rows;
+	t->cursor_visible = true;
+	t->marks = calloc((size_t)rows, sizeof(*t->marks));
+	t->vterm = vterm_new(rows, columns);
+	t->master = open_master();
+	if (!t->marks || !t->vterm || t->master < 0)
+		return NULL; /* the process ends: there is no session without a terminal */
+	vterm_set_utf8(t->vterm, 1);
+	vterm_output_set_callback(t->vterm, on_output, t);
+	t->screen = vterm_obtain_screen(t->vterm);
+	vterm_screen_set_callbacks(t->screen, &callbacks, t);
+	vterm_screen_enable_altscreen(t->screen, 1);
+	vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_ROW);
+	vterm_state_set_default_colors(vterm_obtain_state(t->vterm), &foreground, &background);
+	vterm_screen_reset(t->screen, 1);
+	set_size(t);
+	terminal_mark(t, -1);
+	return t;
+}
+
+int terminal_master(const struct terminal *t)
+{
+	return t->master;
+}
+
+int terminal_open_slave(const struct terminal *t)
+{
+	return ioctl(t->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+int terminal_resize(struct terminal *t, int columns, int rows)
+{
+	bool *marks = calloc((size_t)rows, sizeof(*marks));
+
+	if (!marks)
+		return -1;
+	free(t->marks);
+	t->marks = marks;
+	t->columns = columns;
+	t->rows = rows;
+	vterm_set_size(t->vterm, rows, columns);
+	vterm_screen_flush_damage(t->screen);
+	set_size(t);
+	terminal_mark(t, -1);
+	return 0;
+}
+
+int terminal_read(struct terminal *t)
+{
+	char block[8192];
+	size_t total = 0;
+	ssize_t got;
+
+	while (total < READ_MAX && (got = read(t->master, block, sizeof(block))) > 0) {
+		vterm_input_write(t->vterm, block, (size_t)got);
+		total += (size_t)got;
+	}
+	vterm_screen_flush_damage(t->screen);
+	/* EIO: every program has closed the other end */
+	return total == 0 && errno != EAGAIN && errno != EINTR ? -1 : 0;
+}
+
+static VTermKey special_key(uint32_t code)
+{
+	static const VTermKey keys[] = {
+		[KEY_ENTER - KEY_ENTER] = VTERM_KEY_ENTER,
+		[KEY_TAB - KEY_ENTER] = VTERM_KEY_TAB,
+		[KEY_BACKSPACE - KEY_ENTER] = VTERM_KEY_BACKSPACE,
+		[KEY_ESCAPE - KEY_ENTER] = VTERM_KEY_ESCAPE,
+		[KEY_UP - KEY_ENTER] = VTERM_KEY_UP,
+		[KEY_DOWN - KEY_ENTER] = VTERM_KEY_DOWN,
+		[KEY_LEFT - KEY_ENTER] = VTERM_KEY_LEFT,
+		[KEY_RIGHT - KEY_ENTER] = VTERM_KEY_RIGHT,
+		[KEY_INSERT - KEY_ENTER] = VTERM_KEY_INS,
+		[KEY_DELETE - KEY_ENTER] = VTERM_KEY_DEL,
+		[KEY_HOME - KEY_ENTER] = VTERM_KEY_HOME,
+		[KEY_END - KEY_ENTER] = VTERM_KEY_END,
+		[KEY_PAGE_UP - KEY_ENTER] = VTERM_KEY_PAGEUP,
+		[KEY_PAGE_DOWN - KEY_ENTER] = VTERM_KEY_PAGEDOWN,
+	};
+
+	if (code >= KEY_F1 && code <= KEY_LAST)
+		return (VTermKey)(VTERM_KEY_FUNCTION_0 + 1 + (int)(code - KEY_F1));
+	return code >= KEY_ENTER && code < KEY_F1 ? keys[code - KEY_ENTER] : VTERM_KEY_NONE;
+}
+
+void terminal_key(struct terminal *t, const struct msg_key *key)
+{
+	VTermModifier modifiers = VTERM_MOD_NONE;
+
+	if (key->modifiers & KEY_MOD_SHIFT)
+		modifiers |= VTERM_MOD_SHIFT;
+	if (key->modifiers & KEY_MOD_ALT)
+		modifiers |= VTERM_MOD_ALT;
+	if (key->modifiers & KEY_MOD_CTRL)
+		modifiers |= VTERM_MOD_CTRL;
+	if (key->code >= KEY_ENTER)
+		vterm_keyboard_key(t->vterm, special_key(key->code), modifiers);
+	else
+		vterm_keyboard_unichar(t->vterm, key->code, modifiers);
+}
+
+int terminal_take_dirty(struct terminal *t, int from)
+{
+	for (int row = from; row < t->rows; row++)
+		if (t->marks[row]) {
+			t->marks[row] = false;
+			return row;
+		}
+	return -1;
+}
+
+bool terminal_changed(const struct terminal *t)
+{
+	return t->any;
+}
+
+static uint32_t colour_of(const struct terminal *t, VTermColor colour)
+{
+	vterm_screen_convert_color_to_rgb(t->screen, &colour);
+	return (uint32_t)colour.rgb.red << 16 | (uint32_t)colour.rgb.green << 8 | colour.rgb.blue;
+}
+
+void terminal_cells(const struct terminal *t, int row, struct cell *cells, int count)
+{
+	for (int column = 0; column < count; column++) {
+		VTermPos position = { .row = row, .col = column };
+		VTermScreenCell c;
+		uint32_t foreground, background, attributes = 0;
+
+		cells[column] = (struct cell){ ' ', FOREGROUND, BACKGROUND };
+		if (column >= t->columns || !vterm_screen_get_cell(t->screen, position, &c))
+			continue;
+		foreground = colour_of(t, c.attrs.reverse ? c.bg : c.fg);
+		background = colour_of(t, c.attrs.reverse ? c.fg : c.bg);
+		if (c.attrs.bold)
+			attributes |= CELL_BOLD;
+		if (c.attrs.underline)
+			attributes |= CELL_UNDERLINE;
+		/* the second half of a wide character has the code -1 */
+		cells[column].code = c.chars[0] == (uint32_t)-1 ? 0 : c.chars[0] ? c.chars[0] : ' ';
+		cells[column].foreground = foreground;
+		cells[column].background = background | attributes << 24;
+	}
+}
+
+bool terminal_cursor(struct terminal *t, int *row, int *column)
+{
+	t->any = false;
+	for (int i = 0; i < t->rows; i++)
+		t->any = t->any || t->marks[i];
+	*row = t->cursor.row;
+	*column = t->cursor.col;
+	return t->cursor_visible;
+}

@@ -13,19 +13,19 @@ enum { OPTION_TEXT_SIZE = 256 };
 
 struct musess_config {
 	/* [Listener] */
-	uint32_t PortNumber;		       /* 1-65535; 0 with --port 0 only: any free port */
+	uint32_t PortNumber;                  /* 1-65535; 0 with --port 0 only: any free port */
 	char ListenAddress[OPTION_TEXT_SIZE]; /* an IPv4 or IPv6 address; "::" is both */
-	uint32_t SecurityLayer;		       /* 1: NLA and TLS are offered, 2: TLS alone */
-	uint32_t UserAuthentication;	       /* 1: NLA is required */
-	char Certificate[OPTION_TEXT_SIZE];    /* path of a PEM file; empty: self-signed */
-	char PrivateKey[OPTION_TEXT_SIZE];     /* likewise; both or neither */
-	uint32_t LogonTimeout;		       /* milliseconds from accept to logon */
+	uint32_t SecurityLayer;               /* 1: NLA and TLS are offered, 2: TLS alone */
+	uint32_t UserAuthentication;          /* 1: NLA is required */
+	char Certificate[OPTION_TEXT_SIZE];   /* path of a PEM file; empty: self-signed */
+	char PrivateKey[OPTION_TEXT_SIZE];    /* likewise; both or neither */
+	uint32_t LogonTimeout;                /* milliseconds from accept to logon */
 	/* [Sessions] */
 	uint32_t MaxInstanceCount; /* largest number of sessions, the console not counted */
 	char InitialProgram[OPTION_TEXT_SIZE]; /* run for the user; empty: a login shell */
-	uint32_t SubsystemTimeout;	       /* milliseconds for csrss to connect */
-	uint32_t TasksMax;		       /* processes and threads of one session */
-	uint64_t MemoryMax;		       /* bytes of one session, where cgroups allow */
+	uint32_t SubsystemTimeout;             /* milliseconds for csrss to connect */
+	uint32_t TasksMax;                     /* processes and threads of one session */
+	uint64_t MemoryMax;                    /* bytes of one session, where cgroups allow */
 	/* [Accounts] */
 	uint32_t AccountPatterns; /* 1: an account's name may end in '*' */
 	/* [Display] */

@@ -208,35 +208,25 @@ static uint8_t *put_plane(
 	return out;
 }
 
-/* True where two planes are the same, as all are in a picture of greys. */
-static bool same_plane(const uint32_t *pixels, uint32_t total, unsigned shift, unsigned other)
+/* Planes that are the same, as all are in a picture of greys, are encoded once. */
+static uint8_t *put_colours(uint8_t *out, const uint32_t *pixels, uint32_t width, uint32_t height)
 {
-	uint32_t differ = 0;
+	uint8_t *begin = out;
+	uint32_t differ = 0; /* low byte: blue from green, next: green from red */
 
-	for (uint32_t i = 0; i < total; i++)
-		differ |= pixels[i] >> shift ^ pixels[i] >> other;
-	return (differ & 0xff) == 0;
-}
+	for (uint32_t i = 0; i < width * height; i++)
+		differ |= pixels[i] ^ pixels[i] >> 8;
+	out = put_plane(out, pixels, width, height, 16);
+	for (int shift = 8; shift >= 0; shift -= 8) {
+		size_t size = (size_t)(out - begin);
 
-static uint8_t *put_colours(
-    uint8_t *out, const uint32_t *pixels, uint32_t width, uint32_t height)
-{
-	const uint8_t *last = out;
-
-	for (unsigned shift = 16, before = 16;; before = shift, shift -= 8) {
-		size_t size = (size_t)(out - last);
-
-		if (shift < before && same_plane(pixels, width * height, shift, before)) {
-			memcpy(out, last, size);
-			last = out;
-			out += size;
-		} else {
-			last = out;
-			out = put_plane(out, pixels, width, height, shift);
-		}
-		if (shift == 0)
-			return out;
+		begin = out;
+		if ((differ >> shift & 0xff) == 0)
+			out = (uint8_t *)memcpy(out, out - size, size) + size;
+		else
+			out = put_plane(out, pixels, width, height, (unsigned)shift);
 	}
+	return out;
 }
 
 static uint8_t *put_solid_plane(uint8_t *out, uint8_t value, uint32_t width, uint32_t height)

@@ -27,7 +27,8 @@ enum { GAP = 4, SOLID_MIN = 16 };
    more, but there is no telling what else relies on it. */
 enum { DECODED_MAX = 65535 };
 
-static_assert(DRAW_PIECE_BYTES >= 1 + 4 * CELL_HEIGHT * (DRAW_PIECE_COLUMNS * CELL_WIDTH * 16 / 15 + 1),
+static_assert(
+    DRAW_PIECE_BYTES >= 1 + 4 * CELL_HEIGHT * (DRAW_PIECE_COLUMNS * CELL_WIDTH * 16 / 15 + 1),
     "bitmap_bound of a piece at 32 bpp");
 static_assert(DRAW_PIECE_BYTES >= 16 + 4 * DRAW_PIECE_PIXELS, "bitmap_bound of a piece at 24 bpp");
 
@@ -55,7 +56,7 @@ static bool same_look(const struct cell *a, const struct cell *b)
 	if (is_blank(a) && is_blank(b))
 		return ((a->background ^ b->background) & 0xffffff) == 0;
 	return a->code == b->code && a->foreground == b->foreground &&
-	    ((a->background ^ b->background) & (0xffffff | ATTRIBUTES << 24)) == 0;
+	       ((a->background ^ b->background) & (0xffffff | ATTRIBUTES << 24)) == 0;
 }
 
 static bool is_cursor(const struct draw *d, uint32_t row, uint32_t column)
@@ -115,7 +116,8 @@ void draw_finish(struct draw *d)
 	d->due = NULL;
 }
 
-void draw_row(struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells)
+void draw_row(
+    struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells)
 {
 	struct cell *old;
 
@@ -132,8 +134,8 @@ void draw_row(struct draw *d, uint16_t row, uint16_t column, uint16_t count, con
 		new.background &= 0xffffff | ATTRIBUTES << 24;
 		/* the cursor shows the foreground of a blank cell too */
 		same = same_look(old, &new) &&
-		    (old->foreground == new.foreground || !is_cursor(d, row, column + i));
-		new.background |= old->background & (uint32_t)CELL_DUE << 24;
+		       (old->foreground == new.foreground || !is_cursor(d, row, column + i));
+		new.background |= old->background &(uint32_t)CELL_DUE << 24;
 		*old = new;
 		if (!same)
 			make_due(d, row, column + i);
@@ -178,7 +180,7 @@ static bool is_solid(const struct draw *d, uint32_t row, uint32_t column, uint32
 	const struct cell *c = row_cells(d, row) + column;
 
 	return is_due(c) && is_blank(c) && (c->background & 0xffffff) == colour &&
-	    !is_cursor(d, row, column);
+	       !is_cursor(d, row, column);
 }
 
 /* How many solid cells of one colour follow from COLUMN on, MOST at most. */
@@ -187,8 +189,8 @@ static uint32_t solid_run(const struct draw *d, uint32_t row, uint32_t column, u
 	uint32_t colour = row_cells(d, row)[column].background & 0xffffff;
 	uint32_t run = 0;
 
-	while (run < most && column + run < d->grid_columns &&
-	    is_solid(d, row, column + run, colour))
+	while (
+	    run < most && column + run < d->grid_columns && is_solid(d, row, column + run, colour))
 		run++;
 	return run;
 }
@@ -203,7 +205,7 @@ static struct area solid_area(const struct draw *d, uint32_t row, uint32_t colum
 	if (a.columns < SOLID_MIN && column + a.columns < d->due[row].to)
 		a.columns = 0;
 	while (a.columns > 0 && row + a.rows < d->grid_rows &&
-	    (a.rows + 1) * a.columns * cell_bytes <= DECODED_MAX) {
+	       (a.rows + 1) * a.columns * cell_bytes <= DECODED_MAX) {
 		uint32_t next = row + a.rows;
 
 		if (!is_solid(d, next, column, colour) ||
@@ -329,8 +331,9 @@ bool draw_next(struct draw *d, BITMAP_DATA *out)
 	a = solid_area(d, row, column);
 	if (a.columns > 0) {
 		describe(d, &a, out);
-		size = bitmap_encode_solid(d->bytes, row_cells(d, row)[column].background & 0xffffff,
-		    out->width, out->height, d->bpp, d->skip_alpha);
+		size =
+		    bitmap_encode_solid(d->bytes, row_cells(d, row)[column].background & 0xffffff,
+		        out->width, out->height, d->bpp, d->skip_alpha);
 	} else {
 		a = text_area(d, row, column);
 		describe(d, &a, out);

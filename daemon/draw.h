@@ -36,7 +36,7 @@ struct draw {
 	struct cell *cells; /* grid_rows x grid_columns */
 	struct draw_range {
 		uint16_t from, to; /* columns outside have nothing to send */
-	} *due;			   /* of each row */
+	} * due;                   /* of each row */
 	uint32_t pixels[DRAW_PIECE_PIXELS];
 	uint8_t bytes[DRAW_PIECE_BYTES];
 };
@@ -55,7 +55,8 @@ void draw_finish(struct draw *d);
 
 /* Puts COUNT cells into ROW from COLUMN on; what lies outside columns and rows is left
    out. Only cells that look different afterwards become due. */
-void draw_row(struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells);
+void draw_row(
+    struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells);
 
 /* Puts the cursor, a cell in exchanged colours, on a cell. */
 void draw_cursor(struct draw *d, uint16_t row, uint16_t column, bool visible);

@@ -18,15 +18,15 @@ struct layout;
 
 struct keymap {
 	const struct layout *layout;
-	uint32_t held;	  /* modifier and lock keys that are down: private bits */
-	uint32_t locks;	  /* KEYMAP_NUM_LOCK, KEYMAP_CAPS_LOCK */
-	uint32_t dead;	  /* the accent that waits for its letter, 0: none */
-	uint16_t high;	  /* the high surrogate that waits for its low one, 0: none */
+	uint32_t held;  /* modifier and lock keys that are down: private bits */
+	uint32_t locks; /* KEYMAP_NUM_LOCK, KEYMAP_CAPS_LOCK */
+	uint32_t dead;  /* the accent that waits for its letter, 0: none */
+	uint16_t high;  /* the high surrogate that waits for its low one, 0: none */
 };
 
 /* What is to be sent to the terminal. */
 struct key_out {
-	uint32_t code;	    /* a Unicode code point or enum key_special */
+	uint32_t code;      /* a Unicode code point or enum key_special */
 	uint32_t modifiers; /* KEY_MOD_* */
 };
 

@@ -65,7 +65,8 @@ static int write_env(const struct state *state, const struct smss *smss, const c
 	    "MUSESS_ADDRESS='%s:%u'\nMUSESS_USER='%s'\nMUSESS_PASSWORD='%s'\n"
 	    "MUSESS_SM_PORT='%s'\n",
 	    address, smss->listening_port, LAB_USER, smss->lab_password, state->port_path);
-	int fd = openat(smss->state_dir, "lab.env.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd =
+	    openat(smss->state_dir, "lab.env.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd >= 0 && write(fd, text, (size_t)n) == n && close(fd) == 0 &&
 	    renameat(smss->state_dir, "lab.env.new", smss->state_dir, "lab.env") == 0)
@@ -93,8 +94,8 @@ int lab_announce(const struct state *state, const struct smss *smss)
 	       "  musessctl MUSESS_SM_PORT=%s musessctl list\n"
 	       "  scripts   . %s/lab.env\n\n"
 	       "Ctrl-C ends it, with every session.\n\n",
-	    remote, port, local, port, LAB_USER, LAB_USER, password, local, port, LAB_USER, password,
-	    LAB_USER, password, local, port, remote, port, state->port_path, state->path);
+	    remote, port, local, port, LAB_USER, LAB_USER, password, local, port, LAB_USER,
+	    password, LAB_USER, password, local, port, remote, port, state->port_path, state->path);
 	fflush(stdout);
 	return 0;
 }

@@ -36,8 +36,7 @@ static const char usage[] =
     "      --check-config  check it and leave\n"
     "      --dump-config   print it with all defaults and leave\n"
     "      --lab           make an account on the spot and say how to connect\n"
-    "      --state DIR     keep accounts and certificate in DIR (default: " DEFAULT_STATE
-    ",\n"
+    "      --state DIR     keep accounts and certificate in DIR (default: " DEFAULT_STATE ",\n"
     "                      with --lab a new private directory, removed at the end)\n"
     "      --port N        listen on port N, 0: on any free one\n"
     "      --version       print the version and leave\n"
@@ -48,10 +47,12 @@ static int parse(int argc, char **argv, struct arguments *a)
 {
 	enum { CHECK = 256, DUMP, LAB, STATE, PORT, VERSION, HELP };
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-		{ "check-config", no_argument, NULL, CHECK }, { "dump-config", no_argument, NULL, DUMP },
-		{ "lab", no_argument, NULL, LAB }, { "state", required_argument, NULL, STATE },
-		{ "port", required_argument, NULL, PORT }, { "version", no_argument, NULL, VERSION },
-		{ "help", no_argument, NULL, HELP }, { 0 } };
+		{ "check-config", no_argument, NULL, CHECK },
+		{ "dump-config", no_argument, NULL, DUMP }, { "lab", no_argument, NULL, LAB },
+		{ "state", required_argument, NULL, STATE },
+		{ "port", required_argument, NULL, PORT },
+		{ "version", no_argument, NULL, VERSION }, { "help", no_argument, NULL, HELP },
+		{ 0 } };
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1)
@@ -85,7 +86,8 @@ static int parse(int argc, char **argv, struct arguments *a)
 			return 2;
 		}
 	if (optind < argc) {
-		fprintf(stderr, "musessd: '%s' is no option; musessd --help lists them\n", argv[optind]);
+		fprintf(stderr, "musessd: '%s' is no option; musessd --help lists them\n",
+		    argv[optind]);
 		return 2;
 	}
 	return -1;
@@ -140,7 +142,7 @@ static void notify_open(void)
 	notify_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (notify_socket >= 0 &&
 	    connect(notify_socket, (struct sockaddr *)&address,
-		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
+	        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0)
 		fd_close(&notify_socket);
 }
 
@@ -212,8 +214,11 @@ int main(int argc, char **argv)
 	raise_descriptor_limit();
 	notify_open();
 	status = 1;
-	if (state_enter(&state, &smss, a.state ? a.state : a.lab ? NULL : DEFAULT_STATE,
-		a.lab || a.state ? NULL : DEFAULT_PORT_PATH) == 0) {
+	if (state_enter(&state, &smss,
+	        a.state ? a.state
+	        : a.lab ? NULL
+	                : DEFAULT_STATE,
+	        a.lab || a.state ? NULL : DEFAULT_PORT_PATH) == 0) {
 		become_smss(argc, argv);
 		status = smss_run(&smss);
 		notify("STOPPING=1\n");

@@ -5,8 +5,8 @@
 #include "nursery.h"
 
 #include "log.h"
-#include "port.h"
 #include "messages.h"
+#include "port.h"
 #include "rdpwd.h"
 #include "sandbox.h"
 
@@ -136,7 +136,7 @@ static void nursery_main(int port, struct nursery_kit *kit)
 	certificate_forget(&kit->certificate);
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0 || sandbox_empty_root() < 0) {
 		log_error("cannot lock the workers in: %s (is the sysctl user.max_net_namespaces "
-			  "above 0?)",
+		          "above 0?)",
 		    strerror(errno));
 		_exit(1);
 	}

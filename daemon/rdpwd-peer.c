@@ -87,8 +87,8 @@ static SECURITY_STATUS on_hash(void *client, const SEC_WINNT_AUTH_IDENTITY *iden
 	if (!w->have_hash) {
 		user = ConvertWCharNToUtf8((const WCHAR *)identity->User, identity->UserLength,
 		    request.user, sizeof(request.user));
-		domain = ConvertWCharNToUtf8((const WCHAR *)identity->Domain, identity->DomainLength,
-		    request.domain, sizeof(request.domain));
+		domain = ConvertWCharNToUtf8((const WCHAR *)identity->Domain,
+		    identity->DomainLength, request.domain, sizeof(request.domain));
 		if (user <= 0 || (identity->DomainLength > 0 && domain <= 0))
 			return 0;
 		port_header(&request.h, RW_NTLM, sizeof(request), 0);
@@ -102,7 +102,26 @@ static SECURITY_STATUS on_hash(void *client, const SEC_WINNT_AUTH_IDENTITY *iden
 	return 1;
 }
 
-/* Before the credentials exist (TLS), or after they were proven (NLA): never a decision. */
+/* Takes user, domain and password out of the settings. False where they do not fit. */
+static bool take_credentials(rdpSettings *s, struct msg_rw_logon *m)
+{
+	bool fits =
+	    put_text(m->user, sizeof(m->user), freerdp_settings_get_string(s, FreeRDP_Username)) &&
+	    put_text(
+	        m->domain, sizeof(m->domain), freerdp_settings_get_string(s, FreeRDP_Domain)) &&
+	    put_text(
+	        m->password, sizeof(m->password), freerdp_settings_get_string(s, FreeRDP_Password));
+
+	freerdp_settings_set_string(s, FreeRDP_Password, NULL);
+	return fits;
+}
+
+/*
+ * Before the credentials exist (TLS), or after they were proven and delegated (NLA): never
+ * a decision. What NLA delegated is kept, for the client info that comes later overwrites
+ * it; lsass checks that password once more, as it does not take this process's word that
+ * the proof was right.
+ */
 static BOOL on_logon(freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity, BOOL automatic)
 {
 	struct rdpwd *w = of_peer(peer);
@@ -110,42 +129,16 @@ static BOOL on_logon(freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity
 	(void)identity;
 	w->nla = automatic;
 	w->negotiated = clock_us();
-	return TRUE;
-}
-
-/* The password that NLA delegated: lsass checks it once more, for it does not take this
-   process's word that the proof was right. */
-static bool delegated(const freerdp_peer *peer, struct msg_rw_logon *m)
-{
-	char *user = NULL, *domain = NULL, *password = NULL;
-	bool fits = false;
-
-	if (sspi_CopyAuthIdentityFieldsA(
-		(const SEC_WINNT_AUTH_IDENTITY_INFO *)&peer->identity, &user, &domain, &password))
-		fits = put_text(m->user, sizeof(m->user), user) &&
-		    put_text(m->domain, sizeof(m->domain), domain) &&
-		    put_text(m->password, sizeof(m->password), password);
-	if (password)
-		explicit_bzero(password, strlen(password));
-	free(user);
-	free(domain);
-	free(password);
-	return fits;
-}
-
-static bool from_client_info(const rdpSettings *s, struct msg_rw_logon *m)
-{
-	return put_text(m->user, sizeof(m->user), freerdp_settings_get_string(s, FreeRDP_Username)) &&
-	    put_text(m->domain, sizeof(m->domain), freerdp_settings_get_string(s, FreeRDP_Domain)) &&
-	    put_text(m->password, sizeof(m->password),
-		freerdp_settings_get_string(s, FreeRDP_Password));
+	/* restricted administration and the like delegate nothing: that is no logon here */
+	return !automatic || (take_credentials(peer->context->settings, &w->logon) &&
+	                         w->logon.user[0] && w->logon.password[0]);
 }
 
 static uint16_t bounded(uint32_t pixels)
 {
-	return (uint16_t)(pixels < DESKTOP_MIN ? DESKTOP_MIN
-		: pixels > DESKTOP_MAX	      ? DESKTOP_MAX
-					      : pixels);
+	return (uint16_t)(pixels < DESKTOP_MIN   ? DESKTOP_MIN
+	                  : pixels > DESKTOP_MAX ? DESKTOP_MAX
+	                                         : pixels);
 }
 
 /* The client info is there: its credentials go to lsass while activation goes on. */
@@ -153,29 +146,31 @@ static BOOL on_post_connect(freerdp_peer *peer)
 {
 	struct rdpwd *w = of_peer(peer);
 	rdpSettings *s = peer->context->settings;
-	struct msg_rw_logon m = { .session = NO_SESSION, .negotiated = w->negotiated };
-	bool fits = w->nla ? delegated(peer, &m) : from_client_info(s, &m);
+	struct msg_rw_logon *m = &w->logon;
 	uint32_t depth = freerdp_settings_get_uint32(s, FreeRDP_ColorDepth);
+	bool fits = w->nla || take_credentials(s, m);
 	BOOL sent;
 
-	if (!fits || depth < 15) {
+	if (!fits || depth < 15 || (w->nla && !m->password[0])) {
 		log_info("%s: %s: closed", w->address,
-		    fits ? "a client of fewer than 15 bits a pixel is not served"
-			 : "a user name or password that is too long");
+		    depth < 15 ? "a client of fewer than 15 bits a pixel is not served"
+		               : "a user name or password that is missing or too long");
 		return FALSE;
 	}
-	if (!put_text(m.station, sizeof(m.station), freerdp_settings_get_string(s, FreeRDP_ClientHostname)) ||
-	    !port_text_valid(m.station, sizeof(m.station)))
-		memset(m.station, 0, sizeof(m.station));
-	m.width = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
-	m.height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
-	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, m.width);
-	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, m.height);
+	if (!put_text(m->station, sizeof(m->station),
+	        freerdp_settings_get_string(s, FreeRDP_ClientHostname)) ||
+	    !port_text_valid(m->station, sizeof(m->station)))
+		memset(m->station, 0, sizeof(m->station));
+	m->width = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
+	m->height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
+	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, m->width);
+	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, m->height);
 	keymap_init(&w->keymap, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
-	port_header(&m.h, RW_LOGON, sizeof(m), 0);
-	w->asked = true;
-	sent = port_send(w->termsrv, &m.h, -1) == 0;
-	explicit_bzero(&m, sizeof(m));
+	m->session = NO_SESSION;
+	m->negotiated = w->negotiated;
+	port_header(&m->h, RW_LOGON, sizeof(*m), 0);
+	sent = port_send(w->termsrv, &m->h, -1) == 0;
+	explicit_bzero(m, sizeof(*m));
 	return sent;
 }
 
@@ -184,13 +179,13 @@ static BOOL on_activate(freerdp_peer *peer)
 	struct rdpwd *w = of_peer(peer);
 	rdpSettings *s = peer->context->settings;
 
-	if (w->drawing)
-		draw_finish(&w->draw); /* activated once more, after a resize */
+	draw_finish(&w->draw); /* activated once more, after a resize */
+	w->drawing = false;
 	if (draw_init(&w->draw, w->glyphs,
-		(uint16_t)freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth),
-		(uint16_t)freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight),
-		(uint8_t)freerdp_settings_get_uint32(s, FreeRDP_ColorDepth),
-		freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha)) < 0)
+	        (uint16_t)freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth),
+	        (uint16_t)freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight),
+	        (uint8_t)freerdp_settings_get_uint32(s, FreeRDP_ColorDepth),
+	        freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha)) < 0)
 		return FALSE;
 	w->drawing = w->activated = true;
 	w->frame_due = true;
@@ -203,7 +198,8 @@ static BOOL on_refresh(rdpContext *context, BYTE count, const RECTANGLE_16 *area
 	struct rdpwd *w = of_context(context);
 
 	for (BYTE i = 0; w->drawing && i < count; i++)
-		draw_invalidate(&w->draw, areas[i].left, areas[i].top, areas[i].right, areas[i].bottom);
+		draw_invalidate(
+		    &w->draw, areas[i].left, areas[i].top, areas[i].right, areas[i].bottom);
 	return TRUE;
 }
 
@@ -232,7 +228,8 @@ static BOOL on_scancode(rdpInput *input, UINT16 flags, UINT8 code)
 	struct rdpwd *w = of_context(input->context);
 	struct key_out key;
 
-	if (keymap_scancode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), flags & KBD_FLAGS_EXTENDED, code, &key))
+	if (keymap_scancode(
+	        &w->keymap, !(flags & KBD_FLAGS_RELEASE), flags & KBD_FLAGS_EXTENDED, code, &key))
 		send_key(w, &key);
 	return TRUE;
 }
@@ -259,20 +256,24 @@ static int set_security(rdpSettings *s, const struct nursery_kit *kit)
 	rdpPrivateKey *key = freerdp_key_new_from_pem(kit->certificate.key_pem);
 
 	if (!certificate || !key) {
-		log_error("FreeRDP cannot use the certificate or its key: a PEM file with an RSA or EC "
-			  "key is needed");
+		log_error(
+		    "FreeRDP cannot use the certificate or its key: a PEM file with an RSA or EC "
+		    "key is needed");
 		return -1;
 	}
 	return freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerCertificate, certificate, 1) &&
-		freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
-		freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
-		freerdp_settings_set_bool(s, FreeRDP_RdstlsSecurity, FALSE) &&
-		freerdp_settings_set_bool(s, FreeRDP_AadSecurity, FALSE) &&
-		freerdp_settings_set_bool(s, FreeRDP_TlsSecurity, !kit->config->UserAuthentication) &&
-		freerdp_settings_set_bool(s, FreeRDP_NlaSecurity, kit->config->SecurityLayer != 2) &&
-		freerdp_settings_set_string(s, FreeRDP_AuthenticationPackageList, "!kerberos")
-	    ? 0
-	    : -1;
+	               freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
+	               freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
+	               freerdp_settings_set_bool(s, FreeRDP_RdstlsSecurity, FALSE) &&
+	               freerdp_settings_set_bool(s, FreeRDP_AadSecurity, FALSE) &&
+	               freerdp_settings_set_bool(
+	                   s, FreeRDP_TlsSecurity, !kit->config->UserAuthentication) &&
+	               freerdp_settings_set_bool(
+	                   s, FreeRDP_NlaSecurity, kit->config->SecurityLayer != 2) &&
+	               freerdp_settings_set_string(
+	                   s, FreeRDP_AuthenticationPackageList, "!kerberos")
+	           ? 0
+	           : -1;
 }
 
 static int set_features(rdpSettings *s)
@@ -280,7 +281,9 @@ static int set_features(rdpSettings *s)
 	/* a client that was promised GFX may refuse bitmap updates */
 	static const FreeRDP_Settings_Keys_Bool off[] = { FreeRDP_SupportGraphicsPipeline,
 		FreeRDP_RemoteFxCodec, FreeRDP_NSCodec, FreeRDP_SurfaceCommandsEnabled,
-		FreeRDP_SupportMultitransport, FreeRDP_NetworkAutoDetect, FreeRDP_HasExtendedMouseEvent };
+		/* with it FreeRDP's clients exchange red and blue of planar bitmaps */
+		FreeRDP_DrawAllowDynamicColorFidelity, FreeRDP_SupportMultitransport,
+		FreeRDP_NetworkAutoDetect, FreeRDP_HasExtendedMouseEvent };
 	static const FreeRDP_Settings_Keys_Bool on[] = { FreeRDP_UnicodeInput, FreeRDP_RefreshRect,
 		FreeRDP_SuppressOutput, FreeRDP_SupportErrorInfoPdu, FreeRDP_FastPathOutput,
 		FreeRDP_FastPathInput };
@@ -324,7 +327,7 @@ int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
 	freerdp_peer *peer;
 
 	setenv("TZ", ":/etc/localtime", 0);
-	WLog_SetLogLevel(WLog_GetRoot(), WLOG_WARN);
+	WLog_SetLogLevel(WLog_GetRoot(), WLOG_OFF);
 	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
 	WTSRegisterWtsApiFunctionTable(FreeRDP_InitWtsApi());
 	w->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -358,8 +361,9 @@ int peer_connect(struct rdpwd *w, int socket)
 
 static int report_painted(struct rdpwd *w)
 {
-	struct msg_painted m = { .session = w->session, .active = w->active,
-		.painted = clock_us() };
+	struct msg_painted m = {
+		.session = w->session, .active = w->active, .painted = clock_us()
+	};
 
 	w->painted = true;
 	port_header(&m.h, RW_PAINTED, sizeof(m), 0);

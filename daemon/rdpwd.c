@@ -20,8 +20,7 @@
 #include <unistd.h>
 #include <winpr/synch.h>
 
-static struct rdpwd worker = { .socket = -1, .termsrv = -1, .display = -1,
-	.session = NO_SESSION };
+static struct rdpwd worker = { .socket = -1, .termsrv = -1, .display = -1, .session = NO_SESSION };
 static struct sock_fprog filter;
 
 /* What FreeRDP, OpenSSL and the C library need for one connection. No socket, no file, no
@@ -34,11 +33,11 @@ static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv),
 	SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
 	SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(getpid),
-	SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
-	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrandom), SCMP_SYS(eventfd2),
-	SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime),
-	SCMP_SYS(epoll_create1), SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
+	SCMP_SYS(getegid), SCMP_SYS(getrandom), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create),
+	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime), SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(exit),
+	SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(dup),
 	SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(uname),
 	SCMP_SYS(sysinfo), SCMP_SYS(setitimer), SCMP_SYS(sched_getaffinity),
@@ -123,8 +122,9 @@ static int on_display_port(struct rdpwd *w)
 	} else if (m.h.type == DSP_END && got == sizeof(m.end)) {
 		rdpwd_end(w, m.end.reason);
 	} else if (m.h.type == DSP_CREDENTIALS && got == sizeof(m.credentials)) {
-		struct msg_rw_logon logon = { .session = w->session, .width = DESKTOP_MIN,
-			.height = DESKTOP_MIN };
+		struct msg_rw_logon logon = {
+			.session = w->session, .width = DESKTOP_MIN, .height = DESKTOP_MIN
+		};
 		memcpy(logon.user, m.credentials.user, sizeof(logon.user));
 		memcpy(logon.password, m.credentials.password, sizeof(logon.password));
 		port_header(&logon.h, RW_LOGON, sizeof(logon), 0);
@@ -182,7 +182,7 @@ static void on_termsrv(struct rdpwd *w)
 		on_denied(w, &m);
 	} else if (got <= 0) {
 		if (w->display < 0)
-			_exit(0);	/* nobody is left to give us a session */
+			_exit(0);      /* nobody is left to give us a session */
 		fd_close(&w->termsrv); /* it is replaced; the session goes on */
 	}
 	fd_close(&passed);
@@ -318,8 +318,8 @@ static void lock_in(void)
 	struct rlimit files = { 64, 64 }, none = { 0, 0 };
 
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-	    setrlimit(RLIMIT_NPROC, &none) < 0 ||
-	    sandbox_drop_privileges() < 0 || bpf_load(&filter) < 0) {
+	    setrlimit(RLIMIT_NPROC, &none) < 0 || sandbox_drop_privileges() < 0 ||
+	    bpf_load(&filter) < 0) {
 		log_error("cannot lock a worker in: %s", strerror(errno));
 		_exit(1);
 	}

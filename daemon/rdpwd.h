@@ -27,14 +27,14 @@ struct rdpwd {
 	const struct glyphs *glyphs;
 	struct keymap keymap;
 	struct draw draw;
-	bool drawing;	/* draw is made: the client is activated */
+	bool drawing;    /* draw is made: the client is activated */
 	bool suppressed; /* the client does not want pictures now */
 	bool nla;
-	bool asked;	/* credentials are with termsrv */
+	struct msg_rw_logon logon; /* credentials, until termsrv has them */
 	bool activated;
 	bool frame_due; /* csrss may send the next frame */
 	bool painted;
-	bool ending;	 /* for this reason, as soon as the client can be told: */
+	bool ending;     /* for this reason, as soon as the client can be told: */
 	uint32_t reason; /* enum end_reason */
 	uint32_t session;
 	struct lsa_answer hash; /* NTOWFv2, kept: FreeRDP asks more than once */

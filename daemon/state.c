@@ -52,7 +52,7 @@ static int open_directory(struct state *state, const char *path)
 		char here[128];
 		if (!getcwd(here, sizeof(here)) ||
 		    snprintf(state->path, sizeof(state->path), "%s/%s", here, path) >=
-			(int)sizeof(state->path))
+		        (int)sizeof(state->path))
 			return failed("name the state directory", path);
 	} else {
 		snprintf(state->path, sizeof(state->path), "%s", path);
@@ -64,7 +64,7 @@ static int open_directory(struct state *state, const char *path)
 		return failed("open the state directory", state->path);
 	if (status.st_uid != geteuid() || (status.st_mode & 077)) {
 		log_error("the state directory %s must belong to user %u and be closed to others: "
-			  "chown %u %s; chmod 700 %s",
+		          "chown %u %s; chmod 700 %s",
 		    state->path, geteuid(), geteuid(), state->path, state->path);
 		return -1;
 	}
@@ -90,7 +90,8 @@ static int service_directory(
 		if (strcmp(owned_files[i][0], name) == 0 &&
 		    fchownat(fd, owned_files[i][1], owner, owner, AT_SYMLINK_NOFOLLOW) < 0 &&
 		    errno != ENOENT)
-			log_warn("cannot chown %s/%s: %s", name, owned_files[i][1], strerror(errno));
+			log_warn(
+			    "cannot chown %s/%s: %s", name, owned_files[i][1], strerror(errno));
 	if (smss->privileged && fchown(fd, owner, owner) < 0) {
 		close(fd);
 		return failed("chown in the state directory", name);
@@ -121,10 +122,12 @@ static int listen_at(struct state *state, struct smss *smss, const char *port_pa
 	if (port_path)
 		n = snprintf(state->port_path, sizeof(state->port_path), "%s", port_path);
 	else
-		n = snprintf(state->port_path, sizeof(state->port_path), "%.200s/SmApiPort", state->path);
+		n = snprintf(
+		    state->port_path, sizeof(state->port_path), "%.200s/SmApiPort", state->path);
 	if (n >= (int)sizeof(state->port_path)) {
-		log_error("the state directory's path is too long for a socket in it: choose one of at "
-			  "most %zu bytes",
+		log_error(
+		    "the state directory's path is too long for a socket in it: choose one of at "
+		    "most %zu bytes",
 		    sizeof(state->port_path) - sizeof("/SmApiPort"));
 		return -1;
 	}

@@ -10,9 +10,9 @@
 struct state {
 	char path[256];
 	char port_path[108]; /* of the SM API port */
-	bool temporary;	     /* removed at the end */
-	int parent;	     /* directory above a temporary one */
-	int port_dir;	     /* directory of the SM API port */
+	bool temporary;      /* removed at the end */
+	int parent;          /* directory above a temporary one */
+	int port_dir;        /* directory of the SM API port */
 };
 
 /*

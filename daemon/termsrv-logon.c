@@ -49,8 +49,7 @@ int logon_hash(struct worker *w, const struct lsa_request *m)
 
 static void start_session(struct worker *w)
 {
-	SMAPIMSG call = { .ApiNumber = SmStartCsrApi,
-		.u.StartCsr.MuSessionId = SM_NO_MUSESSION };
+	SMAPIMSG call = { .ApiNumber = SmStartCsrApi, .u.StartCsr.MuSessionId = SM_NO_MUSESSION };
 
 	w->step = WORKER_STARTING;
 	event_del(w->deadline); /* it has been the client's; the rest is ours */
@@ -62,10 +61,10 @@ static void start_session(struct worker *w)
 static bool logon_valid(const struct msg_rw_logon *m)
 {
 	return port_text_valid(m->user, sizeof(m->user)) &&
-	    port_text_valid(m->domain, sizeof(m->domain)) &&
-	    port_text_valid(m->password, sizeof(m->password)) &&
-	    port_text_valid(m->station, sizeof(m->station)) && m->width >= DESKTOP_MIN &&
-	    m->width <= DESKTOP_MAX && m->height >= DESKTOP_MIN && m->height <= DESKTOP_MAX;
+	       port_text_valid(m->domain, sizeof(m->domain)) &&
+	       port_text_valid(m->password, sizeof(m->password)) &&
+	       port_text_valid(m->station, sizeof(m->station)) && m->width >= DESKTOP_MIN &&
+	       m->width <= DESKTOP_MAX && m->height >= DESKTOP_MIN && m->height <= DESKTOP_MAX;
 }
 
 static void question_of(const struct msg_rw_logon *m, struct lsa_request *request)

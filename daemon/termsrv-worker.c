@@ -33,7 +33,8 @@ static void on_deadline(int fd, short what, void *argument)
 	if (w->step == WORKER_FRESH)
 		log_warn("a worker did not get warm: ended");
 	else
-		log_info("%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
+		log_info(
+		    "%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
 	worker_destroy(w);
 }
 
@@ -77,8 +78,8 @@ static void on_readable(int port, short what, void *argument)
 		return;
 	}
 	if (got > 0)
-		log_warn("rdpwd %d of %s sent message 0x%x, which is not its to send: ended", w->pid,
-		    w->address, m.h.type);
+		log_warn("rdpwd %d of %s sent message 0x%x, which is not its to send: ended",
+		    w->pid, w->address, m.h.type);
 	explicit_bzero(&m, sizeof(m));
 	worker_destroy(w);
 }
@@ -142,9 +143,9 @@ void worker_born(struct termsrv *t, pid_t pid, int error)
 {
 	struct worker *w;
 
-	TAILQ_FOREACH (w, &t->fresh, entry)
-		if (w->pid == 0)
-			break;
+	TAILQ_FOREACH(w, &t->fresh, entry)
+	if (w->pid == 0)
+		break;
 	if (!w)
 		return;
 	if (pid > 0) {

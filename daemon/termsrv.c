@@ -271,12 +271,13 @@ static void on_child(int signal_number, short what, void *argument)
 static int listen_failed(const struct musess_config *config, int fd)
 {
 	if (errno == EADDRINUSE)
-		log_error("port %u is in use: stop what listens there (ss -ltnp), or choose another "
-			  "PortNumber (--port)",
+		log_error(
+		    "port %u is in use: stop what listens there (ss -ltnp), or choose another "
+		    "PortNumber (--port)",
 		    config->PortNumber);
 	else if (errno == EACCES)
 		log_error("port %u needs privilege: choose one of 1024 or above, or set the sysctl "
-			  "net.ipv4.ip_unprivileged_port_start=%u",
+		          "net.ipv4.ip_unprivileged_port_start=%u",
 		    config->PortNumber, config->PortNumber);
 	else
 		log_error("cannot listen on %s port %u: %s", config->ListenAddress,
@@ -308,7 +309,7 @@ static int open_listener(const struct musess_config *config)
 	if (six)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in,
-		six ? sizeof(in6) : sizeof(in)) < 0 ||
+	        six ? sizeof(in6) : sizeof(in)) < 0 ||
 	    listen(fd, 1 << 16) < 0)
 		return listen_failed(config, fd);
 	return fd;
@@ -349,18 +350,19 @@ static int init_loop(struct termsrv *t)
 	t->resume = evtimer_new(t->base, on_resume, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
 	return t->smss_event && t->nursery_event && t->accept_event && t->resume &&
-		t->child_event && event_add(t->child_event, NULL) == 0
-	    ? 0
-	    : -1;
+	               t->child_event && event_add(t->child_event, NULL) == 0
+	           ? 0
+	           : -1;
 }
 
 static int prepare(struct termsrv *t, struct nursery_kit *kit)
 {
 	char error[256];
 
-	config_defaults(&t->config);
-	if (config_read(&t->config, "/proc/self/fd/5", stderr) < 0)
+	if (pread(TERMSRV_CONFIG, &t->config, sizeof(t->config), 0) != sizeof(t->config)) {
+		log_error("no configuration came from smss");
 		return -1;
+	}
 	t->smss = TERMSRV_SMSS;
 	t->listener = open_listener(&t->config);
 	if (t->listener < 0 || certificate_load(&kit->certificate, &t->config) < 0)

@@ -25,8 +25,13 @@
 #include <sys/types.h>
 
 /* Descriptors that smss gives to termsrv. */
-enum { TERMSRV_SMSS = 3, TERMSRV_STATE = 4, TERMSRV_CONFIG = 5, TERMSRV_CERTIFICATE = 6,
-	TERMSRV_KEY = 7 };
+enum {
+	TERMSRV_SMSS = 3,
+	TERMSRV_STATE = 4,
+	TERMSRV_CONFIG = 5,
+	TERMSRV_CERTIFICATE = 6,
+	TERMSRV_KEY = 7
+};
 
 enum {
 	WARM_WORKERS = 8,
@@ -38,8 +43,14 @@ enum {
 	WORKERS_MAX = 32768,
 };
 
-enum worker_step { WORKER_FRESH, WORKER_WARM, WORKER_HANDSHAKE, WORKER_LOGON, WORKER_STARTING,
-	WORKER_SESSION };
+enum worker_step {
+	WORKER_FRESH,
+	WORKER_WARM,
+	WORKER_HANDSHAKE,
+	WORKER_LOGON,
+	WORKER_STARTING,
+	WORKER_SESSION
+};
 
 struct termsrv;
 
@@ -53,12 +64,12 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
-	uint64_t handed; /* when it got its connection */
-	struct msg_client client;     /* for smss: grows as the connection does */
-	struct lsa_request question;  /* to lsass, asked again should lsass be replaced */
+	uint64_t handed;             /* when it got its connection */
+	struct msg_client client;    /* for smss: grows as the connection does */
+	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
 	bool asking;
 	bool asked_hash; /* one name per connection */
-	bool proving;	 /* its hash went out; the client's proof is awaited */
+	bool proving;    /* its hash went out; the client's proof is awaited */
 	char proving_user[USER_SIZE];
 	uint32_t prompt_session; /* the session whose winlogon asked, or NO_SESSION */
 };

@@ -38,15 +38,15 @@ struct csrss {
 	uint32_t session;
 	int smss, listener, winlogon, display;
 	struct terminal *terminal;
-	int columns, rows;	  /* of the desktop, the status line included */
+	int columns, rows;        /* of the desktop, the status line included */
 	struct msg_client client; /* who is at the screen */
-	bool hello, command;	  /* winlogon is there; it has a command */
+	bool hello, command;      /* winlogon is there; it has a command */
 	bool logon_sent;
 	uint64_t shell; /* when the user's command was started */
 	bool status_changed;
-	bool wanted;	 /* rdpwd asked for a frame */
-	bool in_frame;	 /* its rows are being sent */
-	int next_row;	 /* of the terminal */
+	bool wanted;   /* rdpwd asked for a frame */
+	bool in_frame; /* its rows are being sent */
+	int next_row;  /* of the terminal */
 };
 
 static int die(const char *what)
@@ -73,14 +73,15 @@ static unsigned between(uint64_t a, uint64_t b)
 static void status_text(const struct csrss *c, char *text, size_t size)
 {
 	const struct msg_client *m = &c->client;
-	uint64_t begin = m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
+	uint64_t begin =
+	    m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
 	int n = snprintf(text, size, " %s  session %u  user %s  client %s  csrss %u  winlogon %u",
 	    m->winstation, c->session, m->user[0] ? m->user : "-", m->station[0] ? m->station : "-",
 	    m->csrss, m->winlogon);
 
 	if (n > 0 && (size_t)n < size && c->shell)
 		snprintf(text + n, size - (size_t)n,
-		    "  spin-up %u ms (security %u, logon %u, csrss %u, winlogon %u, shell %u)",
+		    "  spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
 		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
 		    between(m->phase[PHASE_START_CSR], m->phase[PHASE_CSRSS]),
@@ -106,7 +107,8 @@ static int send_row(struct csrss *c, int row, const struct cell *cells)
 	struct msg_row m = { .row = (uint16_t)row, .count = (uint16_t)c->columns };
 
 	memcpy(m.cells, cells, (size_t)c->columns * sizeof(*cells));
-	port_header(&m.h, DSP_ROW, offsetof(struct msg_row, cells) + (size_t)c->columns * sizeof(*cells), 0);
+	port_header(&m.h, DSP_ROW,
+	    offsetof(struct msg_row, cells) + (size_t)c->columns * sizeof(*cells), 0);
 	return port_send(c->display, &m.h, -1);
 }
 
@@ -118,8 +120,8 @@ static int send_status_line(struct csrss *c)
 
 	status_text(c, text, sizeof(text));
 	for (int i = 0; i < c->columns; i++)
-		cells[i] = (struct cell){ *p ? next_code(&p) : ' ', STATUS_FOREGROUND,
-			STATUS_BACKGROUND };
+		cells[i] =
+		    (struct cell){ *p ? next_code(&p) : ' ', STATUS_FOREGROUND, STATUS_BACKGROUND };
 	return send_row(c, 0, cells);
 }
 
@@ -191,7 +193,7 @@ static int send_logon(struct csrss *c)
 	memcpy(m.winstation, c->client.winstation, sizeof(m.winstation));
 	port_header(&m.h, WL_LOGON, sizeof(m), 0);
 	result = user[0] ? port_send(c->winlogon, &m.h, slave)
-			 : send_plain(c->winlogon, WL_PROMPT, slave);
+	                 : send_plain(c->winlogon, WL_PROMPT, slave);
 	close(slave);
 	c->logon_sent = true;
 	return result;
@@ -317,7 +319,7 @@ static int on_display(struct csrss *c)
 	} else if (m.h.type == DSP_KEY && got == sizeof(m.key) && m.key.code <= KEY_LAST) {
 		terminal_key(c->terminal, &m.key);
 	} else if (m.h.type == DSP_VERDICT && got == sizeof(m.verdict) && c->winlogon >= 0 &&
-	    port_text_valid(m.verdict.user, sizeof(m.verdict.user))) {
+	           port_text_valid(m.verdict.user, sizeof(m.verdict.user))) {
 		m.verdict.session = c->session;
 		memcpy(m.verdict.station, c->client.station, sizeof(m.verdict.station));
 		memcpy(m.verdict.winstation, c->client.winstation, sizeof(m.verdict.winstation));
@@ -339,7 +341,8 @@ static int loop(struct csrss *c)
 		struct pollfd p[COUNT] = { { c->smss, POLLIN, 0 }, { c->listener, POLLIN, 0 },
 			{ c->winlogon, POLLIN, 0 },
 			{ c->display, (short)(c->in_frame ? POLLIN | POLLOUT : POLLIN), 0 },
-			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN, 0 } };
+			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN,
+			    0 } };
 
 		if (poll(p, COUNT, -1) < 0 && errno != EINTR)
 			return die("poll");
@@ -398,8 +401,12 @@ static int connect_sm_port(struct csrss *c)
 
 int main(int argc, char **argv)
 {
-	struct csrss c = { .smss = -1, .listener = -1, .winlogon = -1, .display = -1,
-		.columns = 128, .rows = 48 };
+	struct csrss c = { .smss = -1,
+		.listener = -1,
+		.winlogon = -1,
+		.display = -1,
+		.columns = 128,
+		.rows = 48 };
 
 	log_process("csrss");
 	if (argc != 2) {

@@ -21,9 +21,9 @@ static const int denied[] = { SCMP_SYS(mount), SCMP_SYS(umount), SCMP_SYS(umount
 	SCMP_SYS(request_key), SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at),
 	SCMP_SYS(quotactl), SCMP_SYS(syslog), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime),
 	SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime), SCMP_SYS(iopl), SCMP_SYS(ioperm),
-	SCMP_SYS(fanotify_init), SCMP_SYS(lookup_dcookie), SCMP_SYS(vhangup),
-	SCMP_SYS(sethostname), SCMP_SYS(setdomainname), SCMP_SYS(nfsservctl),
-	SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register) };
+	SCMP_SYS(fanotify_init), SCMP_SYS(lookup_dcookie), SCMP_SYS(vhangup), SCMP_SYS(sethostname),
+	SCMP_SYS(setdomainname), SCMP_SYS(nfsservctl), SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register) };
 
 /* Socket families that a session has a use for; all others reach rarely tried code. */
 enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10, FAMILY_NETLINK = 16 };
@@ -31,7 +31,8 @@ enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10, FAMILY_NETLINK = 16 
 static int add_rules(scmp_filter_ctx ctx)
 {
 	static const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
-	    CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME;
+	                                   CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+	                                   CLONE_NEWCGROUP | CLONE_NEWTIME;
 	const uint32_t no = SCMP_ACT_ERRNO(EPERM);
 
 	for (size_t i = 0; i < sizeof(denied) / sizeof(*denied); i++)
@@ -40,8 +41,8 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (int bit = 0; bit < 32; bit++) {
 		uint64_t flag = UINT64_C(1) << bit;
 		if ((namespaces & flag) && flag != CLONE_NEWTIME &&
-		    seccomp_rule_add(ctx, no, SCMP_SYS(clone), 1,
-			SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)) < 0)
+		    seccomp_rule_add(
+		        ctx, no, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)) < 0)
 			return -1;
 	}
 	/* its flags are behind a pointer; C libraries fall back to clone */
@@ -49,15 +50,15 @@ static int add_rules(scmp_filter_ctx ctx)
 		return -1;
 	/* typing into a terminal that is not one's own */
 	if (seccomp_rule_add(
-		ctx, no, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI)) < 0)
+	        ctx, no, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI)) < 0)
 		return -1;
 	for (unsigned family = 0; family < FAMILY_NETLINK; family++)
 		if (family != FAMILY_UNIX && family != FAMILY_INET && family != FAMILY_INET6 &&
 		    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, family)) < 0)
+		        SCMP_A0(SCMP_CMP_EQ, family)) < 0)
 			return -1;
 	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-		SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK)) < 0)
+	        SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK)) < 0)
 		return -1;
 	return 0;
 }

@@ -22,16 +22,16 @@
 enum message_type {
 	/* termsrv and smss */
 	TS_READY = 0x100, /* termsrv listens */
-	TS_LSASS,	  /* to termsrv: a new port to lsass, passed beside it */
-	WS_CONNECT,	  /* a client for a session; the display port is passed beside it */
-	WS_LOGON,	  /* the user of a session that began without one */
-	WS_PAINTED,	  /* the client has its first picture */
+	TS_LSASS,         /* to termsrv: a new port to lsass, passed beside it */
+	WS_CONNECT,       /* a client for a session; the display port is passed beside it */
+	WS_LOGON,         /* the user of a session that began without one */
+	WS_PAINTED,       /* the client has its first picture */
 	/* lsass */
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
-	LSA_PORT,	   /* to lsass: a new port to termsrv, passed beside it */
-	LSA_LOGON,	   /* is this the user's password? */
-	LSA_NTLM,	   /* the NTOWFv2 of a user, for NLA */
-	LSA_ANSWER,	   /* to either, and to the ACCT_ calls */
+	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
+	LSA_LOGON,         /* is this the user's password? */
+	LSA_NTLM,          /* the NTOWFv2 of a user, for NLA */
+	LSA_ANSWER,        /* to either, and to the ACCT_ calls */
 	/* accounts: musessctl - smss - lsass */
 	ACCT_ADD = 0x280,
 	ACCT_REMOVE,
@@ -40,35 +40,35 @@ enum message_type {
 	ACCT_ENTRY, /* one account of the list; LSA_ANSWER ends it */
 	/* rdpwd and termsrv */
 	RW_READY = 0x300, /* a warm worker */
-	RW_CLIENT,	  /* to rdpwd: its client; the socket is passed beside it */
-	RW_NTLM,	  /* to termsrv: NTOWFv2 wanted (struct lsa_request) */
-	RW_NTLM_HASH,	  /* its answer (struct lsa_answer) */
-	RW_LOGON,	  /* to termsrv: credentials and the client's description */
-	RW_SESSION,	  /* to rdpwd: the session; the display port is passed beside it */
-	RW_DENIED,	  /* to rdpwd: no; with a status and a reason */
-	RW_PAINTED,	  /* to termsrv: the first picture is out */
+	RW_CLIENT,        /* to rdpwd: its client; the socket is passed beside it */
+	RW_NTLM,          /* to termsrv: NTOWFv2 wanted (struct lsa_request) */
+	RW_NTLM_HASH,     /* its answer (struct lsa_answer) */
+	RW_LOGON,         /* to termsrv: credentials and the client's description */
+	RW_SESSION,       /* to rdpwd: the session; the display port is passed beside it */
+	RW_DENIED,        /* to rdpwd: no; with a status and a reason */
+	RW_PAINTED,       /* to termsrv: the first picture is out */
 	/* csrss and smss */
 	CSR_CONNECT = 0x400, /* to smss: the handshake; smss answers with the same type */
-	CSR_CLIENT,	     /* to csrss: WS_CONNECT, the display port passed beside it */
-	CSR_USER,	     /* to csrss: WS_LOGON */
-	CSR_SHELL,	     /* to smss: winlogon has started the user's command */
+	CSR_CLIENT,          /* to csrss: WS_CONNECT, the display port passed beside it */
+	CSR_USER,            /* to csrss: WS_LOGON */
+	CSR_SHELL,           /* to smss: winlogon has started the user's command */
 	CSR_DISCONNECTED,    /* to smss: the client is gone */
-	CSR_TERMINATE,	     /* to csrss: the session ends for this reason */
+	CSR_TERMINATE,       /* to csrss: the session ends for this reason */
 	/* rdpwd and csrss */
-	DSP_READY = 0x500,  /* to csrss: one more frame may come */
-	DSP_ROW,	    /* to rdpwd: cells of one row */
-	DSP_FRAME,	    /* to rdpwd: end of a frame; cursor */
-	DSP_KEY,	    /* to csrss: a key or character */
-	DSP_CREDENTIALS,    /* to rdpwd: what was typed at the logon prompt */
-	DSP_VERDICT,	    /* to csrss: right or wrong */
-	DSP_END,	    /* to rdpwd: the session ends for this reason */
+	DSP_READY = 0x500, /* to csrss: one more frame may come */
+	DSP_ROW,           /* to rdpwd: cells of one row */
+	DSP_FRAME,         /* to rdpwd: end of a frame; cursor */
+	DSP_KEY,           /* to csrss: a key or character */
+	DSP_CREDENTIALS,   /* to rdpwd: what was typed at the logon prompt */
+	DSP_VERDICT,       /* to csrss: right or wrong */
+	DSP_END,           /* to rdpwd: the session ends for this reason */
 	/* winlogon and csrss */
-	WL_HELLO = 0x600,   /* winlogon is there */
-	WL_LOGON,	    /* to winlogon: the user; the terminal passed beside it */
-	WL_PROMPT,	    /* to winlogon: ask for the user; the terminal passed beside it */
-	WL_CREDENTIALS,	    /* to csrss: what was typed */
-	WL_VERDICT,	    /* to winlogon: right or wrong */
-	WL_SHELL,	    /* to csrss: the user's command runs */
+	WL_HELLO = 0x600, /* winlogon is there */
+	WL_LOGON,         /* to winlogon: the user; the terminal passed beside it */
+	WL_PROMPT,        /* to winlogon: ask for the user; the terminal passed beside it */
+	WL_CREDENTIALS,   /* to csrss: what was typed */
+	WL_VERDICT,       /* to winlogon: right or wrong */
+	WL_SHELL,         /* to csrss: the user's command runs */
 	/* musessctl and smss */
 	CTL_LIST = 0x700, /* the sessions: a CTL_SESSION each, then CTL_END */
 	CTL_SESSION,
@@ -82,8 +82,8 @@ enum {
 	USER_SIZE = 128, /* bytes of a user's name with its terminator */
 	DOMAIN_SIZE = 64,
 	PASSWORD_SIZE = 256,
-	STATION_SIZE = 64, /* the client's computer name */
-	ADDRESS_SIZE = 64, /* "192.0.2.1:50000", "[2001:db8::1]:50000" */
+	STATION_SIZE = 64,    /* the client's computer name */
+	ADDRESS_SIZE = 64,    /* "192.0.2.1:50000", "[2001:db8::1]:50000" */
 	WINSTATION_SIZE = 32, /* "RDP-Tcp#3", "Console" */
 	PORT_NAME_SIZE = 120,
 	COMMAND_SIZE = 512,
@@ -103,16 +103,16 @@ enum {
 
 /* The phases of a spin-up, in microseconds of CLOCK_MONOTONIC; 0: not reached. */
 enum phase {
-	PHASE_ACCEPT,	 /* the connection was accepted */
-	PHASE_REQUEST,	 /* its first packet was whole */
+	PHASE_ACCEPT,     /* the connection was accepted */
+	PHASE_REQUEST,    /* its first packet was whole */
 	PHASE_NEGOTIATED, /* TLS, and NLA where used, are done */
-	PHASE_LOGON,	 /* the credentials were found right */
-	PHASE_START_CSR, /* StartCsr was called */
-	PHASE_CSRSS,	 /* csrss connected to the SM API port */
-	PHASE_WINLOGON,	 /* the initial command was started */
-	PHASE_SHELL,	 /* the user's command was started */
-	PHASE_ACTIVE,	 /* the client is activated */
-	PHASE_PAINTED,	 /* the first picture is out */
+	PHASE_LOGON,      /* the credentials were found right */
+	PHASE_START_CSR,  /* StartCsr was called */
+	PHASE_CSRSS,      /* csrss connected to the SM API port */
+	PHASE_WINLOGON,   /* the initial command was started */
+	PHASE_SHELL,      /* the user's command was started */
+	PHASE_ACTIVE,     /* the client is activated */
+	PHASE_PAINTED,    /* the first picture is out */
 	PHASE_COUNT
 };
 
@@ -156,7 +156,7 @@ struct msg_client {
 	char station[STATION_SIZE];
 	char address[ADDRESS_SIZE];
 	char winstation[WINSTATION_SIZE]; /* filled in by smss */
-	uint32_t csrss; /* StartCsr's answer: tells the session from a later one of its id */
+	uint32_t csrss;    /* StartCsr's answer: tells the session from a later one of its id */
 	uint32_t winlogon; /* filled in by smss */
 };
 
@@ -185,7 +185,7 @@ struct msg_painted {
 
 /* LSA_LOGON, LSA_NTLM, RW_NTLM, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
 struct lsa_request {
-	PORT_MESSAGE h; /* message_id: repeated in the answer */
+	PORT_MESSAGE h;       /* message_id: repeated in the answer */
 	char user[USER_SIZE]; /* an account's name for ACCT_: may end in '*' */
 	char domain[DOMAIN_SIZE];
 	char password[PASSWORD_SIZE]; /* LSA_LOGON, ACCT_ADD, ACCT_PASSWD */
@@ -212,7 +212,7 @@ struct msg_rw_client {
 struct msg_rw_logon {
 	PORT_MESSAGE h;
 	uint16_t width, height;
-	uint32_t session; /* NO_SESSION, or the session whose winlogon asked */
+	uint32_t session;    /* NO_SESSION, or the session whose winlogon asked */
 	uint64_t negotiated; /* phase */
 	char user[USER_SIZE];
 	char domain[DOMAIN_SIZE];
@@ -293,7 +293,7 @@ enum key_special { /* code of a key that is no character; 0x110000 and above */
 };
 struct msg_key {
 	PORT_MESSAGE h;
-	uint32_t code;	    /* a Unicode code point or enum key_special */
+	uint32_t code;      /* a Unicode code point or enum key_special */
 	uint32_t modifiers; /* KEY_MOD_* */
 };
 
@@ -355,7 +355,7 @@ enum { LISTENER_ID = 65536 };
 struct msg_session {
 	PORT_MESSAGE h;
 	uint32_t session;
-	uint32_t state; /* enum session_state */
+	uint32_t state;           /* enum session_state */
 	uint32_t csrss, winlogon; /* process ids on the host, 0: none */
 	uint16_t width, height;
 	uint32_t reserved;

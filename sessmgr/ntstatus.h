@@ -13,7 +13,8 @@
 	X(STATUS_UNSUCCESSFUL, 0xc0000001, "the operation failed")                                 \
 	X(STATUS_NOT_IMPLEMENTED, 0xc0000002, "this call does not exist")                          \
 	X(STATUS_INVALID_PARAMETER, 0xc000000d, "a field of the request is out of bounds")         \
-	X(STATUS_NO_MEMORY, 0xc0000017, "memory, processes, descriptors or session ids are used up") \
+	X(STATUS_NO_MEMORY, 0xc0000017,                                                            \
+	    "memory, processes, descriptors or session ids are used up")                           \
 	X(STATUS_ALREADY_COMMITTED, 0xc0000021, "the session exists already")                      \
 	X(STATUS_ACCESS_DENIED, 0xc0000022, "the caller may not do this")                          \
 	X(STATUS_INVALID_PARAMETER_MIX, 0xc0000030, "these fields exclude one another")            \

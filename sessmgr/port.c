@@ -111,8 +111,11 @@ void fd_close(int *fd)
 /* Length of the well-formed UTF-8 sequence at P (LEFT bytes), 0 where there is none. */
 static size_t utf8_length(const unsigned char *p, size_t left)
 {
-	size_t length = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 :
-	    p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	size_t length = p[0] < 0x80                   ? 1
+	                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+	                : (p[0] & 0xf0) == 0xe0       ? 3
+	                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+	                                              : 0;
 
 	if (length == 0 || length > left)
 		return 0;

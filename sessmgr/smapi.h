@@ -14,13 +14,13 @@
 
 /* PORT_MESSAGE: sizes, kind of message, who sent it, and which request it belongs to. */
 typedef struct _PORT_MESSAGE {
-	uint16_t data_length;	   /* bytes after this header */
-	uint16_t total_length;	   /* data_length + sizeof(PORT_MESSAGE) */
-	uint16_t type;		   /* LPC_REQUEST, LPC_REPLY, or a number of messages.h */
+	uint16_t data_length;      /* bytes after this header */
+	uint16_t total_length;     /* data_length + sizeof(PORT_MESSAGE) */
+	uint16_t type;             /* LPC_REQUEST, LPC_REPLY, or a number of messages.h */
 	uint16_t data_info_offset; /* always 0 */
-	uint32_t process;	   /* informative only: identity is what the kernel reports */
+	uint32_t process;          /* informative only: identity is what the kernel reports */
 	uint32_t thread;
-	uint32_t message_id;	   /* chosen by the requester, repeated in the reply */
+	uint32_t message_id;       /* chosen by the requester, repeated in the reply */
 	uint32_t client_view_size; /* always 0 */
 } PORT_MESSAGE;
 
@@ -66,11 +66,11 @@ typedef struct _SMLOADDEFERED {
 } SMLOADDEFERED;
 
 typedef struct _SMSTARTCSR {
-	uint32_t MuSessionId;		  /* in: an id or SM_NO_MUSESSION; out: the session's */
-	uint32_t InitialCommandLength;	  /* bytes; 0: the default initial command */
+	uint32_t MuSessionId;          /* in: an id or SM_NO_MUSESSION; out: the session's */
+	uint32_t InitialCommandLength; /* bytes; 0: the default initial command */
 	uint16_t InitialCommand[SM_COMMAND_CHARS]; /* UTF-16, not terminated */
-	uint32_t InitialCommandProcessId; /* out */
-	uint32_t WindowsSubSysProcessId;  /* out */
+	uint32_t InitialCommandProcessId;          /* out */
+	uint32_t WindowsSubSysProcessId;           /* out */
 } SMSTARTCSR;
 
 typedef struct _SMSTOPCSR {
@@ -79,7 +79,7 @@ typedef struct _SMSTOPCSR {
 
 typedef struct _SMAPIMSG {
 	PORT_MESSAGE h;
-	uint32_t ApiNumber;	/* SMAPINUMBER */
+	uint32_t ApiNumber;     /* SMAPINUMBER */
 	int32_t ReturnedStatus; /* an NTSTATUS; STATUS_PENDING while the call runs */
 	union {
 		SMCREATEFOREIGNSESSION CreateForeignSession;

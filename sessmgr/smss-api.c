@@ -25,7 +25,8 @@ static const struct {
 	unsigned from;
 	int32_t (*handler)(SMAPIMSG *, struct client *, int);
 } calls[SmMaxApiNumber] = {
-	[SmCreateForeignSessionApi] = { "CreateForeignSession", FROM(SUBSYSTEM), SmpNotImplemented },
+	[SmCreateForeignSessionApi] = { "CreateForeignSession", FROM(SUBSYSTEM),
+	    SmpNotImplemented },
 	[SmSessionCompleteApi] = { "SessionComplete", FROM(SUBSYSTEM), SmpNotImplemented },
 	[SmTerminateForeignSessionApi] = { "TerminateForeignSession", FROM(SUBSYSTEM),
 	    SmpNotImplemented },
@@ -57,8 +58,8 @@ static int sm_call(struct client *client, SMAPIMSG *call)
 		if (!(calls[call->ApiNumber].from & (1u << client->role)))
 			/* calls 0 to 2 belong to subsystems; the others are an administrator's */
 			status = call->ApiNumber <= SmTerminateForeignSessionApi
-			    ? STATUS_INVALID_PARAMETER
-			    : STATUS_ACCESS_DENIED;
+			             ? STATUS_INVALID_PARAMETER
+			             : STATUS_ACCESS_DENIED;
 		else
 			status = calls[call->ApiNumber].handler(call, client, client->port);
 	}
@@ -81,7 +82,7 @@ static int csr_connect(struct client *client, const PORT_MESSAGE *m, int *passed
 	else if ((call->sb_port[0] != 0) != (call->subsystem_type != 0))
 		reply.status = STATUS_INVALID_PARAMETER_MIX;
 	else if (!session || session->csrss != client->pid || session->subsystem ||
-	    session->step != SESSION_LOADING || call->subsystem_type != SUBSYSTEM_WINDOWS)
+	         session->step != SESSION_LOADING || call->subsystem_type != SUBSYSTEM_WINDOWS)
 		reply.status = STATUS_ACCESS_DENIED;
 	else
 		reply.session = session->id;

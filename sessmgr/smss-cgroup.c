@@ -54,8 +54,8 @@ static int open_own(void)
 			continue;
 		if (faccessat(dir, "cgroup.procs", W_OK, 0) == 0 &&
 		    (fgetxattr(dir, "trusted.delegate", mark, sizeof(mark)) > 0 ||
-			fgetxattr(dir, "user.delegate", mark, sizeof(mark)) > 0 ||
-			(strcmp(path, "/") == 0 && access("/run/systemd/system", F_OK) < 0)))
+		        fgetxattr(dir, "user.delegate", mark, sizeof(mark)) > 0 ||
+		        (strcmp(path, "/") == 0 && access("/run/systemd/system", F_OK) < 0)))
 			return dir;
 		close(dir);
 	}

@@ -91,7 +91,8 @@ static void on_readable(int port, short what, void *argument)
 		return;
 	if (got <= 0 || SmpApiLoop(client, &message.h, (size_t)got, &passed) < 0) {
 		if (got < 0 && errno == EBADMSG)
-			log_warn("process %d sent a packet that is no message: cut off", client->pid);
+			log_warn(
+			    "process %d sent a packet that is no message: cut off", client->pid);
 		client_destroy(client);
 	}
 	fd_close(&passed);
@@ -204,7 +205,7 @@ int client_listen(const char *path, unsigned mode)
 static bool administrator(const struct smss *smss, const struct ucred *caller)
 {
 	return caller->uid == 0 || caller->uid == geteuid() ||
-	    (!smss->privileged && caller->uid == 65534);
+	       (!smss->privileged && caller->uid == 65534);
 }
 
 static void accept_one(struct smss *smss, int listener, int port)
@@ -219,7 +220,8 @@ static void accept_one(struct smss *smss, int listener, int port)
 		return;
 	}
 	if (role == CLIENT_ADMINISTRATOR && !administrator(smss, &caller)) {
-		log_warn("process %d of user %u may not use the SM API port", caller.pid, caller.uid);
+		log_warn(
+		    "process %d of user %u may not use the SM API port", caller.pid, caller.uid);
 		close(port);
 		return;
 	}

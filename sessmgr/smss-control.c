@@ -44,8 +44,9 @@ static void send_session(struct client *client, uint32_t message_id, const struc
 void control_list(struct client *client, uint32_t message_id)
 {
 	struct smss *smss = client->smss;
-	struct msg_session listener = { .session = LISTENER_ID, .state = WTS_LISTEN,
-		.winstation = "RDP-Tcp" };
+	struct msg_session listener = {
+		.session = LISTENER_ID, .state = WTS_LISTEN, .winstation = "RDP-Tcp"
+	};
 
 	for (uint32_t id = 0; id < smss->capacity; id++)
 		if (smss->sessions[id])
@@ -103,7 +104,7 @@ static bool forbidden_pattern(const struct smss *smss, const PORT_MESSAGE *call)
 	size_t length = strnlen(request->user, sizeof(request->user));
 
 	return call->type == ACCT_ADD && !smss->config->AccountPatterns && length > 0 &&
-	    request->user[length - 1] == '*';
+	       request->user[length - 1] == '*';
 }
 
 static int pass_on(struct smss *smss, const PORT_MESSAGE *call, uint32_t number)
@@ -135,9 +136,9 @@ void accounts_ask(struct client *client, const PORT_MESSAGE *call)
 		account_reply(client, call->message_id, STATUS_PORT_DISCONNECTED);
 		return;
 	}
-	*w = (struct account_call){ .number = last_number,
-		.message_id = call->message_id,
-		.client = client };
+	*w = (struct account_call){
+		.number = last_number, .message_id = call->message_id, .client = client
+	};
 	LIST_INSERT_HEAD(&waiting, w, entry);
 }
 
@@ -165,9 +166,9 @@ void accounts_answer(struct smss *smss, const PORT_MESSAGE *answer)
 		services_check(smss);
 		return;
 	}
-	LIST_FOREACH (w, &waiting, entry)
-		if (w->number == copy.h.message_id)
-			break;
+	LIST_FOREACH(w, &waiting, entry)
+	if (w->number == copy.h.message_id)
+		break;
 	if (!w)
 		return;
 	copy.h.message_id = w->message_id;
@@ -182,9 +183,9 @@ void accounts_forget(const struct client *client)
 {
 	struct account_call *w;
 
-	LIST_FOREACH (w, &waiting, entry)
-		if (w->client == client)
-			w->client = NULL;
+	LIST_FOREACH(w, &waiting, entry)
+	if (w->client == client)
+		w->client = NULL;
 }
 
 void accounts_fail(void)

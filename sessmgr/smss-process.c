@@ -47,7 +47,7 @@ static const struct {
 } services[SERVICE_COUNT] = {
 	[SERVICE_LSASS] = { ROOT_BIN "/lsass", 0, 1,
 	    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-		CLONE_NEWPID },
+	        CLONE_NEWPID },
 	/* the network is termsrv's job; its workers get namespaces from it */
 	[SERVICE_TERMSRV] = { ROOT_BIN "/termsrv", 1, 2,
 	    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS },
@@ -55,8 +55,7 @@ static const struct {
 
 static char *const session_environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", NULL };
 static char *const service_environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
-	"TZ=:/etc/localtime",
-	"HOME=/", /* FreeRDP's settings want one */
+	"TZ=:/etc/localtime", "HOME=/", /* FreeRDP's settings want one */
 	/* one process, one connection: arenas and a large heap only cost memory */
 	"MALLOC_ARENA_MAX=1", NULL };
 
@@ -228,7 +227,7 @@ static void session_mounts(bool privileged)
 	if (mount("proc", "/proc", "proc", flags | MS_NOEXEC, NULL) < 0)
 		die("/proc");
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-		"newinstance,ptmxmode=0666,mode=620,uid=1000,gid=1000") < 0)
+	        "newinstance,ptmxmode=0666,mode=620,uid=1000,gid=1000") < 0)
 		die("/dev/pts");
 }
 
@@ -339,8 +338,8 @@ static void helper_child(const struct smss *smss, const struct session *session)
 	if (report.winlogon == 0)
 		winlogon_child(smss, session);
 	report.error = report.winlogon < 0 ? errno : 0;
-	_exit(send(smss->report_to, &report, sizeof(report), MSG_NOSIGNAL) == sizeof(report) ? 0
-											     : 1);
+	_exit(
+	    send(smss->report_to, &report, sizeof(report), MSG_NOSIGNAL) == sizeof(report) ? 0 : 1);
 }
 
 pid_t process_start_winlogon(struct smss *smss, const struct session *session, int cgroup)
@@ -352,21 +351,13 @@ pid_t process_start_winlogon(struct smss *smss, const struct session *session, i
 	return pid;
 }
 
-/* The configuration as the service process reads it, in a memory file. */
+/* The configuration for termsrv, which is of the same build, in a memory file. */
 static int config_file(const struct musess_config *config)
 {
 	int fd = memfd_create("musess.conf", MFD_CLOEXEC);
-	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 
-	if (!f) {
+	if (fd >= 0 && pwrite(fd, config, sizeof(*config), 0) != sizeof(*config))
 		fd_close(&fd);
-		return -1;
-	}
-	config_dump(config, f);
-	if (fclose(f) != 0)
-		fd_close(&fd);
-	else
-		lseek(fd, 0, SEEK_SET);
 	return fd;
 }
 
@@ -415,8 +406,8 @@ pid_t process_start_service(struct smss *smss, unsigned which, int port)
 	}
 	close(go[0]);
 	fd_close(&config);
-	snprintf(map, sizeof(map), "0 %u %u\n",
-	    process_service_uid(smss, which), smss->privileged ? services[which].ids : 1);
+	snprintf(map, sizeof(map), "0 %u %u\n", process_service_uid(smss, which),
+	    smss->privileged ? services[which].ids : 1);
 	if (pid > 0 && (map_ids(smss, pid, map) < 0 || write(go[1], "g", 1) != 1))
 		log_error("cannot start %s: %s", smss->services[which].name, strerror(errno));
 	close(go[1]);

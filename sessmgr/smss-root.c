@@ -78,8 +78,8 @@ static int copy_file(int from, int to, const char *name, const struct stat *stat
 
 	if (status->st_size > COPY_FILE_MAX)
 		return 0; /* nothing that programs need is that large */
-	out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-	    0444 | (status->st_mode & 0111));
+	out = openat(
+	    to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444 | (status->st_mode & 0111));
 	if (out < 0)
 		return -1;
 	while ((got = read(from, block, sizeof(block))) > 0)
@@ -260,10 +260,11 @@ static int enter_user_namespace(void)
 	snprintf(uid_map, sizeof(uid_map), "0 %u 1", geteuid());
 	snprintf(gid_map, sizeof(gid_map), "0 %u 1", getegid());
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
-		log_error("this system forbids user namespaces to ordinary users (%s): run as root, or "
-			  "set the sysctls kernel.unprivileged_userns_clone=1, "
-			  "kernel.apparmor_restrict_unprivileged_userns=0 and "
-			  "user.max_user_namespaces above 0, as far as they exist here",
+		log_error(
+		    "this system forbids user namespaces to ordinary users (%s): run as root, or "
+		    "set the sysctls kernel.unprivileged_userns_clone=1, "
+		    "kernel.apparmor_restrict_unprivileged_userns=0 and "
+		    "user.max_user_namespaces above 0, as far as they exist here",
 		    strerror(errno));
 		return -1;
 	}
@@ -281,7 +282,7 @@ static int enter_mount_namespace(void)
 	if (unshare(CLONE_NEWNS) == 0)
 		return 0;
 	log_error("cannot make a mount namespace: %s: run as root with CAP_SYS_ADMIN, or as an "
-		  "ordinary user, where the sysctl user.max_mnt_namespaces is above 0",
+	          "ordinary user, where the sysctl user.max_mnt_namespaces is above 0",
 	    strerror(errno));
 	return -1;
 }
@@ -308,8 +309,7 @@ int root_enter(const char *bin, const char *mount_point)
 	umask(0);
 	if (fill(bin) < 0)
 		return -1;
-	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-	    chdir("/") < 0)
+	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return failed("move into", mount_point);
 	umask(077);
 	return 0;
@@ -317,7 +317,8 @@ int root_enter(const char *bin, const char *mount_point)
 
 int root_seal(void)
 {
-	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0)
+	if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) ==
+	    0)
 		return 0;
 	return failed("make read-only", "/");
 }

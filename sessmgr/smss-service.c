@@ -51,7 +51,8 @@ static void on_restart(int fd, short what, void *argument)
 	(void)what;
 	for (unsigned i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].pid == 0 && !smss->stopping && start(smss, i) < 0) {
-			log_error("cannot start %s again: %s", smss->services[i].name, strerror(errno));
+			log_error(
+			    "cannot start %s again: %s", smss->services[i].name, strerror(errno));
 			restart_in(&smss->services[i], RESTART_PAUSE_US);
 		}
 }
@@ -90,7 +91,8 @@ bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
 		return true;
 	if (!smss->was_ready) {
 		if (WIFSIGNALED(wait_status))
-			log_error("%s was ended by signal %d", service->name, WTERMSIG(wait_status));
+			log_error(
+			    "%s was ended by signal %d", service->name, WTERMSIG(wait_status));
 		smss_stop(smss, 1);
 		return true;
 	}

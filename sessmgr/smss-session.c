@@ -160,7 +160,8 @@ static void on_lingering(int fd, short what, void *argument)
 
 void session_expect(struct session *session, uint32_t milliseconds)
 {
-	struct timeval in = { .tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000 };
+	struct timeval in = { .tv_sec = milliseconds / 1000,
+		.tv_usec = milliseconds % 1000 * 1000 };
 
 	event_del(session->timeout);
 	event_assign(session->timeout, session->smss->base, -1, 0,
@@ -173,9 +174,9 @@ static void session_failed(struct session *session, const char *what, int error)
 	log_warn("session %u: cannot start %s: %s", session->id, what, strerror(error));
 	session_stop(session, END_OUT_OF_MEMORY,
 	    error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EMFILE ||
-		    error == ENFILE
-		? STATUS_NO_MEMORY
-		: STATUS_UNSUCCESSFUL);
+	            error == ENFILE
+	        ? STATUS_NO_MEMORY
+	        : STATUS_UNSUCCESSFUL);
 }
 
 void session_ready(struct session *session)
@@ -203,6 +204,12 @@ void session_started(struct smss *smss, const struct process_report *report)
 		session_failed(session, "winlogon", report->error);
 		return;
 	}
+	for (int i = 0; i < UNKNOWN_MAX; i++)
+		if (smss->unknown[i] == report->winlogon) {
+			smss->unknown[i] = 0; /* it has ended already */
+			session_failed(session, "winlogon", ECHILD);
+			return;
+		}
 	session->winlogon = report->winlogon;
 	if (session->step != SESSION_STARTING)
 		return; /* it is being ended */
@@ -213,7 +220,7 @@ void session_started(struct smss *smss, const struct process_report *report)
 	session->start_call.u.StartCsr.InitialCommandProcessId = (uint32_t)session->winlogon;
 	session->start_call.u.StartCsr.WindowsSubSysProcessId = (uint32_t)session->csrss;
 	log_info("session %u has started with initial command process id %d and Windows subsystem "
-		 "process id %d",
+	         "process id %d",
 	    session->id, session->winlogon, session->csrss);
 	sm_reply(session->starter, &session->start_call, STATUS_SUCCESS);
 	session->starter = NULL;
@@ -274,7 +281,8 @@ SMP_FRAME static int32_t SmpExecuteImage(
 
 	fd_close(&cgroup);
 	if (result < 0) {
-		log_warn("session %u: cannot create %s: %s", session->id, FileName, strerror(error));
+		log_warn(
+		    "session %u: cannot create %s: %s", session->id, FileName, strerror(error));
 		return error == EPERM || error == EACCES ? STATUS_ACCESS_DENIED : STATUS_NO_MEMORY;
 	}
 	session->csrss_pidfd = created.pidfd;

@@ -26,6 +26,15 @@ static void leave_if_done(struct smss *smss)
 	event_base_loopbreak(smss->base);
 }
 
+static void on_report(int fd, short what, void *argument)
+{
+	struct process_report report;
+
+	(void)what;
+	while (recv(fd, &report, sizeof(report), MSG_DONTWAIT) == sizeof(report))
+		session_started(argument, &report);
+}
+
 static void on_child(int signal_number, short what, void *argument)
 {
 	struct smss *smss = argument;
@@ -34,10 +43,13 @@ static void on_child(int signal_number, short what, void *argument)
 
 	(void)signal_number;
 	(void)what;
-	/* whoever is neither a session's nor a service is a worker that lost its parent */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!session_reaped(smss, pid, status))
-			services_reaped(smss, pid, status);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		on_report(smss->reports, 0, smss); /* sent before the helper's end */
+		/* whoever is neither a session's nor a service is a worker that lost its
+		   parent, or a winlogon that its helper is still to report */
+		if (!session_reaped(smss, pid, status) && !services_reaped(smss, pid, status))
+			smss->unknown[smss->unknown_count++ % UNKNOWN_MAX] = pid;
+	}
 	leave_if_done(smss);
 }
 
@@ -46,15 +58,6 @@ static void on_end(int signal_number, short what, void *argument)
 	(void)signal_number;
 	(void)what;
 	smss_stop(argument, 0);
-}
-
-static void on_report(int fd, short what, void *argument)
-{
-	struct process_report report;
-
-	(void)what;
-	while (recv(fd, &report, sizeof(report), MSG_DONTWAIT) == sizeof(report))
-		session_started(argument, &report);
 }
 
 static void on_stop_deadline(int fd, short what, void *argument)
@@ -78,7 +81,8 @@ void smss_stop(struct smss *smss, int exit_status)
 	services_stop(smss);
 	for (uint32_t id = 0; id < smss->capacity; id++)
 		if (smss->sessions[id])
-			session_stop(smss->sessions[id], END_ADMIN_DISCONNECT, STATUS_DELETE_PENDING);
+			session_stop(
+			    smss->sessions[id], END_ADMIN_DISCONNECT, STATUS_DELETE_PENDING);
 	event_add(smss->stop_deadline, &limit);
 	leave_if_done(smss);
 }
@@ -89,8 +93,7 @@ static int init_events(struct smss *smss)
 	int reports[2];
 
 	smss->base = event_base_new();
-	if (!smss->base ||
-	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, reports) < 0)
+	if (!smss->base || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, reports) < 0)
 		return -1;
 	smss->reports = reports[0];
 	smss->report_to = reports[1];
@@ -122,7 +125,7 @@ static int load_console(struct smss *smss)
 	if (SmpLoadSubSystemsForMuSession(smss, &id, &process, "") == STATUS_PENDING)
 		return 0;
 	log_error("cannot load the console session: are all kinds of namespaces allowed here? "
-		  "(sysctl user.max_*_namespaces)");
+	          "(sysctl user.max_*_namespaces)");
 	return -1;
 }
 

@@ -61,11 +61,11 @@ struct client {
 	struct smss *smss;
 	enum client_role role;
 	int port;
-	pid_t pid; /* as the kernel reports it */
+	pid_t pid;               /* as the kernel reports it */
 	struct session *session; /* CLIENT_SUBSYSTEM once it is recognised */
 	struct event *readable, *writable;
 	STAILQ_HEAD(, queued_message) queue; /* what the peer has not read yet */
-	size_t queued; /* bytes */
+	size_t queued;                       /* bytes */
 };
 
 enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };
@@ -78,7 +78,7 @@ struct session {
 	enum session_state state;
 	pid_t csrss, helper, winlogon; /* 0: none, or reaped */
 	int csrss_pidfd;
-	struct client *subsystem; /* csrss's connection */
+	struct client *subsystem;         /* csrss's connection */
 	struct client *starter, *stopper; /* who waits for StartCsr, StopCsr */
 	SMAPIMSG start_call, stop_call;
 	char command[COMMAND_SIZE]; /* UTF-8; empty: the default initial command */
@@ -100,6 +100,8 @@ struct service {
 
 enum { SERVICE_LSASS, SERVICE_TERMSRV, SERVICE_COUNT };
 
+enum { UNKNOWN_MAX = 256 };
+
 struct smss {
 	const struct musess_config *config;
 	struct event_base *base;
@@ -107,11 +109,13 @@ struct smss {
 	bool stopping;
 	int exit_status;
 	int state_dir, accounts_dir, tls_dir; /* descriptors */
-	int certificate, private_key;	      /* descriptors of configured files, or -1 */
-	int cgroup;			      /* of the sessions, or -1 */
+	int certificate, private_key;         /* descriptors of configured files, or -1 */
+	int cgroup;                           /* of the sessions, or -1 */
 	int admin_listener, sm_listener;
 	int reports; /* where helpers report the process ids of what they started */
 	int report_to;
+	pid_t unknown[UNKNOWN_MAX]; /* the last children that were reaped and not known */
+	unsigned unknown_count;
 	struct event *admin_event, *sm_event, *report_event, *signals[3], *stop_deadline;
 	LIST_HEAD(, client) clients;
 	struct session **sessions; /* by id; capacity MaxInstanceCount + 1 */
@@ -166,7 +170,7 @@ int process_init(void);
 struct process_new {
 	pid_t pid;
 	int pidfd; /* owned by the caller */
-	int go;	   /* descriptor that process_release uses up */
+	int go;    /* descriptor that process_release uses up */
 };
 
 /*
@@ -174,8 +178,8 @@ struct process_new {
  * namespaces, ids SLOT of their own, CGROUP (or -1). Fills *NEW. Returns 0, or -1 with
  * errno and nothing left behind.
  */
-int process_create(struct smss *smss, const struct session *session, int cgroup,
-    struct process_new *new);
+int process_create(
+    struct smss *smss, const struct session *session, int cgroup, struct process_new *new);
 /* Lets it run. Returns 0 or -1. */
 int process_release(struct process_new *new);
 /* A helper that joins SESSION's namespaces and starts winlogon there as smss's child. */

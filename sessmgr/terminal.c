@@ -17,6 +17,11 @@
 /* A program that writes without end must not keep csrss from its ports. */
 enum { READ_MAX = 65536, FOREGROUND = 0xd3d7cf, BACKGROUND = 0x000000 };
 
+/* The sixteen colours of programs; libvterm's own blue cannot be read on black. */
+static const uint32_t palette[] = { 0x000000, 0xcc0000, 0x4e9a06, 0xc4a000, 0x3465a4, 0x75507b,
+	0x06989a, 0xd3d7cf, 0x555753, 0xef2929, 0x8ae234, 0xfce94f, 0x729fcf, 0xad7fa8, 0x34e2e2,
+	0xeeeeec };
+
 struct terminal {
 	VTerm *vterm;
 	VTermScreen *screen;
@@ -110,7 +115,7 @@ static VTermColor rgb(uint32_t colour)
 struct terminal *terminal_create(int columns, int rows)
 {
 	struct terminal *t = calloc(1, sizeof(*t));
-	VTermColor foreground = rgb(FOREGROUND), background = rgb(BACKGROUND);
+	VTermColor foreground = rgb(FOREGROUND), background = rgb(BACKGROUND), colour;
 
 	if (!t)
 		return NULL;
@@ -129,6 +134,10 @@ struct terminal *terminal_create(int columns, int rows)
 	vterm_screen_enable_altscreen(t->screen, 1);
 	vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_ROW);
 	vterm_state_set_default_colors(vterm_obtain_state(t->vterm), &foreground, &background);
+	for (int i = 0; i < 16; i++) {
+		colour = rgb(palette[i]);
+		vterm_state_set_palette_color(vterm_obtain_state(t->vterm), i, &colour);
+	}
 	vterm_screen_reset(t->screen, 1);
 	set_size(t);
 	terminal_mark(t, -1);

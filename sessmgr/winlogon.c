@@ -153,8 +153,9 @@ static int make_user(const char *user, char *home, size_t size)
 	    CSRSS_ID, CSRSS_ID, user, USER_ID, USER_ID, user, home);
 	if (write_file("/run/session/passwd", text) < 0)
 		return -1;
-	snprintf(text, sizeof(text), "root:x:0:\ntty:x:5:\ncsrss:x:%d:\n%s:x:%d:\nnogroup:x:65534:\n",
-	    CSRSS_ID, user, USER_ID);
+	snprintf(text, sizeof(text),
+	    "root:x:0:\ntty:x:5:\ncsrss:x:%d:\n%s:x:%d:\nnogroup:x:65534:\n", CSRSS_ID, user,
+	    USER_ID);
 	if (write_file("/run/session/group", text) < 0)
 		return -1;
 	return mkdir(home, 0700) < 0 && errno != EEXIST ? fail(home) : 0;

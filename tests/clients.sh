@@ -7,12 +7,12 @@
 
 session_is_active() { # ID USER
 	local list
-	list=$(musessctl list) && grep -qE "RDP-Tcp#[0-9]+ +$2 +$1 +Active" <<<"$list"
+	list=$(musessctl list) && grep -qE "rdp-tcp#[0-9]+ +$2 +$1 +Active" <<<"$list"
 }
 
 no_client_session() {
 	local list
-	list=$(musessctl list) && ! grep -qF 'RDP-Tcp#' <<<"$list"
+	list=$(musessctl list) && ! grep -qF 'rdp-tcp#' <<<"$list"
 }
 
 # A refused logon leaves a line with name and address, and takes no session id: whoever
@@ -34,8 +34,7 @@ log_on_and_off() {
 	echo "== $kind"
 	connect "$kind" "$kind"
 	wait_for_prompt "$kind"
-	# The status line.
-	wait_for_text "$kind" "\<1\>.*\<$MUSESS_USER\>|\<$MUSESS_USER\>.*\<1\>" 5
+	wait_for_text "$kind" "^ *RDP-Tcp#[0-9]+ +session 1 +user $MUSESS_USER +client [^ -]" 5
 	session_is_active 1 "$MUSESS_USER" || fail "$kind: session 1 is not in the list"
 	type_line "$kind" 'echo $((6*7))-ok'
 	wait_for_text "$kind" '^42-ok *$' $PATIENCE

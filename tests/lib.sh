@@ -220,8 +220,9 @@ client_command() {
 start_client() {
 	local client
 	client_command "$2" "${3-$MUSESS_USER}" "${4-$MUSESS_PASSWORD}"
-	# rdesktop asks whether it may trust the certificate.
-	x "$1" "${client[@]}" >"$OUT/$1.log" 2>&1 <<<yes &
+	# rdesktop asks whether it may trust the certificate. (Not through x: the process id
+	# would be that of a shell.)
+	DISPLAY=${display_of[$1]} "${client[@]}" >"$OUT/$1.log" 2>&1 <<<yes &
 	pid_of[$1]=$!
 	started+=("$!")
 }

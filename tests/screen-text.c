@@ -70,9 +70,10 @@ static int header_number(FILE *file)
 
 static int read_picture(struct picture *p, FILE *file)
 {
+	char magic[2];
 	size_t size;
 
-	if (getc(file) != 'P' || getc(file) != '6')
+	if (fread(magic, 1, 2, file) != 2 || memcmp(magic, "P6", 2) != 0)
 		return -1;
 	p->width = header_number(file);
 	p->height = header_number(file);

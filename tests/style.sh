@@ -14,8 +14,8 @@ clang-format --dry-run -Werror "${files[@]}" || status=1
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { cmake -S . -B "$build" -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON \
-	-DCMAKE_COMPILE_WARNING_AS_ERROR=ON && cmake --build "$build" -j "$(nproc)"; } >"$log" 2>&1; then
+if ! { cmake -S . -B "$build" -DCMAKE_C_COMPILER=clang -DMUSESS_WERROR=ON -DMUSESS_TESTS=ON \
+	-DMUSESS_FUZZ=ON && cmake --build "$build" -j "$(nproc)"; } >"$log" 2>&1; then
 	cat "$log"
 	exit 1
 fi

@@ -41,7 +41,7 @@ struct client {
 	bool cursor_visible;
 	uint32_t *frame;  /* width x height pixels, 15, 16 or 24 bits of each as sent */
 	uint8_t *covered; /* how often each was sent */
-	uint32_t *tile;	  /* room for one decoded rectangle */
+	uint32_t *tile;   /* room for one decoded rectangle */
 };
 
 static uint32_t random_state = 1;
@@ -91,12 +91,12 @@ static void client_close(struct client *c)
 }
 
 /* Decodes a bitmap into 32 bits a pixel, native values in the low ones. */
-static void decode(uint32_t *tile, const uint8_t *data, size_t size, uint32_t width,
-    uint32_t height, uint32_t bpp)
+static void decode(
+    uint32_t *tile, const uint8_t *data, size_t size, uint32_t width, uint32_t height, uint32_t bpp)
 {
-	uint32_t format = bpp == 15 ? PIXEL_FORMAT_RGB15 :
-	    bpp == 16		    ? PIXEL_FORMAT_RGB16 :
-				      PIXEL_FORMAT_BGRA32;
+	uint32_t format = bpp == 15   ? PIXEL_FORMAT_RGB15
+	                  : bpp == 16 ? PIXEL_FORMAT_RGB16
+	                              : PIXEL_FORMAT_BGRA32;
 	uint32_t bytes = bpp < 24 ? 2 : 4;
 
 	if (bpp == 32)
@@ -411,7 +411,7 @@ static void test_codecs(void **state)
 	assert_non_null(out);
 	for (int round = 0; round < 6000; round++) {
 		uint32_t bpp = depths[round % 4], kind = random_below(5);
-		uint32_t width = 4 + 4 * random_below(64), height = 1 + random_below(16);
+		uint32_t width = 4 * (1 + random_below(64) % 64), height = 1 + random_below(16);
 		size_t size;
 
 		for (uint32_t i = 0; i < width * height; i++) {
@@ -437,8 +437,7 @@ static void test_codecs(void **state)
 	for (uint32_t width = 4; width <= 1020; width += 4) {
 		uint32_t bpp = depths[width / 4 % 4], colour = random_colour();
 		uint32_t height = 1 + random_below(65535 / width / bitmap_bytes(bpp));
-		size_t size =
-		    bitmap_encode_solid(out, colour, width, height, bpp, width / 16 % 2);
+		size_t size = bitmap_encode_solid(out, colour, width, height, bpp, width / 16 % 2);
 
 		assert_true(freerdp_bitmap_planar_context_reset(planar, width, height));
 		decode(tile, out, size, width, height, bpp);
@@ -482,8 +481,8 @@ static void test_glyphs(void **state)
 	/* letters keep clear of the cell's left and right: descenders and accents fit */
 	assert_memory_not_equal(glyphs_lookup(glyphs, 'g', false) + 14 * CELL_WIDTH,
 	    glyphs_lookup(glyphs, ' ', false), CELL_WIDTH);
-	assert_memory_equal(glyphs_lookup(glyphs, 'A', false),
-	    glyphs_lookup(glyphs, ' ', false), 2 * CELL_WIDTH);
+	assert_memory_equal(
+	    glyphs_lookup(glyphs, 'A', false), glyphs_lookup(glyphs, ' ', false), 2 * CELL_WIDTH);
 }
 
 static void test_font_errors(void **state)
@@ -521,9 +520,9 @@ static void save_picture(const struct client *c, const char *path)
 	fprintf(file, "P6\n# a screenshot\n%u %u\n255\n", width, height);
 	for (unsigned y = 0; y < height; y++) {
 		for (unsigned x = 0; x < width; x++) {
-			uint32_t p = x < 5 || y < 7 ? x * y :
-						      shown(c->frame[(y - 7) * c->d.width + x - 5],
-							  c->d.bpp);
+			uint32_t p = x < 5 || y < 7
+			                 ? x * y
+			                 : shown(c->frame[(y - 7) * c->d.width + x - 5], c->d.bpp);
 
 			putc((int)(p >> 16 & 255), file);
 			putc((int)(p >> 8 & 255), file);
@@ -582,14 +581,13 @@ static void read_back(uint8_t bpp)
 	update(&c);
 	check_frame(&c);
 	save_picture(&c, path);
-	for (int i = 0; i < 7; i++) {
-		strcat(want, lines[i]);
-		strcat(want, "\n");
-	}
+	for (int i = 0; i < 7; i++)
+		snprintf(want + strlen(want), sizeof(want) - strlen(want), "%s\n", lines[i]);
 	/* which an underlined blank looks like */
 	for (char *at = strstr(want, lines[4]); *at != '\n'; at++)
 		*at = *at == ' ' ? '_' : *at;
-	snprintf(want + strlen(want), sizeof(want) - strlen(want), "   %s\n\n%s\n", extra, lines[7]);
+	snprintf(
+	    want + strlen(want), sizeof(want) - strlen(want), "   %s\n\n%s\n", extra, lines[7]);
 	got = screen_text(path);
 	assert_string_equal(got, want);
 	free(got);
@@ -628,7 +626,8 @@ static void print_cost(uint8_t bpp, bool full)
 	draw_init(&c.d, glyphs, 1024, 768, bpp, true);
 	for (int row = 0; row < (full ? 48 : 1); row++)
 		put_text(&c, row, 0,
-		    "The quick brown fox jumps over the lazy dog; pack my box with five dozen liquor "
+		    "The quick brown fox jumps over the lazy dog; pack my box with five dozen "
+		    "liquor "
 		    "jugs. 0123456789 (sphinx of black quartz, judge)",
 		    row % 3 ? 0xc0c0c0 : 0x55ff55, row % 8 ? 0 : 0x0000aa);
 	for (; draw_next(&c.d, &b); n++)
@@ -652,11 +651,16 @@ static void test_cost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_glyphs),	   cmocka_unit_test(test_font_errors),
-		cmocka_unit_test(test_codecs),	   cmocka_unit_test(test_first_picture),
-		cmocka_unit_test(test_random_changes), cmocka_unit_test(test_only_changes),
-		cmocka_unit_test(test_cursor),	   cmocka_unit_test(test_invalidate),
-		cmocka_unit_test(test_screen_text),    cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_glyphs),
+		cmocka_unit_test(test_font_errors),
+		cmocka_unit_test(test_codecs),
+		cmocka_unit_test(test_first_picture),
+		cmocka_unit_test(test_random_changes),
+		cmocka_unit_test(test_only_changes),
+		cmocka_unit_test(test_cursor),
+		cmocka_unit_test(test_invalidate),
+		cmocka_unit_test(test_screen_text),
+		cmocka_unit_test(test_cost),
 	};
 	char error[512];
 	double begin = processor_ms();

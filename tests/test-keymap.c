@@ -19,8 +19,8 @@ enum { EXTENDED = 0x100, UP = 0x200, NOTHING = 0xffffffff };
 static uint32_t event(struct keymap *k, int what, uint32_t *modifiers)
 {
 	struct key_out out = { 0 };
-	bool sent = keymap_scancode(
-	    k, !(what & UP), (what & EXTENDED) != 0, (uint8_t)(what & 0xff), &out);
+	bool sent =
+	    keymap_scancode(k, !(what & UP), (what & EXTENDED) != 0, (uint8_t)(what & 0xff), &out);
 
 	if (modifiers != NULL)
 		*modifiers = out.modifiers;
@@ -60,9 +60,18 @@ static void test_us(void **state)
 		uint8_t code;
 		char plain, shift;
 	} keys[] = {
-		{ 0x02, '1', '!' }, { 0x0b, '0', ')' }, { 0x0d, '=', '+' }, { 0x10, 'q', 'Q' },
-		{ 0x1b, ']', '}' }, { 0x1e, 'a', 'A' }, { 0x28, '\'', '"' }, { 0x29, '`', '~' },
-		{ 0x2b, '\\', '|' }, { 0x2c, 'z', 'Z' }, { 0x35, '/', '?' }, { 0x39, ' ', ' ' },
+		{ 0x02, '1', '!' },
+		{ 0x0b, '0', ')' },
+		{ 0x0d, '=', '+' },
+		{ 0x10, 'q', 'Q' },
+		{ 0x1b, ']', '}' },
+		{ 0x1e, 'a', 'A' },
+		{ 0x28, '\'', '"' },
+		{ 0x29, '`', '~' },
+		{ 0x2b, '\\', '|' },
+		{ 0x2c, 'z', 'Z' },
+		{ 0x35, '/', '?' },
+		{ 0x39, ' ', ' ' },
 		{ 0x56, '\\', '|' },
 	};
 	struct keymap k;
@@ -128,9 +137,19 @@ static void test_german(void **state)
 		uint8_t code;
 		uint32_t c;
 	} alt_gr[] = {
-		{ 0x10, '@' }, { 0x12, 0x20ac }, { 0x08, '{' }, { 0x09, '[' }, { 0x0a, ']' },
-		{ 0x0b, '}' }, { 0x0c, '\\' }, { 0x1b, '~' }, { 0x56, '|' }, { 0x32, 0xb5 },
-		{ 0x03, 0xb2 }, { 0x1e, NOTHING }, { 0x2c, NOTHING },
+		{ 0x10, '@' },
+		{ 0x12, 0x20ac },
+		{ 0x08, '{' },
+		{ 0x09, '[' },
+		{ 0x0a, ']' },
+		{ 0x0b, '}' },
+		{ 0x0c, '\\' },
+		{ 0x1b, '~' },
+		{ 0x56, '|' },
+		{ 0x32, 0xb5 },
+		{ 0x03, 0xb2 },
+		{ 0x1e, NOTHING },
+		{ 0x2c, NOTHING },
 	};
 	struct keymap k;
 
@@ -173,7 +192,7 @@ static void test_dead(void **state)
 	type(&k, 0x1e, 0xc0, 0);
 	hold(&k, SHIFT | UP);
 	type(&k, 0x29, NOTHING, 0); /* ^ */
-	hold(&k, SHIFT); /* between them, which counts for nothing */
+	hold(&k, SHIFT);            /* between them, which counts for nothing */
 	type(&k, 0x18, 0xd4, 0);
 	hold(&k, SHIFT | UP);
 	type(&k, 0x29, NOTHING, 0);
@@ -232,13 +251,23 @@ static void test_specials(void **state)
 		int what;
 		uint32_t key;
 	} keys[] = {
-		{ 0x01, KEY_ESCAPE }, { 0x0e, KEY_BACKSPACE }, { 0x0f, KEY_TAB }, { 0x1c, KEY_ENTER },
-		{ 0x1c | EXTENDED, KEY_ENTER }, { 0x48 | EXTENDED, KEY_UP },
-		{ 0x50 | EXTENDED, KEY_DOWN }, { 0x4b | EXTENDED, KEY_LEFT },
-		{ 0x4d | EXTENDED, KEY_RIGHT }, { 0x47 | EXTENDED, KEY_HOME },
-		{ 0x4f | EXTENDED, KEY_END }, { 0x49 | EXTENDED, KEY_PAGE_UP },
-		{ 0x51 | EXTENDED, KEY_PAGE_DOWN }, { 0x52 | EXTENDED, KEY_INSERT },
-		{ 0x53 | EXTENDED, KEY_DELETE }, { 0x57, KEY_F1 + 10 }, { 0x58, KEY_F1 + 11 },
+		{ 0x01, KEY_ESCAPE },
+		{ 0x0e, KEY_BACKSPACE },
+		{ 0x0f, KEY_TAB },
+		{ 0x1c, KEY_ENTER },
+		{ 0x1c | EXTENDED, KEY_ENTER },
+		{ 0x48 | EXTENDED, KEY_UP },
+		{ 0x50 | EXTENDED, KEY_DOWN },
+		{ 0x4b | EXTENDED, KEY_LEFT },
+		{ 0x4d | EXTENDED, KEY_RIGHT },
+		{ 0x47 | EXTENDED, KEY_HOME },
+		{ 0x4f | EXTENDED, KEY_END },
+		{ 0x49 | EXTENDED, KEY_PAGE_UP },
+		{ 0x51 | EXTENDED, KEY_PAGE_DOWN },
+		{ 0x52 | EXTENDED, KEY_INSERT },
+		{ 0x53 | EXTENDED, KEY_DELETE },
+		{ 0x57, KEY_F1 + 10 },
+		{ 0x58, KEY_F1 + 11 },
 	};
 	struct keymap k;
 
@@ -295,8 +324,7 @@ static void test_keypad(void **state)
 	for (int pass = 0; pass < 2; pass++) {
 		for (int i = 0; i < 12; i++)
 			if (others[i] != 0)
-				type(&k, 0x47 + i,
-				    pass == 0 ? (uint32_t)digits[i] : others[i], 0);
+				type(&k, 0x47 + i, pass == 0 ? (uint32_t)digits[i] : others[i], 0);
 		type(&k, 0x53, pass == 0 ? '.' : KEY_DELETE, 0);
 		type(&k, 0x4a, '-', 0);
 		type(&k, 0x4e, '+', 0);
@@ -363,8 +391,7 @@ static void test_anything(void **state)
 				sent = keymap_scancode(&k, random >> 30 & 1, random >> 29 & 1,
 				    (uint8_t)(random >> 16), &out);
 			else
-				sent = keymap_unicode(
-				    &k, true, (uint16_t)(random >> 12), &out);
+				sent = keymap_unicode(&k, true, (uint16_t)(random >> 12), &out);
 			if (!sent)
 				continue;
 			assert_true(out.code >= ' ' && out.code <= KEY_LAST);
@@ -377,11 +404,16 @@ static void test_anything(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_us),	  cmocka_unit_test(test_unknown_layout),
-		cmocka_unit_test(test_uk),	  cmocka_unit_test(test_german),
-		cmocka_unit_test(test_dead),	  cmocka_unit_test(test_modifiers),
-		cmocka_unit_test(test_specials),  cmocka_unit_test(test_caps_lock),
-		cmocka_unit_test(test_keypad),	  cmocka_unit_test(test_unicode),
+		cmocka_unit_test(test_us),
+		cmocka_unit_test(test_unknown_layout),
+		cmocka_unit_test(test_uk),
+		cmocka_unit_test(test_german),
+		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_modifiers),
+		cmocka_unit_test(test_specials),
+		cmocka_unit_test(test_caps_lock),
+		cmocka_unit_test(test_keypad),
+		cmocka_unit_test(test_unicode),
 		cmocka_unit_test(test_anything),
 	};
 

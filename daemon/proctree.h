@@ -1,0 +1,51 @@
+/*
+ * The processes of the service and of its sessions, as /proc shows them. smss names those
+ * that it started, the roots: itself, lsass, termsrv, and each session's csrss and
+ * winlogon. A process belongs to whom its nearest root belongs to.
+ */
+#ifndef MUSESS_PROCTREE_H
+#define MUSESS_PROCTREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { PROCTREE_IMAGE_SIZE = 64 };
+
+struct proctree_root {
+	pid_t pid;
+	uint32_t session; /* NO_SESSION: of the service */
+};
+
+struct proctree_entry {
+	pid_t pid, parent;
+	uint32_t session;                /* as in its root */
+	bool owned;                      /* it has a root */
+	char image[PROCTREE_IMAGE_SIZE]; /* printable UTF-8, whatever the process calls itself */
+};
+
+/*
+ * Reads a line of /proc/PID/stat: pid, parent and image. LINE is terminated. Returns 0, or
+ * -1 where it is no such line.
+ */
+int proctree_parse(const char *line, struct proctree_entry *entry);
+
+/*
+ * Finds the roots of ENTRIES (COUNT of them, in any order), and moves those that have one
+ * to the front, service first, then by session, each by process id. MANAGER is smss: a
+ * root counts only where it is smss or smss's child, so that a process that took a root's
+ * id after its end does not; and a child of smss that is no root (a session that was just
+ * started) has none. Sorts ROOTS. Returns how many have a root.
+ */
+size_t proctree_assign(struct proctree_entry *entries, size_t count, struct proctree_root *roots,
+    size_t root_count, pid_t manager);
+
+/*
+ * Walks /proc, then proctree_assign. Processes that end meanwhile are left out. Returns
+ * the processes that have a root, *COUNT of them, which the caller frees; NULL with errno.
+ */
+struct proctree_entry *proctree_read(
+    struct proctree_root *roots, size_t root_count, pid_t manager, size_t *count);
+
+#endif

@@ -1,0 +1,194 @@
+/* Unit tests of sessmgr/terminal.c: what programs write, as cells and marks; keys. */
+#include "terminal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+static struct terminal *t;
+static int slave;
+
+static int make_terminal(void **state)
+{
+	struct termios raw;
+
+	(void)state;
+	t = terminal_create(40, 10);
+	slave = t ? terminal_open_slave(t) : -1;
+	if (slave < 0 || tcgetattr(slave, &raw) < 0)
+		return -1;
+	cfmakeraw(&raw);
+	return tcsetattr(slave, TCSANOW, &raw);
+}
+
+static int close_slave(void **state)
+{
+	(void)state;
+	close(slave);
+	return 0;
+}
+
+static void drain_marks(void)
+{
+	int row, column;
+
+	while (terminal_take_dirty(t, 0) >= 0)
+		;
+	terminal_cursor(t, &row, &column);
+	assert_false(terminal_changed(t));
+}
+
+static void programs_write(const char *text)
+{
+	struct pollfd p = { terminal_master(t), POLLIN, 0 };
+
+	assert_int_equal(write(slave, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(terminal_read(t), 0);
+}
+
+static void test_new_terminal_is_all_marked_and_blank(void **state)
+{
+	struct cell cells[40];
+
+	(void)state;
+	for (int row = 0; row < 10; row++) {
+		assert_int_equal(terminal_take_dirty(t, 0), row);
+		terminal_cells(t, row, cells, 40);
+		for (int i = 0; i < 40; i++)
+			assert_int_equal(cells[i].code, ' ');
+	}
+	assert_int_equal(terminal_take_dirty(t, 0), -1);
+}
+
+static void test_text_and_colours(void **state)
+{
+	struct cell cells[44];
+
+	(void)state;
+	drain_marks();
+	programs_write("\x1b[3;5Ha\x1b[1;38;2;1;2;3;48;2;4;5;6m\xc3\xa4\x1b[0;4mu\x1b[0;7mr");
+	assert_true(terminal_changed(t));
+	assert_int_equal(terminal_take_dirty(t, 0), 2);
+	assert_int_equal(terminal_take_dirty(t, 0), -1);
+	terminal_cells(t, 2, cells, 44); /* beyond the last column: blank */
+	assert_int_equal(cells[4].code, 'a');
+	assert_int_equal(cells[5].code, 0xe4);
+	assert_int_equal(cells[5].foreground, 0x010203);
+	assert_int_equal(cells[5].background, 0x040506 | CELL_BOLD << 24);
+	assert_int_equal(cells[6].background >> 24, CELL_UNDERLINE);
+	assert_int_equal(cells[7].background & 0xffffff, cells[4].foreground);
+	assert_int_equal(cells[43].code, ' ');
+}
+
+static void test_wide_character_takes_two_cells(void **state)
+{
+	struct cell cells[40];
+
+	(void)state;
+	programs_write("\xe4\xb8\xad!");
+	terminal_cells(t, 0, cells, 40);
+	assert_int_equal(cells[0].code, 0x4e2d);
+	assert_int_equal(cells[1].code, 0);
+	assert_int_equal(cells[2].code, '!');
+}
+
+static void test_cursor(void **state)
+{
+	int row, column;
+
+	(void)state;
+	drain_marks();
+	programs_write("\x1b[4;7H");
+	assert_true(terminal_changed(t)); /* though no row is marked */
+	assert_true(terminal_cursor(t, &row, &column));
+	assert_int_equal(row, 3);
+	assert_int_equal(column, 6);
+	programs_write("\x1b[?25l");
+	assert_false(terminal_cursor(t, &row, &column));
+}
+
+static void assert_reads(uint32_t code, uint32_t modifiers, const char *expected)
+{
+	struct msg_key key = { .code = code, .modifiers = modifiers };
+	struct pollfd p = { slave, POLLIN, 0 };
+	char bytes[32] = "";
+
+	terminal_key(t, &key);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_true(read(slave, bytes, sizeof(bytes) - 1) > 0);
+	assert_string_equal(bytes, expected);
+}
+
+static void test_keys(void **state)
+{
+	(void)state;
+	assert_reads('x', 0, "x");
+	assert_reads(0xdf, 0, "\xc3\x9f");
+	assert_reads('c', KEY_MOD_CTRL, "\x03");
+	assert_reads('x', KEY_MOD_ALT, "\x1bx");
+	assert_reads(KEY_ENTER, 0, "\r");
+	assert_reads(KEY_BACKSPACE, 0, "\x7f");
+	assert_reads(KEY_UP, 0, "\x1b[A");
+	assert_reads(KEY_F1, 0, "\x1bOP");
+	assert_reads(KEY_F1 + 4, 0, "\x1b[15~");
+	assert_reads(KEY_LAST, 0, "\x1b[24~");
+	assert_reads(KEY_DELETE, 0, "\x1b[3~");
+}
+
+static void test_resize_reaches_programs(void **state)
+{
+	struct winsize size;
+	struct cell cells[60];
+
+	(void)state;
+	drain_marks();
+	assert_int_equal(terminal_resize(t, 60, 20), 0);
+	assert_int_equal(ioctl(slave, TIOCGWINSZ, &size), 0);
+	assert_int_equal(size.ws_col, 60);
+	assert_int_equal(size.ws_row, 20);
+	for (int row = 0; row < 20; row++)
+		assert_int_equal(terminal_take_dirty(t, 0), row);
+	programs_write("\x1b[20;60HZ");
+	terminal_cells(t, 19, cells, 60);
+	assert_int_equal(cells[59].code, 'Z');
+}
+
+static void test_last_program_leaves(void **state)
+{
+	struct pollfd p = { terminal_master(t), POLLIN, 0 };
+
+	(void)state;
+	close(slave);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(terminal_read(t), -1);
+	slave = terminal_open_slave(t);
+	assert_true(slave >= 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    test_new_terminal_is_all_marked_and_blank, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_text_and_colours, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(
+		    test_wide_character_takes_two_cells, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_cursor, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_keys, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(
+		    test_resize_reaches_programs, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(
+		    test_last_program_leaves, make_terminal, close_slave),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -102,7 +102,7 @@ static const struct proctree_root *root_of(const struct search *s, const struct 
 
 		if (of->parent == s->manager || (of->pid == s->manager && steps == 0))
 			root = bsearch(&key, s->roots, s->root_count, sizeof(key), root_by_pid);
-		if (root || of->pid == s->manager)
+		if (root)
 			return root;
 		of = bsearch(&parent, s->entries, s->count, sizeof(parent), by_pid);
 	}

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 uint32_t worker_number(const struct worker *w)
@@ -139,15 +140,12 @@ void worker_refill(struct termsrv *t)
 			return;
 }
 
-void worker_born(struct termsrv *t, pid_t pid, int error)
+void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
 {
-	struct worker *w;
+	struct worker *w = worker_of(t, number);
 
-	TAILQ_FOREACH(w, &t->fresh, entry)
-	if (w->pid == 0)
-		break;
 	if (!w)
-		return;
+		return; /* it has ended; so will its process, whose port is closed */
 	if (pid > 0) {
 		w->pid = pid;
 		return;
@@ -181,11 +179,14 @@ void worker_destroy(struct worker *w)
 	worker_dispatch(t);
 }
 
-void worker_reaped(struct termsrv *t, pid_t pid)
+void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 {
 	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
 		struct worker *w = t->workers[slot];
 		if (w && w->pid == pid) {
+			if (WIFSIGNALED(wait_status))
+				log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
+				    WTERMSIG(wait_status));
 			w->pid = 0;
 			worker_destroy(w);
 			return;

@@ -255,17 +255,18 @@ static void on_nursery(int port, short what, void *argument)
 		return;
 	}
 	/* session carries an error where there is no process */
-	worker_born(t, (pid_t)m.process, (int)m.session);
+	worker_born(t, m.h.message_id, (pid_t)m.process, (int)m.session);
 }
 
 static void on_child(int signal_number, short what, void *argument)
 {
+	int status;
 	pid_t pid;
 
 	(void)signal_number;
 	(void)what;
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		worker_reaped(argument, pid);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		worker_reaped(argument, pid, status);
 }
 
 static int listen_failed(const struct musess_config *config, int fd)

@@ -110,12 +110,13 @@ void connection_destroy(struct connection *c);
 void worker_refill(struct termsrv *t);
 /* Hands queued connections to warm workers. */
 void worker_dispatch(struct termsrv *t);
-/* The nursery's answer: the process id of the oldest fresh worker, or an error. */
-void worker_born(struct termsrv *t, pid_t pid, int error);
+/* The nursery's answer: the process id of worker NUMBER, which may be warm already, or an
+   error. */
+void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error);
 /* Forgets the worker; ends its process and what it left half-made. */
 void worker_destroy(struct worker *w);
 /* A child was reaped. */
-void worker_reaped(struct termsrv *t, pid_t pid);
+void worker_reaped(struct termsrv *t, pid_t pid, int wait_status);
 /* The worker that NUMBER (of a request) stands for; NULL where it is gone. */
 struct worker *worker_of(struct termsrv *t, uint32_t number);
 uint32_t worker_number(const struct worker *w);

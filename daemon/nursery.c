@@ -27,6 +27,9 @@
 
 enum { EVENTFDS_MAX = 64 };
 
+/* What precedes an eventfd's counter in /proc/PID/fdinfo. */
+#define COUNT_KEY "eventfd-count:"
+
 static struct {
 	int fd;
 	unsigned count;
@@ -43,8 +46,8 @@ static unsigned counter_of(int fd)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "eventfd-count: %x", &count) == 1)
-			break;
+		if (strncmp(line, COUNT_KEY, strlen(COUNT_KEY)) == 0)
+			count = (unsigned)strtoul(line + strlen(COUNT_KEY), NULL, 16);
 	if (f)
 		fclose(f);
 	return count;
@@ -69,8 +72,8 @@ static int note_eventfds(void)
 			closedir(d);
 			return -1;
 		}
-		eventfds[eventfd_count].fd = atoi(e->d_name);
-		eventfds[eventfd_count].count = counter_of(atoi(e->d_name));
+		eventfds[eventfd_count].fd = (int)strtol(e->d_name, NULL, 10);
+		eventfds[eventfd_count].count = counter_of(eventfds[eventfd_count].fd);
 		eventfd_count++;
 	}
 	if (d)

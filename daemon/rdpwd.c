@@ -16,12 +16,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 #include <winpr/synch.h>
 
 static struct rdpwd worker = { .socket = -1, .termsrv = -1, .display = -1, .session = NO_SESSION };
 static struct sock_fprog filter;
+
+enum { LINGER_US = 1000000 };
 
 /* What FreeRDP, OpenSSL and the C library need for one connection. No socket, no file, no
    process is made; what asks for a file is told that there is none. */
@@ -58,7 +61,7 @@ static int build_filter(void)
 	/* looking at limits, not setting those of another */
 	if (result == 0)
 		result = seccomp_rule_add(
-		    ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
+		    ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	if (result == 0)
 		result = bpf_compile(ctx, &filter);
 	if (ctx)
@@ -76,6 +79,20 @@ int rdpwd_prepare(struct nursery_kit *kit)
 	return peer_prepare(&worker, kit);
 }
 
+/* Lets the client read what was sent: a socket that is closed over unread input sends a
+   reset, which overtakes it. */
+static void linger(int socket)
+{
+	struct pollfd p = { socket, POLLIN, 0 };
+	uint64_t until = clock_us() + LINGER_US;
+	char unread[4096];
+
+	shutdown(socket, SHUT_WR);
+	while (clock_us() < until && poll(&p, 1, LINGER_US / 1000) > 0)
+		if (recv(socket, unread, sizeof(unread), 0) <= 0)
+			return;
+}
+
 void rdpwd_end(struct rdpwd *w, uint32_t reason)
 {
 	freerdp_peer *peer = w->peer;
@@ -90,6 +107,7 @@ void rdpwd_end(struct rdpwd *w, uint32_t reason)
 			if (peer->DrainOutputBuffer(peer) < 0)
 				break;
 		}
+		linger(w->socket);
 	}
 	/* the kernel frees faster than FreeRDP, and cannot get stuck */
 	_exit(0);

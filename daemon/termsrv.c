@@ -178,7 +178,7 @@ static void on_accept(int listener, short what, void *argument)
 
 	(void)what;
 	for (int i = 0; i < 64; i++) {
-		struct sockaddr_storage from;
+		struct sockaddr_storage from = { 0 };
 		socklen_t size = sizeof(from);
 		int socket = accept4(
 		    listener, (struct sockaddr *)&from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -318,7 +318,7 @@ static int open_listener(const struct musess_config *config)
 
 static uint32_t bound_port(int listener)
 {
-	struct sockaddr_in6 address; /* the port is at the same place in both families */
+	struct sockaddr_in6 address = { 0 }; /* the port is at the same place in both families */
 	socklen_t size = sizeof(address);
 
 	if (getsockname(listener, (struct sockaddr *)&address, &size) < 0)

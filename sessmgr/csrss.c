@@ -401,6 +401,7 @@ static int connect_sm_port(struct csrss *c)
 
 int main(int argc, char **argv)
 {
+	int status;
 	struct csrss c = { .smss = -1,
 		.listener = -1,
 		.winlogon = -1,
@@ -423,5 +424,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (connect_sm_port(&c) < 0)
 		return 1;
-	return loop(&c) < 0 ? 1 : 0;
+	status = loop(&c) < 0 ? 1 : 0;
+	terminal_destroy(c.terminal);
+	return status;
 }

@@ -55,10 +55,10 @@ static int add_rules(scmp_filter_ctx ctx)
 	for (unsigned family = 0; family < FAMILY_NETLINK; family++)
 		if (family != FAMILY_UNIX && family != FAMILY_INET && family != FAMILY_INET6 &&
 		    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-		        SCMP_A0(SCMP_CMP_EQ, family)) < 0)
+		        SCMP_A0(SCMP_CMP_EQ, family, 0)) < 0)
 			return -1;
 	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-	        SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK)) < 0)
+	        SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK, 0)) < 0)
 		return -1;
 	return 0;
 }

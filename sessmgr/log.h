@@ -21,8 +21,8 @@ void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Copies TEXT into BUFFER (SIZE bytes) with control characters, quotes and invalid
- * UTF-8 replaced by '?', so that a client cannot forge a line. Returns BUFFER.
+ * Copies TEXT into BUFFER (SIZE bytes) with control characters and quotes replaced by
+ * '?', so that a client cannot forge a line. Returns BUFFER.
  */
 const char *log_quote(char *buffer, size_t size, const char *text);
 

@@ -107,6 +107,16 @@ static bool forbidden_pattern(const struct smss *smss, const PORT_MESSAGE *call)
 	       request->user[length - 1] == '*';
 }
 
+static bool account_text_valid(const PORT_MESSAGE *call)
+{
+	const struct lsa_request *r = (const void *)call;
+
+	return call->type == ACCT_LIST || (port_text_valid(r->user, sizeof(r->user)) &&
+	                                      port_text_valid(r->domain, sizeof(r->domain)) &&
+	                                      port_text_valid(r->password, sizeof(r->password)) &&
+	                                      port_text_valid(r->address, sizeof(r->address)));
+}
+
 static int pass_on(struct smss *smss, const PORT_MESSAGE *call, uint32_t number)
 {
 	union {
@@ -126,6 +136,10 @@ void accounts_ask(struct client *client, const PORT_MESSAGE *call)
 {
 	struct account_call *w;
 
+	if (!account_text_valid(call)) {
+		account_reply(client, call->message_id, STATUS_INVALID_PARAMETER);
+		return;
+	}
 	if (forbidden_pattern(client->smss, call)) {
 		account_reply(client, call->message_id, STATUS_ACCESS_DENIED);
 		return;

@@ -232,7 +232,7 @@ static int fill(const char *bin)
 		return -1;
 	close(root);
 	if (bind_to("/usr", "usr", MS_RDONLY | MS_NOSUID) < 0 ||
-	    bind_to(bin, ROOT_BIN + 1, MS_RDONLY | MS_NOSUID) < 0)
+	    bind_to(bin, &ROOT_BIN[1], MS_RDONLY | MS_NOSUID) < 0)
 		return -1;
 	/* one that nothing covers: the kernel lets sessions mount their own only then */
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&

@@ -144,7 +144,6 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 	} else {
 		session_expect(session, 1000);
 	}
-	free_if_gone(session);
 }
 
 /* csrss was told to leave and did not. */
@@ -322,6 +321,7 @@ SMP_FRAME int32_t SmpLoadSubSystemsForMuSession(struct smss *smss, uint32_t *pMu
 	Status = SmpExecuteCommand(smss, session, ROOT_BIN "/csrss", &ProcessId);
 	if (Status != STATUS_PENDING) {
 		session_stop(session, END_OUT_OF_MEMORY, Status);
+		free_if_gone(session);
 		return Status;
 	}
 	*pMuSessionId = session->id;
@@ -353,7 +353,7 @@ static int command_text(const SMSTARTCSR *call, char *text, size_t size)
 			text[used++] = (char)c;
 		} else {
 			unsigned more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-			text[used++] = (char)((0xf00 >> more) | (c >> (6 * more)));
+			text[used++] = (char)((0xff00u >> (more + 1) & 0xff) | c >> (6 * more));
 			while (more-- > 0)
 				text[used++] = (char)(0x80 | ((c >> (6 * more)) & 0x3f));
 		}

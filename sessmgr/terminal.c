@@ -112,6 +112,17 @@ static VTermColor rgb(uint32_t colour)
 	return c;
 }
 
+void terminal_destroy(struct terminal *t)
+{
+	if (!t)
+		return;
+	if (t->vterm)
+		vterm_free(t->vterm);
+	fd_close(&t->master);
+	free(t->marks);
+	free(t);
+}
+
 struct terminal *terminal_create(int columns, int rows)
 {
 	struct terminal *t = calloc(1, sizeof(*t));
@@ -125,8 +136,10 @@ struct terminal *terminal_create(int columns, int rows)
 	t->marks = calloc((size_t)rows, sizeof(*t->marks));
 	t->vterm = vterm_new(rows, columns);
 	t->master = open_master();
-	if (!t->marks || !t->vterm || t->master < 0)
-		return NULL; /* the process ends: there is no session without a terminal */
+	if (!t->marks || !t->vterm || t->master < 0) {
+		terminal_destroy(t);
+		return NULL;
+	}
 	vterm_set_utf8(t->vterm, 1);
 	vterm_output_set_callback(t->vterm, on_output, t);
 	t->screen = vterm_obtain_screen(t->vterm);
@@ -189,7 +202,7 @@ int terminal_read(struct terminal *t)
 static VTermKey special_key(uint32_t code)
 {
 	static const VTermKey keys[] = {
-		[KEY_ENTER - KEY_ENTER] = VTERM_KEY_ENTER,
+		[0] = VTERM_KEY_ENTER,
 		[KEY_TAB - KEY_ENTER] = VTERM_KEY_TAB,
 		[KEY_BACKSPACE - KEY_ENTER] = VTERM_KEY_BACKSPACE,
 		[KEY_ESCAPE - KEY_ENTER] = VTERM_KEY_ESCAPE,

@@ -14,6 +14,9 @@ struct terminal;
 /* Makes a terminal of COLUMNS x ROWS cells and its pseudo-terminal. NULL with errno. */
 struct terminal *terminal_create(int columns, int rows);
 
+/* Closes and frees it. NULL is allowed. */
+void terminal_destroy(struct terminal *t);
+
 /* The pseudo-terminal's master, for poll; stays the terminal's. */
 int terminal_master(const struct terminal *t);
 

@@ -33,6 +33,7 @@ static int close_slave(void **state)
 {
 	(void)state;
 	close(slave);
+	terminal_destroy(t);
 	return 0;
 }
 

@@ -111,13 +111,15 @@ static void format_address(const struct sockaddr_storage *a, char *text, size_t 
 		snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
 		return;
 	}
-	const struct sockaddr_in6 *in6 = (const void *)a;
-	if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, ntohs(in6->sin6_port));
+	struct sockaddr_in6 in6;
+
+	memcpy(&in6, a, sizeof(in6));
+	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+		inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, sizeof(host));
+		snprintf(text, size, "%s:%u", host, ntohs(in6.sin6_port));
 	} else {
-		inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-		snprintf(text, size, "[%s]:%u", host, ntohs(in6->sin6_port));
+		inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host));
+		snprintf(text, size, "[%s]:%u", host, ntohs(in6.sin6_port));
 	}
 }
 

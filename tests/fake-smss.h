@@ -20,7 +20,7 @@ enum { FAKE_PATIENCE = 20000 }; /* milliseconds for anything awaited */
 
 /* One run of the program, and the smss it talks to. */
 struct fake {
-	char directory[64], path[128]; /* of the socket */
+	char directory[64], path[100]; /* of the socket */
 	bool powerless;                /* the program may not override file modes, even root's */
 	int listener, port;            /* -1: none */
 	pid_t pid;                     /* -1: not running */

@@ -22,6 +22,11 @@ enum {
 	DRAW_PIECE_BYTES = 20480,
 };
 
+/* Columns outside of it have nothing to send. */
+struct draw_range {
+	uint16_t from, to;
+};
+
 struct draw {
 	const struct glyphs *glyphs;
 	uint16_t width, height; /* of the desktop, in pixels */
@@ -32,11 +37,9 @@ struct draw {
 	bool skip_alpha;
 	bool cursor_visible;
 	uint16_t cursor_row, cursor_column;
-	uint16_t first_row; /* rows above it have nothing to send */
-	struct cell *cells; /* grid_rows x grid_columns */
-	struct draw_range {
-		uint16_t from, to; /* columns outside have nothing to send */
-	} * due;                   /* of each row */
+	uint16_t first_row;     /* rows above it have nothing to send */
+	struct cell *cells;     /* grid_rows x grid_columns */
+	struct draw_range *due; /* of each row */
 	uint32_t pixels[DRAW_PIECE_PIXELS];
 	uint8_t bytes[DRAW_PIECE_BYTES];
 };

@@ -354,25 +354,33 @@ static uint8_t *add_glyph(struct glyphs *g, struct face *f, uint32_t code)
 	return memset(f->glyphs[f->count++], 0, GLYPH_SIZE);
 }
 
+/* One glyph of FONT. One that does not render stays missing. Returns 0 or -1. */
+static int render_glyph(
+    struct glyphs *g, struct face *f, FT_Face font, FT_ULong code, FT_UInt index)
+{
+	uint8_t *glyph;
+
+	if (glyphs_is_blank((uint32_t)code) || (code >= BOX_FIRST && code < BOX_END))
+		return 0;
+	if (FT_Load_Glyph(font, index, FT_LOAD_RENDER | FT_LOAD_TARGET_LIGHT) != 0 ||
+	    font->glyph->bitmap.pixel_mode != FT_PIXEL_MODE_GRAY)
+		return 0;
+	glyph = add_glyph(g, f, (uint32_t)code);
+	if (glyph == NULL)
+		return -1;
+	place_bitmap(glyph, font->glyph);
+	return 0;
+}
+
 static int render_face(struct glyphs *g, struct face *f, FT_Face font)
 {
 	FT_UInt index;
 	FT_ULong code = FT_Get_First_Char(font, &index);
 
-	for (; index != 0 && code < PAGES * PAGE_CODES;
-	     code = FT_Get_Next_Char(font, code, &index)) {
-		uint8_t *glyph;
-
-		if (glyphs_is_blank((uint32_t)code) || (code >= BOX_FIRST && code < BOX_END))
-			continue;
-		/* one that does not render stays missing */
-		if (FT_Load_Glyph(font, index, FT_LOAD_RENDER | FT_LOAD_TARGET_LIGHT) != 0 ||
-		    font->glyph->bitmap.pixel_mode != FT_PIXEL_MODE_GRAY)
-			continue;
-		glyph = add_glyph(g, f, (uint32_t)code);
-		if (glyph == NULL)
+	while (index != 0 && code < PAGES * PAGE_CODES) {
+		if (render_glyph(g, f, font, code, index) < 0)
 			return -1;
-		place_bitmap(glyph, font->glyph);
+		code = FT_Get_Next_Char(font, code, &index);
 	}
 	return 0;
 }

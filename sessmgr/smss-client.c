@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX = 16 << 20, BACKLOG = 4096 };
+enum { QUEUE_MAX = 16 << 20, BACKLOG = 4096, ACCEPT_PAUSE_US = 100000 };
 
 struct queued_message {
 	STAILQ_ENTRY(queued_message) entry;
@@ -76,6 +76,19 @@ void client_destroy(struct client *client)
 	}
 }
 
+/* A csrss that breaks the rules, or off, before it was recognised can become none. */
+static void end_unrecognised(const struct client *client)
+{
+	struct session *s = NULL;
+
+	if (client->role == CLIENT_SUBSYSTEM)
+		s = session_of_process(client->smss, client->pid);
+	if (!s || s->csrss != client->pid || s->step != SESSION_LOADING)
+		return;
+	log_warn("session %u: its subsystem cannot be used: ended", s->id);
+	session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED);
+}
+
 static void on_readable(int port, short what, void *argument)
 {
 	struct client *client = argument;
@@ -93,6 +106,7 @@ static void on_readable(int port, short what, void *argument)
 		if (got < 0 && errno == EBADMSG)
 			log_warn(
 			    "process %d sent a packet that is no message: cut off", client->pid);
+		end_unrecognised(client);
 		client_destroy(client);
 	}
 	fd_close(&passed);
@@ -161,7 +175,7 @@ static int enqueue(struct client *client, const PORT_MESSAGE *message, int passe
 
 int client_send(struct client *client, const PORT_MESSAGE *message, int passed)
 {
-	if (!client)
+	if (!client || client->cut_off)
 		return -1;
 	if (STAILQ_EMPTY(&client->queue)) {
 		if (port_send(client->port, message, passed) == 0)
@@ -172,6 +186,7 @@ int client_send(struct client *client, const PORT_MESSAGE *message, int passed)
 	if (enqueue(client, message, passed) == 0)
 		return 0;
 	log_warn("process %d does not read what it asked for: cut off", client->pid);
+	client->cut_off = true;
 	shutdown(client->port, SHUT_RDWR); /* read as its end in the next turn */
 	return -1;
 }
@@ -233,6 +248,27 @@ static void accept_one(struct smss *smss, int listener, int port)
 	client_create(smss, port, role, caller.pid);
 }
 
+static void on_accept_again(int fd, short what, void *argument)
+{
+	struct smss *smss = argument;
+
+	(void)fd;
+	(void)what;
+	event_add(smss->admin_event, NULL);
+	event_add(smss->sm_event, NULL);
+}
+
+/* Out of descriptors: whoever waits would wake smss again and again. */
+static void accept_later(struct smss *smss)
+{
+	struct timeval in = { .tv_usec = ACCEPT_PAUSE_US };
+
+	if (event_base_once(smss->base, -1, EV_TIMEOUT, on_accept_again, smss, &in) < 0)
+		return;
+	event_del(smss->admin_event);
+	event_del(smss->sm_event);
+}
+
 void client_accept(int listener, short what, void *argument)
 {
 	struct smss *smss = argument;
@@ -241,8 +277,10 @@ void client_accept(int listener, short what, void *argument)
 	for (int i = 0; i < 64; i++) {
 		int port = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (port < 0) {
-			if (errno == EMFILE || errno == ENFILE)
-				log_warn("out of descriptors: a connection to smss waits");
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+				log_warn("%s: a connection to smss waits", strerror(errno));
+				accept_later(smss);
+			}
 			return;
 		}
 		accept_one(smss, listener, port);

@@ -66,6 +66,7 @@ struct client {
 	struct event *readable, *writable;
 	STAILQ_HEAD(, queued_message) queue; /* what the peer has not read yet */
 	size_t queued;                       /* bytes */
+	bool cut_off;                        /* its end is to be read in the next turn */
 };
 
 enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };

@@ -173,7 +173,7 @@ static void set_environment(const struct msg_verdict *v, const char *session, co
 	setenv("LANG", "C.UTF-8", 1);
 	setenv("SESSIONNAME", v->winstation[0] ? v->winstation : "Services", 1);
 	setenv("CLIENTNAME", v->station, 1);
-	setenv("MUSESSID", session, 1);
+	setenv("MUSESSIONID", session, 1);
 }
 
 /* In the child: the user's command on the terminal. Does not return. */

@@ -2,13 +2,13 @@
 #include "fake-smss.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -101,17 +101,32 @@ static int memory_file(const char *text)
 	return fd;
 }
 
+/* Root that may not pass by the permissions of files, after an exec too: what a container
+   manager left to be inherited goes as well. */
+static int lose_power(void)
+{
+	cap_t own = cap_get_proc();
+	int result = -1;
+
+	if (own && cap_clear_flag(own, CAP_INHERITABLE) == 0 && cap_set_proc(own) == 0)
+		result = prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0);
+	cap_free(own);
+	return result;
+}
+
 /* In the child: becomes the program with WORDS as its arguments. */
 static void exec_musessctl(const struct fake *f, char *const *words)
 {
-	const char *program = getenv("MUSESSCTL");
+	char program[512];
 
+	if (!getenv("MUSESSCTL"))
+		_exit(122);
+	snprintf(program, sizeof(program), "%s", getenv("MUSESSCTL"));
 	setenv("MUSESS_SM_PORT", f->path, 1);
 	setenv("TZ", "UTC", 1);
-	if (f->powerless && geteuid() == 0 && prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0) < 0)
+	if (f->powerless && geteuid() == 0 && lose_power() < 0)
 		_exit(121);
-	if (program)
-		execv(program, words);
+	execv(program, words);
 	_exit(122);
 }
 

@@ -454,7 +454,8 @@ static void uncomment(char **text, size_t *size)
 	char *line = NULL;
 	size_t line_size = 0;
 
-	assert_non_null(file);
+	if (!file)
+		abort();
 	out = open_memstream(text, size);
 	assert_non_null(out);
 	while (getline(&line, &line_size, file) >= 0)

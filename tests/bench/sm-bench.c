@@ -100,6 +100,11 @@ static double run(uint32_t sessions, uint32_t lanes, int keep)
 	return (double)(clock_us() - begin) / 1e6;
 }
 
+static double milliseconds(uint32_t rank)
+{
+	return (double)took[rank] / 1e3;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -134,7 +139,6 @@ int main(int argc, char **argv)
 		stop_all(sessions);
 	qsort(took, sessions, sizeof(*took), ascending);
 	printf("StartCsr %u  lanes %u  %.1f/s  p50 %.2f ms  p99 %.2f ms\n", sessions, lanes,
-	    sessions / seconds, (double)took[sessions / 2] / 1e3,
-	    (double)took[sessions * 99 / 100] / 1e3);
+	    sessions / seconds, milliseconds(sessions / 2), milliseconds(sessions * 99 / 100));
 	return 0;
 }

@@ -1,0 +1,147 @@
+/*
+ * A csrss or winlogon that misbehaves, and a user's program that leaves much behind. It
+ * lies in the service's directory of programs in place of the real one, under its name;
+ * beside it
+ *
+ *   act-csrss, act-winlogon   a word: what sessions other than the console's get
+ *   real/                     the real programs
+ */
+#include "log.h"
+#include "messages.h"
+#include "ntstatus.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BIN "/opt/musess/bin"
+#define SM_PORT "/opt/musess/SmApiPort"
+
+static int sm_connect(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SM_PORT };
+	int port = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		log_error("cannot connect to %s", SM_PORT);
+		exit(4);
+	}
+	return port;
+}
+
+static void stay(void)
+{
+	for (;;)
+		pause();
+}
+
+/* Sends a handshake and says what smss makes of it; stays, so that smss has to end it. */
+static void shake_hands(uint32_t type, const char *sb_port, size_t length)
+{
+	struct msg_csr_connect m = { .subsystem_type = type };
+	int port = sm_connect();
+
+	memcpy(m.sb_port, sb_port, length);
+	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
+	port_send(port, &m.h, -1);
+	if (port_receive(port, &m, sizeof(m), NULL) != sizeof(m))
+		log_error("no answer to the handshake");
+	else
+		log_info("handshake: %s", ntstatus_name(m.status));
+	stay();
+}
+
+/* What a subsystem is answered to each call of the SM API. */
+static void make_calls(void)
+{
+	int port = sm_connect();
+
+	for (uint32_t i = 0; i <= SmMaxApiNumber; i++) {
+		SMAPIMSG m = { .ApiNumber = i };
+		m.u.StartCsr.MuSessionId = SM_NO_MUSESSION;
+		port_header(&m.h, LPC_REQUEST, sizeof(m), i);
+		if (port_send(port, &m.h, -1) < 0 ||
+		    port_receive(port, &m, sizeof(m), NULL) != sizeof(m))
+			log_error("no answer to call %u", i);
+		else
+			log_info("call %u: %s", i, ntstatus_name(m.ReturnedStatus));
+	}
+}
+
+static void rubbish(void)
+{
+	if (send(sm_connect(), "rubbish", 7, MSG_NOSIGNAL) != 7)
+		log_error("cannot send");
+	stay();
+}
+
+static int act(const char *what)
+{
+	static const char endless[PORT_NAME_SIZE] = { [0 ... PORT_NAME_SIZE - 1] = 'x' };
+
+	if (strcmp(what, "silent") == 0)
+		stay();
+	else if (strcmp(what, "mute") == 0 && sm_connect() >= 0)
+		stay();
+	else if (strcmp(what, "rubbish") == 0)
+		rubbish();
+	else if (strcmp(what, "type") == 0)
+		shake_hands(SUBSYSTEM_WINDOWS + 1, "/x", 3);
+	else if (strcmp(what, "mix") == 0)
+		shake_hands(SUBSYSTEM_WINDOWS, "", 1);
+	else if (strcmp(what, "name") == 0)
+		shake_hands(SUBSYSTEM_WINDOWS, endless, sizeof(endless));
+	else if (strcmp(what, "calls") == 0)
+		make_calls();
+	return 1; /* "exit" */
+}
+
+/* A daemon with a socket of each kind, a file and shared memory. */
+static int leave_much(void)
+{
+	struct sockaddr_un local = { .sun_family = AF_UNIX, .sun_path = "/tmp/left" };
+	struct sockaddr_in network = { .sin_family = AF_INET, .sin_port = htons(3389) };
+	int one = socket(AF_UNIX, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0);
+	int memory = shmget(IPC_PRIVATE, 1 << 20, IPC_CREAT | 0600);
+
+	if (bind(one, (struct sockaddr *)&local, sizeof(local)) < 0 || listen(one, 1) < 0 ||
+	    bind(other, (struct sockaddr *)&network, sizeof(network)) < 0 || listen(other, 1) < 0 ||
+	    memory < 0 || open("/dev/shm/left", O_CREAT | O_RDWR, 0600) < 0)
+		return 1;
+	for (int i = 0; i < 5; i++)
+		if (fork() == 0) {
+			setsid();
+			if (fork() == 0)
+				stay();
+			_exit(0);
+		}
+	if (open("/tmp/all-left", O_CREAT | O_RDWR, 0600) < 0)
+		return 1;
+	stay();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	char path[64], what[16] = "real";
+	const char *name = basename(argv[0]);
+	FILE *f;
+
+	if (strcmp(name, "leave-much") == 0)
+		return leave_much();
+	log_process(name);
+	snprintf(path, sizeof(path), BIN "/act-%s", name);
+	f = argc > 1 && strcmp(argv[1], "0") != 0 ? fopen(path, "re") : NULL;
+	if (f && fscanf(f, "%15s", what) == 1 && strcmp(what, "real") != 0)
+		return act(what);
+	snprintf(path, sizeof(path), BIN "/real/%s", name);
+	execv(path, argv);
+	return 127;
+}

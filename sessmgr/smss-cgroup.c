@@ -150,16 +150,23 @@ void cgroup_remove(int parent, uint32_t id)
 
 void cgroup_close(int parent)
 {
-	char name[32];
+	char name[32], self[16];
 	int own;
 
 	if (parent < 0)
 		return;
 	own = openat(parent, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	snprintf(name, sizeof(name), "musess-%d", getpid());
 	close(parent);
 	if (own < 0)
 		return;
+	snprintf(name, sizeof(name), "musess-%d", getpid());
+	snprintf(self, sizeof(self), "%d", getpid());
 	unlinkat(own, name, AT_REMOVEDIR);
-	close(own); /* musess-service holds this process still */
+	/* back to where this process came from, so that what it made can go; under systemd
+	   that fails, and systemd removes the rest */
+	put(own, "cgroup.subtree_control", "-pids");
+	put(own, "cgroup.subtree_control", "-memory");
+	put(own, "cgroup.procs", self);
+	unlinkat(own, "musess-service", AT_REMOVEDIR);
+	close(own);
 }

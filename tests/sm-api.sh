@@ -1,0 +1,264 @@
+#!/bin/bash
+# The session manager without RDP, against a running service: what a session consists of,
+# what its end leaves, the SM API spoken raw (sm-api.c), musessctl.
+#
+#   tests/sm-api.sh BUILD root|user     the service as root, or as an ordinary user
+. "$(dirname "$0")/lib.sh" "$1"
+. "$(dirname "$0")/sm-lib.sh"
+mode=$2
+
+# processes_in NAMESPACE: the ids of all processes in that one ("pid:[1]").
+processes_in() {
+	find /proc/[0-9]*/ns/"${1%%:*}" -lname "${1/\[/\\[}" 2>/dev/null | cut -d/ -f3 || true
+}
+
+# The ids of all processes in process PID's process id namespace.
+processes_beside() {
+	processes_in "$(readlink "/proc/$1/ns/pid")"
+}
+
+namespaces_of() {
+	readlink /proc/"$1"/ns/{user,pid,mnt,net,ipc,uts,cgroup}
+}
+
+# Each process of csrss CSRSS's session is locked in.
+expect_isolation() { # CSRSS COUNT: how many there are at least
+	local pid ids count=0
+	for pid in $(processes_beside "$1"); do
+		count=$((count + 1))
+		grep -qx $'NoNewPrivs:\t1' "/proc/$pid/status" || fail "$pid: no_new_privs is off"
+		grep -qx $'Seccomp:\t2' "/proc/$pid/status" || fail "$pid has no system call filter"
+		[ "$(grep -cE '^Cap(Inh|Prm|Eff|Bnd|Amb):.0{16}$' "/proc/$pid/status")" = 5 ] ||
+			fail "$pid has capabilities: $(grep ^Cap "/proc/$pid/status")"
+		# real, effective, saved and file system's
+		ids=$(awk '/^[UG]id:/ { for (i = 2; i <= 5; i++) print $i }' "/proc/$pid/status" | sort -u)
+		case $mode in
+		root) [ "$(head -n 1 <<<"$ids")" -ge $((0x70000000)) ] ||
+			fail "$pid has ids of the host: $ids" ;;
+		user) [ "$ids" = "$service_uid" ] || fail "$pid has ids of others: $ids" ;;
+		esac
+	done
+	[ $count -ge "$2" ] || fail "$count processes in the session of $1"
+}
+
+# status_of PID FIELD: its values in the status of process PID, a line each.
+status_of() {
+	awk -v field="$2:" '$1 == field { for (i = 2; i <= NF; i++) print $i }' "/proc/$1/status"
+}
+
+expect_child_of_smss() { # PID NAME
+	[ "$(status_of "$1" Name)" = "$2" ] || fail "$1 is no $2"
+	[ "$(status_of "$1" PPid)" = "$musess_pid" ] || fail "the parent of $2 $1 is not smss"
+}
+
+expect_session() { # CSRSS WINLOGON
+	expect_child_of_smss "$1" csrss
+	expect_child_of_smss "$2" winlogon
+	[ "$(status_of "$1" NSpid | tail -n +2)" = 1 ] || fail "csrss is not process 1"
+	[ "$(status_of "$2" NSpid | wc -l)" = 2 ] || fail "winlogon is in no or in many namespaces"
+	[ "$(namespaces_of "$1")" = "$(namespaces_of "$2")" ] || fail "winlogon is elsewhere"
+	expect_isolation "$1" 2
+	[ "$(tail -n +3 "/proc/$1/net/dev" | tr -d ' ' | cut -d: -f1)" = lo ] || fail "more than lo"
+	nsenter -U -n -t "$1" --preserve-credentials \
+		bash -c 'exec 3<>/dev/udp/127.0.0.1/9' || fail "lo is not up"
+}
+
+differ() { # LIST OTHER: lines of the same number differ
+	! paste -d= <(echo "$1") <(echo "$2") | grep -E '^(.*)=\1$'
+}
+
+sessions_are_real() {
+	local first second
+	echo "== two sessions"
+	start_session --command 'sleep 1000'
+	expect_session "$csrss" "$winlogon"
+	first=$csrss
+	start_session --command 'sleep 1000'
+	expect_session "$csrss" "$winlogon"
+	second=$csrss
+	wait_until $PATIENCE runs_command "$winlogon" || fail "the command does not run"
+	expect_isolation "$second" 3
+	differ "$(namespaces_of $$)" "$(namespaces_of "$first")" || fail "a namespace is the host's"
+	differ "$(namespaces_of "$first")" "$(namespaces_of "$second")" || fail "a namespace is shared"
+	if [ "$mode" = root ]; then
+		[ -z "$(comm -12 <(session_uids "$first") <(session_uids "$second"))" ] ||
+			fail "two sessions have a user id in common"
+	fi
+	musessctl stop 1
+	musessctl stop 2
+}
+
+session_uids() { # CSRSS
+	local pid
+	for pid in $(processes_beside "$1"); do
+		status_of "$pid" Uid
+	done | sort -u
+}
+
+# What of a session can be seen from outside of it.
+traces() {
+	cat /proc/self/mountinfo "/proc/$musess_pid/mountinfo"
+	grep -cE 'ApiPort|musess' /proc/net/unix || true
+	find /sys/fs/cgroup -type d -name "musess-$musess_pid" -exec find {} -mindepth 1 \; \
+		2>/dev/null || true
+	ls "/proc/$musess_pid/fd" | wc -l
+	ps -o pid= --ppid "$musess_pid" | sort -n
+	find "$STATE" | sort
+}
+
+everything_left() { # CSRSS: whether leave-much has got that far
+	[ -e "/proc/$1/root/tmp/all-left" ] && [ "$(processes_beside "$1" | wc -l)" -ge 9 ]
+}
+
+same_traces() {
+	traces >"$WORK/after"
+	cmp -s "$WORK/before" "$WORK/after"
+}
+
+no_process_in() { # NAMESPACE...
+	local namespace
+	for namespace; do
+		[ -z "$(processes_in "$namespace")" ] || return 1
+	done
+}
+
+nothing_is_left() {
+	local births namespaces
+	echo "== StopCsr leaves nothing"
+	traces >"$WORK/before"
+	for _ in 1 2 3; do
+		start_session --command /opt/musess/bin/leave-much
+		wait_until $PATIENCE everything_left "$csrss" || fail "leave-much does not run"
+		! same_traces || fail "a session leaves no trace while it runs?"
+		births=$(process_births $(processes_beside "$csrss"))
+		[ "$(wc -l <<<"$births")" -ge 9 ] || fail "too few processes: $births"
+		namespaces=$(namespaces_of "$csrss")
+		musessctl stop 1
+		# at once: StopCsr is answered when the last one is gone
+		is_gone "$births" || fail "StopCsr left processes of $births"
+		no_process_in $namespaces || fail "StopCsr left a namespace"
+		wait_until 5 same_traces || fail "left: $(diff "$WORK/before" "$WORK/after")"
+	done
+}
+
+raw_api() {
+	echo "== the SM API"
+	MUSESS_PID=$musess_pid "$BUILD/bin/tests/sm-api"
+	[ "$(grep -c 'does not read what it asked for' "$musess_log")" = 1 ] ||
+		fail "one line in the log is enough for one that never reads"
+}
+
+# refused STATUS PATTERN ARGUMENT...: musessctl ends with STATUS and says PATTERN.
+refused() {
+	local expected=$1 pattern=$2 status=0
+	shift 2
+	musessctl "$@" >"$WORK/out" 2>"$WORK/err" </dev/null || status=$?
+	[ $status = "$expected" ] || fail "musessctl $*: status $status: $(cat "$WORK/err")"
+	[ ! -s "$WORK/out" ] || fail "musessctl $*: refused, and still an answer"
+	grep -qE -- "$pattern" "$WORK/err" || fail "musessctl $*: $(cat "$WORK/err")"
+}
+
+# expect PATTERN ARGUMENT...: what musessctl says has a line like that.
+expect() {
+	local pattern=$1
+	shift
+	musessctl "$@" >"$WORK/out" || fail "musessctl $*: status $?"
+	grep -qE -- "$pattern" "$WORK/out" || fail "musessctl $*: no $pattern in: $(cat "$WORK/out")"
+}
+
+# Every process of the service, each with its parent. (Workers come and go.)
+ps_is_complete() {
+	local pid parent image
+	musessctl ps | awk 'NR > 1 { print $(NF - 2), $(NF - 1), $NF }' >"$WORK/ps"
+	[ "$(cut -d' ' -f1 "$WORK/ps" | sort)" = "$({
+		echo "$musess_pid"
+		descendants "$musess_pid"
+	} | sort)" ] || return 1
+	while read -r pid parent image; do
+		[ "$(status_of "$pid" PPid)" = "$parent" ] && [ "$(status_of "$pid" Name)" = "$image" ] ||
+			return 1
+	done <"$WORK/ps"
+}
+
+control() {
+	local row
+	echo "== musessctl"
+	start_session --command 'sleep 1000'
+	wait_until $PATIENCE runs_command "$winlogon" || fail "the command does not run"
+	expect '^ console +0  Conn +wdcon$' list
+	expect '^ +1  Idle$' list
+	expect '^ rdp-tcp +65536  Listen +rdpwd$' list
+	expect "$csrss" show 1
+	expect "$winlogon" show 1
+	for row in '"id": 1,' '"state": "Idle",' "\"csrss_pid\": $csrss," '"user": "",' '"width": null,'; do
+		expect "^    $row" list --json
+		expect "^  $row" show 1 --json
+	done
+	wait_until $PATIENCE ps_is_complete || fail "ps: $(cat "$WORK/ps")"
+	for row in smss lsass termsrv; do
+		expect "^ +-  +[0-9]+ +[0-9]+  $row\$" ps
+	done
+	expect "^ +1 +$csrss +$musess_pid  csrss\$" ps
+	expect "^ +1 +[0-9]+ +$winlogon  (sh|sleep)\$" ps
+	expect "^    \"pid\": $csrss,\$" ps --json
+	expect '^  "service": "[0-9.]+"' version --json
+	expect '^  "id": 1$' stop 1 --json
+	expect '^  "id": 1,' start --json
+	musessctl stop 1
+	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' stop 1
+	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' show 1 --json
+	refused 1 'STATUS_ACCESS_DENIED' stop 0
+	refused 1 "no service at $WORK/none" list --socket "$WORK/none"
+	refused 2 'no session id' stop -1
+	refused 2 'unknown command' frobnicate
+	refused 2 'the command is empty' start --command ''
+	refused 2 '258 bytes of UTF-16, and 256 are' start --command "$(printf '%129s' x)"
+}
+
+accounts() {
+	echo "== accounts"
+	echo 'a fine password' >"$WORK/password"
+	musessctl account add joe --password-file "$WORK/password"
+	expect '^joe$' account list
+	refused 1 'STATUS_OBJECT_NAME_COLLISION' account add joe --password-file "$WORK/password"
+	musessctl account passwd joe <"$WORK/password"
+	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' account passwd jim --password-file "$WORK/password"
+	refused 1 'STATUS_ACCESS_DENIED.*AccountPatterns' account add 'j*' --password-file "$WORK/password"
+	refused 2 '' account add ann
+	expect '"name": "joe"' account list --json
+	musessctl account remove joe
+	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' account remove joe
+	! musessctl account list | grep joe || fail "joe is still there"
+}
+
+# In user mode its directory alone keeps the port from others: smss cannot tell them apart.
+others_may_not() {
+	local status=0
+	echo "== callers of another user"
+	[ "$(stat -c %a "$STATE")" = 700 ] || fail "the state directory is open to others"
+	if [ "$mode" = root ]; then
+		chmod 711 "$STATE"
+		chmod 666 "$MUSESS_SM_PORT"
+	fi
+	setpriv --reuid 54321 --regid 54321 --clear-groups \
+		"$WORK/bin/musessctl" --socket "$MUSESS_SM_PORT" list >"$WORK/out" 2>&1 || status=$?
+	chmod 700 "$STATE"
+	[ $status = 1 ] || fail "another user: status $status: $(cat "$WORK/out")"
+	grep -q 'only root and\|neither root' "$WORK/out" || fail "another user: $(cat "$WORK/out")"
+	if [ "$mode" = root ]; then
+		grep -q 'of user 54321 may not use the SM API port' "$musess_log" || fail "not logged"
+	fi
+	musessctl version >/dev/null
+}
+
+copy_programs
+cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/leave-much"
+start_service "$mode"
+sessions_are_real
+nothing_is_left
+raw_api
+control
+accounts
+others_may_not
+stop_musess
+echo "the session manager works"

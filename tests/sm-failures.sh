@@ -1,0 +1,221 @@
+#!/bin/bash
+# What goes wrong in one session, or with its processes, is that session's alone; ids,
+# descriptors and memory come back.
+#
+#   tests/sm-failures.sh BUILD root|user     the service as root, or as an ordinary user
+. "$(dirname "$0")/lib.sh" "$1"
+. "$(dirname "$0")/sm-lib.sh"
+mode=$2
+
+no_session() {
+	local list
+	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = 3 ] # its head, console, listener
+}
+
+session_exists() {
+	musessctl show "$1" >/dev/null 2>&1
+}
+
+session_gone() {
+	! session_exists "$1"
+}
+
+now_ms() {
+	local now=$EPOCHREALTIME
+	echo $((${now/./} / 1000))
+}
+
+# misbehave csrss|winlogon HOW: in the sessions that are started from now on.
+misbehave() {
+	echo "$2" >"$WORK/bin/act-$1"
+}
+
+# start_fails HOW STATUS: a csrss that does HOW gets StartCsr the answer STATUS, and the id is
+# free for the next.
+start_fails() {
+	local status=0
+	echo "== csrss: $1"
+	misbehave csrss "$1"
+	musessctl start >"$WORK/out" 2>&1 || status=$?
+	misbehave csrss real
+	[ $status = 1 ] && grep -q "$2" "$WORK/out" || fail "$1: status $status: $(cat "$WORK/out")"
+	no_session || fail "$1: a session is left"
+	start_session
+	[ "$session" = 1 ] || fail "$1: its id is not free"
+	musessctl stop 1
+}
+
+logged() {
+	grep -qE -- "$1" "$musess_log" || fail "no line in the log like: $1"
+}
+
+bad_csrss() {
+	local begin took
+	begin=$(now_ms)
+	start_fails silent STATUS_IO_TIMEOUT
+	took=$(($(now_ms) - begin))
+	[ $took -ge 500 ] || fail "a silent csrss had $took ms, and 500 are its due"
+	start_fails mute STATUS_IO_TIMEOUT
+	start_fails exit STATUS_UNSUCCESSFUL
+	start_fails rubbish STATUS_PORT_DISCONNECTED
+	start_fails type STATUS_PORT_DISCONNECTED
+	logged 'csrss: handshake: STATUS_ACCESS_DENIED'
+	start_fails mix STATUS_PORT_DISCONNECTED
+	logged 'csrss: handshake: STATUS_INVALID_PARAMETER_MIX'
+	start_fails name STATUS_PORT_DISCONNECTED
+	logged 'csrss: handshake: STATUS_INVALID_PARAMETER$'
+	start_fails calls 'STATUS_(PORT_DISCONNECTED|UNSUCCESSFUL)'
+	for number in 0 1 2 3 4 7; do
+		logged "csrss: call $number: STATUS_NOT_IMPLEMENTED"
+	done
+	logged 'csrss: call 5: STATUS_ACCESS_DENIED'
+	logged 'csrss: call 6: STATUS_ACCESS_DENIED'
+	mv "$WORK/bin/csrss" "$WORK/bin/away"
+	echo "== no csrss"
+	! musessctl start 2>"$WORK/out" || fail "a session without csrss"
+	grep -q STATUS_UNSUCCESSFUL "$WORK/out" || fail "no csrss: $(cat "$WORK/out")"
+	no_session || fail "no csrss, but a session"
+	mv "$WORK/bin/away" "$WORK/bin/csrss"
+}
+
+# StartCsr may be answered before winlogon's end is known; then the session ends by itself.
+bad_winlogon() {
+	echo "== winlogon ends at once"
+	misbehave winlogon exit
+	for _ in 1 2 3 4 5; do
+		musessctl start >/dev/null 2>&1 || true
+		wait_until 5 no_session || fail "a session without winlogon"
+	done
+	misbehave winlogon real
+	echo "== no winlogon"
+	mv "$WORK/bin/winlogon" "$WORK/bin/away"
+	musessctl start >/dev/null 2>&1 || true
+	wait_until 5 no_session || fail "a session without winlogon"
+	mv "$WORK/bin/away" "$WORK/bin/winlogon"
+	logged 'winlogon\[1\]: .*cannot set up: /opt/musess/bin/winlogon: No such file'
+}
+
+too_many() {
+	echo "== too many sessions"
+	for _ in 1 2 3 4; do
+		start_session
+	done
+	! musessctl start 2>"$WORK/out" || fail "more sessions than MaxInstanceCount"
+	grep -q STATUS_NO_MEMORY "$WORK/out" || fail "too many: $(cat "$WORK/out")"
+	musessctl stop 2
+	start_session
+	[ "$session" = 2 ] || fail "the id that came free is not given out"
+	for i in 1 2 3 4; do
+		musessctl stop $i
+	done
+}
+
+# one_dies WHAT: kills WHAT of session 2 of three.
+one_dies() {
+	local victim
+	echo "== killed: $1"
+	start_session --command 'sleep 1000'
+	start_session --command 'sleep 1000'
+	case $1 in
+	csrss) victim=$csrss ;;
+	winlogon) victim=$winlogon ;;
+	shell)
+		wait_until $PATIENCE runs_command "$winlogon" || fail "the command does not run"
+		victim=$(ps -o pid= --ppid "$winlogon")
+		;;
+	esac
+	start_session
+	kill -KILL $victim
+	wait_until 5 session_gone 2 || fail "$1 is gone, its session is not"
+	session_exists 1 && session_exists 3 || fail "$1 of session 2 took others with it"
+	musessctl stop 1
+	musessctl stop 3
+	no_session || fail "$1: sessions are left"
+}
+
+waits_for_descriptors() {
+	local pid ticks lines
+	echo "== out of descriptors"
+	ticks=$(awk '{ print $14 + $15 }' "/proc/$musess_pid/stat")
+	lines=$(wc -l <"$musess_log")
+	prlimit --pid "$musess_pid" --nofile=3:
+	musessctl version >"$WORK/out" 2>&1 &
+	pid=$!
+	started+=("$pid")
+	wait_until 5 grep -q 'a connection to smss waits' "$musess_log" || fail "no line in the log"
+	sleep 1 # of trying in vain
+	ticks=$(($(awk '{ print $14 + $15 }' "/proc/$musess_pid/stat") - ticks))
+	lines=$(($(wc -l <"$musess_log") - lines))
+	[ $ticks -lt 30 ] || fail "smss was busy for $ticks ticks, waiting for descriptors"
+	[ $lines -lt 30 ] || fail "smss wrote $lines lines, waiting for descriptors"
+	prlimit --pid "$musess_pid" --nofile=1024:
+	wait_until 5 ended "$pid" || fail "the one who waited is not served"
+	wait "$pid" || fail "the one who waited: $(cat "$WORK/out")"
+}
+
+# Its descriptors, its children, and its memory in kB.
+footprint() {
+	ls "/proc/$musess_pid/fd" | wc -l
+	ps -o pid= --ppid "$musess_pid" | wc -l
+	awk '/^VmRSS:/ { print $2 }' "/proc/$musess_pid/status"
+}
+
+same_footprint() {
+	local now
+	mapfile -t now < <(footprint)
+	[ "${now[0]}" = "${before[0]}" ] && [ "${now[1]}" = "${before[1]}" ] &&
+		[ $((now[2] * 5)) -le $((before[2] * 6)) ]
+}
+
+many() {
+	local before
+	echo "== 400 sessions"
+	"$BUILD/bin/tests/sm-bench" "$MUSESS_SM_PORT" -c 4 -n 20
+	mapfile -t before < <(footprint)
+	for _ in 1 2; do
+		"$BUILD/bin/tests/sm-bench" "$MUSESS_SM_PORT" -c 4 -n 200
+		no_session || fail "sessions are left"
+	done
+	wait_until 5 same_footprint || fail "descriptors, children, kB: were ${before[*]}, are $(footprint)"
+}
+
+# The console is the system's own: with it everything ends.
+console_dies() {
+	local births status=0
+	echo "== killed: the console's $1"
+	start_session
+	births=$(process_births $(descendants "$musess_pid"))
+	kill -KILL "$(musessctl show 0 --json | sed -n "s/.*\"$1_pid\": \([0-9]*\),/\1/p")"
+	wait_until $PATIENCE ended "$musess_pid" || fail "the console is gone, the service is not"
+	wait "$musess_pid" || status=$?
+	[ $status = 1 ] || fail "the service ended with status $status"
+	logged 'the console session is gone: the service ends'
+	wait_until 5 is_gone "$births" || fail "processes are left: $births"
+}
+
+copy_programs
+mkdir "$WORK/bin/real"
+mv "$WORK/bin/csrss" "$WORK/bin/winlogon" "$WORK/bin/real"
+cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/csrss"
+cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/winlogon"
+misbehave csrss real
+misbehave winlogon real
+printf '[Sessions]\nSubsystemTimeout = 500ms\nMaxInstanceCount = 4\n' >"$WORK/musess.conf"
+chmod -R a+rX "$WORK/bin" "$WORK/musess.conf"
+start_service "$mode" -c "$WORK/musess.conf"
+bad_csrss
+bad_winlogon
+too_many
+stop_musess
+
+cp "$WORK/bin/real/"* "$WORK/bin"
+start_service "$mode"
+for process in csrss winlogon shell; do
+	one_dies $process
+done
+many
+waits_for_descriptors
+console_dies csrss
+start_service "$mode"
+console_dies winlogon
+echo "failures stay where they happen"

@@ -1,0 +1,44 @@
+# What sm-api.sh and sm-failures.sh share: a service that runs from a copy of its
+# programs, as root or as an ordinary user, and sessions without a client. Sourced after
+# lib.sh, by root: an ordinary user's view of /proc would hide what is looked for.
+[ "$(id -u)" = 0 ] || fail "this test runs as root; it starts the ordinary user's service itself"
+
+service_uid=12345
+
+# A copy, which the ordinary user can reach and the test can change.
+copy_programs() {
+	mkdir "$WORK/bin"
+	find "$BUILD/bin" -maxdepth 1 -type f -exec cp {} "$WORK/bin/" \;
+	chmod -R a+rX "$WORK/bin"
+}
+
+# start_service root|user [option of musessd...]
+start_service() {
+	local mode=$1
+	shift
+	BIN=$WORK/bin
+	if [ "$mode" = user ]; then
+		BIN=$WORK/user
+		mkdir -p "$BIN"
+		ln -sf ../bin/musessctl "$BIN/musessctl"
+		# lib.sh gives --lab --state DIRECTORY first
+		printf '#!/bin/sh\nchown %s "$3"\nexec setpriv --reuid %s --regid %s --clear-groups "%s" "$@"\n' \
+			$service_uid $service_uid $service_uid "$WORK/bin/musessd" >"$BIN/musessd"
+		chmod 755 "$BIN/musessd"
+	fi
+	start_musess "$@"
+	export MUSESS_SM_PORT
+}
+
+# start_session [--command COMMAND]: sets session, csrss and winlogon.
+start_session() {
+	local answer
+	answer=$(musessctl start "$@")
+	read -r _ session _ csrss _ winlogon <<<"${answer//[:,]/}"
+	[ "$winlogon" ] || fail "start: $answer"
+}
+
+# The command of winlogon WINLOGON has been started.
+runs_command() {
+	ps -o pid= --ppid "$1" >/dev/null
+}

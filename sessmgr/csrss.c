@@ -75,13 +75,13 @@ static void status_text(const struct csrss *c, char *text, size_t size)
 	const struct msg_client *m = &c->client;
 	uint64_t begin =
 	    m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
-	int n = snprintf(text, size, " %s  session %u  user %s  client %s  csrss %u  winlogon %u",
+	int n = snprintf(text, size, " %s session %u user %s client %s csrss %u winlogon %u",
 	    m->winstation, c->session, m->user[0] ? m->user : "-", m->station[0] ? m->station : "-",
 	    m->csrss, m->winlogon);
 
 	if (n > 0 && (size_t)n < size && c->shell)
 		snprintf(text + n, size - (size_t)n,
-		    "  spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
+		    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
 		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
 		    between(m->phase[PHASE_START_CSR], m->phase[PHASE_CSRSS]),

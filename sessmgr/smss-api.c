@@ -87,8 +87,11 @@ static int csr_connect(struct client *client, const PORT_MESSAGE *m, int *passed
 	else
 		reply.session = session->id;
 	client_send(client, &reply.h, -1);
-	if (reply.status != STATUS_SUCCESS)
+	if (reply.status != STATUS_SUCCESS) {
+		log_warn("process %d is refused as a subsystem: %s", client->pid,
+		    ntstatus_name(reply.status));
 		return -1;
+	}
 	client->session = session;
 	session->subsystem = client;
 	session_ready(session);

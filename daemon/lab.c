@@ -91,11 +91,12 @@ int lab_announce(const struct state *state, const struct smss *smss)
 	       "  xfreerdp  /v:%s:%u /u:%s /p:%s /cert:ignore     (xfreerdp3 on Debian)\n"
 	       "  rdesktop  -u %s -p %s %s:%u\n"
 	       "  mstsc     mstsc /v:%s:%u\n\n"
-	       "  musessctl MUSESS_SM_PORT=%s musessctl list\n"
+	       "  control   MUSESS_SM_PORT=%s %s/musessctl list\n"
 	       "  scripts   . %s/lab.env\n\n"
 	       "Ctrl-C ends it, with every session.\n\n",
 	    remote, port, local, port, LAB_USER, LAB_USER, password, local, port, LAB_USER,
-	    password, LAB_USER, password, local, port, remote, port, state->port_path, state->path);
+	    password, LAB_USER, password, local, port, remote, port, state->port_path,
+	    state->programs, state->path);
 	fflush(stdout);
 	return 0;
 }

@@ -155,7 +155,7 @@ static int programs_path(char *bin, size_t size)
 
 int state_enter(struct state *state, struct smss *smss, const char *path, const char *port_path)
 {
-	char bin[512], mount_point[300];
+	char mount_point[300];
 
 	*state = (struct state){ .parent = -1, .port_dir = -1 };
 	umask(077);
@@ -166,7 +166,8 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
 		if (mkdirat(smss->state_dir, owned_directories[i], 0700) < 0 && errno != EEXIST)
 			return failed("make in the state directory", owned_directories[i]);
-	if (listen_at(state, smss, port_path) < 0 || programs_path(bin, sizeof(bin)) < 0 ||
+	if (listen_at(state, smss, port_path) < 0 ||
+	    programs_path(state->programs, sizeof(state->programs)) < 0 ||
 	    open_configured("certificate", smss->config->Certificate, &smss->certificate) < 0 ||
 	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0)
 		return -1;
@@ -178,7 +179,7 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	if (smss->accounts_dir < 0 || smss->tls_dir < 0)
 		return -1;
 	snprintf(mount_point, sizeof(mount_point), "%s/root", state->path);
-	return root_enter(bin, mount_point);
+	return root_enter(state->programs, mount_point);
 }
 
 void state_leave(struct state *state, struct smss *smss)

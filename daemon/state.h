@@ -10,6 +10,7 @@
 struct state {
 	char path[256];
 	char port_path[108]; /* of the SM API port */
+	char programs[256];  /* where musess's programs are, on the host */
 	bool temporary;      /* removed at the end */
 	int parent;          /* directory above a temporary one */
 	int port_dir;        /* directory of the SM API port */

@@ -1,6 +1,7 @@
 /* Log lines: formatted into one buffer, written with one write(2). */
 #include "log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ void log_session(uint32_t id)
 
 static void line(const char *level, const char *format, va_list arguments)
 {
+	struct pollfd log = { STDERR_FILENO, POLLOUT, 0 };
 	char text[1024];
 	size_t used;
 
@@ -35,8 +37,10 @@ static void line(const char *level, const char *format, va_list arguments)
 	if (used > sizeof(text) - 2)
 		used = sizeof(text) - 2;
 	text[used++] = '\n';
-	/* nobody can be told that the log is gone */
-	(void)!write(STDERR_FILENO, text, used);
+	/* a terminal that was stopped, or a reader that is stuck, must not stop us: then, and
+	   when the log is gone, the line is lost */
+	if (poll(&log, 1, 0) > 0)
+		(void)!write(STDERR_FILENO, text, used);
 }
 
 #define LOG_LEVEL(name, level)                                                                     \

@@ -197,7 +197,11 @@ client_kinds() {
 	echo rdesktop-tls-32 rdesktop-tls-24 rdesktop-tls-16
 }
 
-# client_command KIND USER PASSWORD: leaves the command line in the array client.
+# Further options for xfreerdp; /size is 1024x768 unless they say otherwise.
+client_options=()
+
+# client_command KIND USER PASSWORD: leaves the command line in the array client. Without a
+# USER rdesktop sends no password: the desktop asks.
 client_command() {
 	local bits=${1##*-} security
 	security=${1#*-}
@@ -207,13 +211,15 @@ client_command() {
 	xfreerdp2-*) client=(xfreerdp) ;;
 	# It can do NLA by Kerberos alone: that fails, and it comes again for TLS.
 	rdesktop-*)
-		client=(rdesktop -D -g 1024x768 -a "$bits" -u "$2" -p "$3" "$MUSESS_ADDRESS")
+		client=(rdesktop -D -g 1024x768 -a "$bits")
+		[ -z "$2" ] || client+=(-u "$2" -p "$3")
+		client+=("$MUSESS_ADDRESS")
 		return
 		;;
 	*) fail "no such client: $1" ;;
 	esac
 	client+=("/v:$MUSESS_ADDRESS" "/u:$2" "/p:$3" "/sec:$security" "/bpp:$bits" /size:1024x768
-		/cert:ignore -decorations)
+		/cert:ignore -decorations "${client_options[@]}")
 }
 
 # start_client NAME KIND [USER PASSWORD]: it has an X server; its window is not waited for.

@@ -210,6 +210,7 @@ int main(int argc, char **argv)
 		smss.lab_account = LAB_ACCOUNT;
 		smss.lab_password = password;
 	}
+	close_range(3, ~0u, 0); /* what the caller left open is not ours to hand on */
 	smss.privileged = is_privileged();
 	raise_descriptor_limit();
 	notify_open();

@@ -81,9 +81,14 @@ static int service_directory(
     const struct state *state, const struct smss *smss, const char *name, unsigned which)
 {
 	uid_t owner = process_service_uid(smss, which);
-	int fd = openat(smss->state_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), tree;
 	char path[300];
+	int fd, tree;
 
+	/* an earlier run gave it away: back, so that no capability is needed to look inside */
+	if (smss->privileged &&
+	    fchownat(smss->state_dir, name, geteuid(), getegid(), AT_SYMLINK_NOFOLLOW) < 0)
+		return failed("chown in the state directory", name);
+	fd = openat(smss->state_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return failed("open in the state directory", name);
 	for (size_t i = 0; smss->privileged && i < sizeof(owned_files) / sizeof(*owned_files); i++)

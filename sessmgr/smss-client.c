@@ -223,6 +223,23 @@ static bool administrator(const struct smss *smss, const struct ucred *caller)
 	       (!smss->privileged && caller->uid == 65534);
 }
 
+/* Every user of a session can knock without end: the log gets a line a second of it. */
+static void log_refusal(pid_t pid)
+{
+	static uint64_t next;
+	static unsigned unsaid;
+	uint64_t now = clock_us();
+
+	if (now < next) {
+		unsaid++;
+		return;
+	}
+	log_warn("process %d is no subsystem: its connection is refused (and %u before it)", pid,
+	    unsaid);
+	next = now + 1000000;
+	unsaid = 0;
+}
+
 static void accept_one(struct smss *smss, int listener, int port)
 {
 	struct ucred caller;
@@ -241,7 +258,7 @@ static void accept_one(struct smss *smss, int listener, int port)
 		return;
 	}
 	if (role == CLIENT_SUBSYSTEM && !session_of_process(smss, caller.pid)) {
-		log_warn("process %d is no subsystem: its connection is refused", caller.pid);
+		log_refusal(caller.pid);
 		close(port);
 		return;
 	}

@@ -187,12 +187,13 @@ static void drop_to(bool privileged, uid_t id)
 static void lock_in(const struct smss *smss, uid_t id)
 {
 	struct rlimit tasks = { smss->config->TasksMax, smss->config->TasksMax };
-	struct rlimit files = { 1024, 4096 }, core = { 0, 0 };
+	/* 1: with 0 the kernel would still hand a dump to the host's program that collects them */
+	struct rlimit files = { 1024, 4096 }, core = { 1, 1 };
 
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &core) < 0)
-		die("limits");
-	/* counted per user: in user mode that user is the whole service */
-	if (smss->privileged && setrlimit(RLIMIT_NPROC, &tasks) < 0)
+	/* processes are counted per user and user namespace (from Linux 5.14 on), so that in
+	   user mode, too, the limit is each session's */
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &core) < 0 ||
+	    setrlimit(RLIMIT_NPROC, &tasks) < 0)
 		die("limits");
 	drop_to(smss->privileged, id);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)

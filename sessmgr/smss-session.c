@@ -193,6 +193,16 @@ void session_ready(struct session *session)
 	}
 }
 
+static bool ended_before_report(const struct smss *smss, pid_t pid)
+{
+	uint64_t now = clock_us();
+
+	for (int i = 0; i < UNKNOWN_MAX; i++)
+		if (smss->unknown[i].pid == pid && now - smss->unknown[i].reaped < UNKNOWN_US)
+			return true;
+	return false;
+}
+
 void session_started(struct smss *smss, const struct process_report *report)
 {
 	struct session *session = session_find(smss, report->session);
@@ -203,12 +213,10 @@ void session_started(struct smss *smss, const struct process_report *report)
 		session_failed(session, "winlogon", report->error);
 		return;
 	}
-	for (int i = 0; i < UNKNOWN_MAX; i++)
-		if (smss->unknown[i] == report->winlogon) {
-			smss->unknown[i] = 0; /* it has ended already */
-			session_failed(session, "winlogon", ECHILD);
-			return;
-		}
+	if (ended_before_report(smss, report->winlogon)) {
+		session_failed(session, "winlogon", ECHILD);
+		return;
+	}
 	session->winlogon = report->winlogon;
 	if (session->step != SESSION_STARTING)
 		return; /* it is being ended */

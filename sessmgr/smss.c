@@ -15,14 +15,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* After the order to stop: leave when the last child is gone. */
+/* After the order to stop: leave when the last child is gone, termsrv's workers included,
+   which are smss's own by then. */
 static void leave_if_done(struct smss *smss)
 {
+	siginfo_t info;
+
 	if (!smss->stopping || smss->session_count > 0)
 		return;
-	for (int i = 0; i < SERVICE_COUNT; i++)
-		if (smss->services[i].pid > 0)
-			return;
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+		return;
 	event_base_loopbreak(smss->base);
 }
 
@@ -33,6 +35,14 @@ static void on_report(int fd, short what, void *argument)
 	(void)what;
 	while (recv(fd, &report, sizeof(report), MSG_DONTWAIT) == sizeof(report))
 		session_started(argument, &report);
+}
+
+static void remember_unknown(struct smss *smss, pid_t pid)
+{
+	unsigned at = smss->unknown_count++ % UNKNOWN_MAX;
+
+	smss->unknown[at].pid = pid;
+	smss->unknown[at].reaped = clock_us();
 }
 
 static void on_child(int signal_number, short what, void *argument)
@@ -48,7 +58,7 @@ static void on_child(int signal_number, short what, void *argument)
 		/* whoever is neither a session's nor a service is a worker that lost its
 		   parent, or a winlogon that its helper is still to report */
 		if (!session_reaped(smss, pid, status) && !services_reaped(smss, pid, status))
-			smss->unknown[smss->unknown_count++ % UNKNOWN_MAX] = pid;
+			remember_unknown(smss, pid);
 	}
 	leave_if_done(smss);
 }

@@ -101,7 +101,9 @@ struct service {
 
 enum { SERVICE_LSASS, SERVICE_TERMSRV, SERVICE_COUNT };
 
-enum { UNKNOWN_MAX = 256 };
+/* A helper's report comes within moments; a process id that is older than this is another
+   process's by now. */
+enum { UNKNOWN_MAX = 256, UNKNOWN_US = 1000000 };
 
 struct smss {
 	const struct musess_config *config;
@@ -115,7 +117,11 @@ struct smss {
 	int admin_listener, sm_listener;
 	int reports; /* where helpers report the process ids of what they started */
 	int report_to;
-	pid_t unknown[UNKNOWN_MAX]; /* the last children that were reaped and not known */
+	/* the last children that were reaped and not known, and when */
+	struct {
+		pid_t pid;
+		uint64_t reaped;
+	} unknown[UNKNOWN_MAX];
 	unsigned unknown_count;
 	struct event *admin_event, *sm_event, *report_event, *signals[3], *stop_deadline;
 	LIST_HEAD(, client) clients;

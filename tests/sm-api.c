@@ -27,6 +27,7 @@
 
 enum { PATIENCE = 30, ROWS = 64 };
 
+static const char *port_path;
 static int bystander;
 static pid_t smss;
 
@@ -36,12 +37,10 @@ static int sm_connect(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval limit = { .tv_sec = PATIENCE };
-	const char *path = getenv("MUSESS_SM_PORT");
 	int port = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	assert_non_null(path);
-	assert_true(strlen(path) < sizeof(address.sun_path));
-	memcpy(address.sun_path, path, strlen(path));
+	assert_true(strlen(port_path) < sizeof(address.sun_path));
+	memcpy(address.sun_path, port_path, strlen(port_path));
 	assert_true(port >= 0);
 	assert_return_code(setsockopt(port, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), errno);
 	assert_return_code(setsockopt(port, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)), errno);
@@ -247,7 +246,7 @@ static void console(void **state)
 static const struct {
 	const char *what;
 	uint32_t api, session, length;
-	char16_t command[4];
+	char16_t command[3]; /* x follow */
 	int32_t status;
 } refused[] = {
 	{ "call 7", 7, 0, 0, u"", STATUS_NOT_IMPLEMENTED },
@@ -265,13 +264,13 @@ static const struct {
 	{ "StartCsr of a session", 5, 1, 0, u"", STATUS_ALREADY_COMMITTED },
 	{ "StartCsr of a free id", 5, 2, 0, u"", STATUS_INVALID_PARAMETER },
 	{ "StartCsr of an id too high", 5, ~0u - 1, 0, u"", STATUS_INVALID_PARAMETER },
-	{ "257 bytes", 5, ~0u, 257, u"abc", STATUS_INVALID_PARAMETER },
-	{ "258 bytes", 5, ~0u, 258, u"abc", STATUS_INVALID_PARAMETER },
-	{ "-1 bytes", 5, ~0u, ~0u, u"abc", STATUS_INVALID_PARAMETER },
-	{ "-2 bytes", 5, ~0u, ~1u, u"abc", STATUS_INVALID_PARAMETER },
-	{ "258 bytes for the console", 5, 0, 258, u"abc", STATUS_INVALID_PARAMETER },
-	{ "1 byte", 5, ~0u, 1, u"abc", STATUS_INVALID_PARAMETER },
-	{ "5 bytes", 5, ~0u, 5, u"abc", STATUS_INVALID_PARAMETER },
+	{ "257 bytes", 5, ~0u, 257, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
+	{ "258 bytes", 5, ~0u, 258, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
+	{ "-1 bytes", 5, ~0u, ~0u, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
+	{ "-2 bytes", 5, ~0u, ~1u, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
+	{ "258 bytes for the console", 5, 0, 258, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
+	{ "1 byte", 5, ~0u, 1, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
+	{ "5 bytes", 5, ~0u, 5, { 'a', 'b', 'c' }, STATUS_INVALID_PARAMETER },
 	{ "a high surrogate at the end", 5, ~0u, 4, { 'a', 0xd83d }, STATUS_INVALID_PARAMETER },
 	{ "a high surrogate alone", 5, ~0u, 6, { 0xd83d, 'a', 'b' }, STATUS_INVALID_PARAMETER },
 	{ "two high surrogates", 5, ~0u, 4, { 0xd83d, 0xd83d }, STATUS_INVALID_PARAMETER },
@@ -288,7 +287,9 @@ static void statuses(void **state)
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++) {
 		m = (SMAPIMSG){ .u.StartCsr.MuSessionId = refused[i].session };
 		m.u.StartCsr.InitialCommandLength = refused[i].length;
-		memcpy(m.u.StartCsr.InitialCommand, refused[i].command, sizeof(refused[i].command));
+		for (int c = 0; c < SM_COMMAND_CHARS; c++)
+			m.u.StartCsr.InitialCommand[c] = c < 3 ? refused[i].command[c] : u'x';
+		m.u.StartCsr.InitialCommandProcessId = 'x' << 16 | 'x'; /* behind it */
 		if (sm_call(port, &m, refused[i].api) != refused[i].status)
 			fail_msg("%s: %s", refused[i].what, ntstatus_name(m.ReturnedStatus));
 	}
@@ -512,12 +513,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(broken_messages, connect_both, close_both),
 		cmocka_unit_test_setup_teardown(never_reads, connect_both, close_both),
 	};
+	const char *pid = getenv("MUSESS_PID");
 
-	if (!getenv("MUSESS_SM_PORT") || !getenv("MUSESS_PID")) {
+	port_path = getenv("MUSESS_SM_PORT");
+	if (!port_path || !pid) {
 		fputs("MUSESS_SM_PORT and MUSESS_PID name a running service\n", stderr);
 		return 2;
 	}
-	smss = (pid_t)strtol(getenv("MUSESS_PID"), NULL, 10);
+	smss = (pid_t)strtol(pid, NULL, 10);
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("sm-api", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 # what its end leaves, the SM API spoken raw (sm-api.c), musessctl.
 #
 #   tests/sm-api.sh BUILD root|user     the service as root, or as an ordinary user
+export MUSESS_TEST_OUT=${MUSESS_TEST_OUT:-$1/tests-out/sm-api-$2}
 . "$(dirname "$0")/lib.sh" "$1"
 . "$(dirname "$0")/sm-lib.sh"
 mode=$2
@@ -59,8 +60,8 @@ expect_session() { # CSRSS WINLOGON
 	[ "$(namespaces_of "$1")" = "$(namespaces_of "$2")" ] || fail "winlogon is elsewhere"
 	expect_isolation "$1" 2
 	[ "$(tail -n +3 "/proc/$1/net/dev" | tr -d ' ' | cut -d: -f1)" = lo ] || fail "more than lo"
-	nsenter -U -n -t "$1" --preserve-credentials \
-		bash -c 'exec 3<>/dev/udp/127.0.0.1/9' || fail "lo is not up"
+	nsenter -U -n -t "$1" --preserve-credentials bash -c 'exec 3<>/dev/udp/127.0.0.1/9' ||
+		fail "lo is not up"
 }
 
 differ() { # LIST OTHER: lines of the same number differ
@@ -68,7 +69,7 @@ differ() { # LIST OTHER: lines of the same number differ
 }
 
 sessions_are_real() {
-	local first second
+	local first second variable
 	echo "== two sessions"
 	start_session --command 'sleep 1000'
 	expect_session "$csrss" "$winlogon"
@@ -78,6 +79,10 @@ sessions_are_real() {
 	second=$csrss
 	wait_until $PATIENCE runs_command "$winlogon" || fail "the command does not run"
 	expect_isolation "$second" 3
+	for variable in MUSESSIONID=2 USER=system HOME=/home/system TERM=xterm-256color; do
+		tr '\0' '\n' <"/proc/$(ps -o pid= --ppid "$winlogon" | tr -d ' ')/environ" |
+			grep -xF $variable >/dev/null || fail "the command's environment has no $variable"
+	done
 	differ "$(namespaces_of $$)" "$(namespaces_of "$first")" || fail "a namespace is the host's"
 	differ "$(namespaces_of "$first")" "$(namespaces_of "$second")" || fail "a namespace is shared"
 	if [ "$mode" = root ]; then
@@ -97,8 +102,9 @@ session_uids() { # CSRSS
 
 # What of a session can be seen from outside of it.
 traces() {
-	cat /proc/self/mountinfo "/proc/$musess_pid/mountinfo"
-	grep -cE 'ApiPort|musess' /proc/net/unix || true
+	cat "/proc/$musess_pid/mountinfo"
+	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
+	grep -cF "$STATE" /proc/net/unix || true
 	find /sys/fs/cgroup -type d -name "musess-$musess_pid" -exec find {} -mindepth 1 \; \
 		2>/dev/null || true
 	ls "/proc/$musess_pid/fd" | wc -l
@@ -115,10 +121,11 @@ same_traces() {
 	cmp -s "$WORK/before" "$WORK/after"
 }
 
-no_process_in() { # NAMESPACE...
-	local namespace
-	for namespace; do
-		[ -z "$(processes_in "$namespace")" ] || return 1
+# None of smss's children is in one of these. (Others may have got their numbers since.)
+no_child_in() { # NAMESPACES
+	local pid
+	for pid in $(ps -o pid= --ppid "$musess_pid"); do
+		! namespaces_of "$pid" 2>/dev/null | grep -xF "$1" || return 1
 	done
 }
 
@@ -136,7 +143,7 @@ nothing_is_left() {
 		musessctl stop 1
 		# at once: StopCsr is answered when the last one is gone
 		is_gone "$births" || fail "StopCsr left processes of $births"
-		no_process_in $namespaces || fail "StopCsr left a namespace"
+		no_child_in "$namespaces" || fail "StopCsr left a namespace"
 		wait_until 5 same_traces || fail "left: $(diff "$WORK/before" "$WORK/after")"
 	done
 }
@@ -209,7 +216,7 @@ control() {
 	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' show 1 --json
 	refused 1 'STATUS_ACCESS_DENIED' stop 0
 	refused 1 "no service at $WORK/none" list --socket "$WORK/none"
-	refused 2 'no session id' stop -1
+	refused 2 'no session id' stop one
 	refused 2 'unknown command' frobnicate
 	refused 2 'the command is empty' start --command ''
 	refused 2 '258 bytes of UTF-16, and 256 are' start --command "$(printf '%129s' x)"
@@ -254,8 +261,8 @@ others_may_not() {
 copy_programs
 cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/leave-much"
 start_service "$mode"
+nothing_is_left # first: later, what earlier sessions left would be no news
 sessions_are_real
-nothing_is_left
 raw_api
 control
 accounts

@@ -114,8 +114,7 @@ static int read_config(const struct arguments *a, struct musess_config *config)
 /* Whether sessions can have ids of their own: what a root that was not cut down has. */
 static bool is_privileged(void)
 {
-	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN,
-		CAP_KILL };
+	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN };
 	cap_t own = cap_get_proc();
 	bool all = own != NULL;
 

@@ -127,6 +127,11 @@ static BOOL on_logon(freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity
 	struct rdpwd *w = of_peer(peer);
 
 	(void)identity;
+	if (automatic) {
+		struct msg_plain proven;
+		port_header(&proven.h, RW_PROVEN, sizeof(proven), 0);
+		port_send(w->termsrv, &proven.h, -1);
+	}
 	w->nla = automatic;
 	w->negotiated = clock_us();
 	/* restricted administration and the like delegate nothing: that is no logon here */

@@ -295,12 +295,13 @@ static void on_alarm(int number)
 	_exit(1);
 }
 
-/* termsrv ends us at the deadline; this is for the case that it is being replaced then.
+/* termsrv ends us at the deadline, and says so; this, later, is for the case that it is
+   being replaced then.
    Process 1 of a namespace ignores a signal that it has no handler for. */
 static void set_deadline(uint64_t deadline)
 {
 	uint64_t now = clock_us(), left = deadline > now ? deadline - now : 0;
-	struct itimerval timer = { .it_value.tv_sec = (time_t)(left / 1000000 + 1) };
+	struct itimerval timer = { .it_value.tv_sec = (time_t)(left / 1000000 + 2) };
 
 	signal(SIGALRM, on_alarm);
 	setitimer(ITIMER_REAL, &timer, NULL);

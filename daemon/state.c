@@ -158,6 +158,18 @@ static int programs_path(char *bin, size_t size)
 	return 0;
 }
 
+/* Without it every session would end as soon as it has begun. */
+static int check_shell(const struct musess_config *config)
+{
+	const char *shell = config->InitialProgram[0] ? "/bin/sh" : "/bin/bash";
+
+	if (access(shell, X_OK) == 0)
+		return 0;
+	log_error("sessions need the shell %s (%s): install the package %s", shell, strerror(errno),
+	    config->InitialProgram[0] ? "dash" : "bash");
+	return -1;
+}
+
 int state_enter(struct state *state, struct smss *smss, const char *path, const char *port_path)
 {
 	char mount_point[300];
@@ -171,7 +183,7 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
 		if (mkdirat(smss->state_dir, owned_directories[i], 0700) < 0 && errno != EEXIST)
 			return failed("make in the state directory", owned_directories[i]);
-	if (listen_at(state, smss, port_path) < 0 ||
+	if (check_shell(smss->config) < 0 || listen_at(state, smss, port_path) < 0 ||
 	    programs_path(state->programs, sizeof(state->programs)) < 0 ||
 	    open_configured("certificate", smss->config->Certificate, &smss->certificate) < 0 ||
 	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0)

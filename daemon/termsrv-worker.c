@@ -55,6 +55,10 @@ static int on_message(struct worker *w, PORT_MESSAGE *m, size_t size)
 	}
 	if (m->type == RW_NTLM && size == sizeof(struct lsa_request))
 		return logon_hash(w, (const void *)m);
+	if (m->type == RW_PROVEN && size == sizeof(struct msg_plain)) {
+		w->proving = false;
+		return 0;
+	}
 	if (m->type == RW_LOGON && size == sizeof(struct msg_rw_logon))
 		return logon_request(w, (const void *)m);
 	if (m->type == RW_PAINTED && size == sizeof(struct msg_painted))
@@ -208,18 +212,46 @@ void worker_deny(struct worker *w, int32_t status, enum end_reason reason)
 		event_add(w->deadline, &limit);
 }
 
-/* Handshakes that are under way and not just waiting for their client. */
-static unsigned busy_handshakes(const struct termsrv *t)
+/* The processor time that PID has used, in ns; 0 where it is gone. */
+static uint64_t processor_time(pid_t pid)
+{
+	struct timespec used = { 0 };
+	clockid_t clock;
+
+	if (pid > 0 && clock_getcpuclockid(pid, &clock) == 0)
+		clock_gettime(clock, &used);
+	return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+static void look_at(struct worker *w, uint64_t now)
+{
+	uint64_t used = processor_time(w->pid);
+
+	w->idle = used == w->used;
+	w->used = used;
+	w->looked = now;
+}
+
+/* Its handshake is under way, and not just waiting for the client. */
+static bool is_busy(struct worker *w, uint64_t now)
+{
+	if (w->step < WORKER_HANDSHAKE || w->step >= WORKER_SESSION ||
+	    now - w->handed >= STALLED_US)
+		return false;
+	if (w->step > WORKER_HANDSHAKE)
+		return true; /* lsass or smss is */
+	if (now - w->looked >= IDLE_US)
+		look_at(w, now);
+	return !w->idle;
+}
+
+static unsigned busy_handshakes(struct termsrv *t)
 {
 	uint64_t now = clock_us();
 	unsigned busy = 0;
 
-	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
-		const struct worker *w = t->workers[slot];
-		if (w && w->step >= WORKER_HANDSHAKE && w->step < WORKER_SESSION &&
-		    now - w->handed < STALLED_US)
-			busy++;
-	}
+	for (uint32_t slot = 0; slot < t->slots_used; slot++)
+		busy += t->workers[slot] && is_busy(t->workers[slot], now);
 	return busy;
 }
 
@@ -245,6 +277,8 @@ static int hand_over(struct worker *w, struct connection *c)
 	t->warm_count--;
 	w->step = WORKER_HANDSHAKE;
 	w->handed = clock_us();
+	look_at(w, w->handed);
+	w->idle = false;
 	memcpy(w->address, c->address, sizeof(w->address));
 	w->client.phase[PHASE_ACCEPT] = c->accepted;
 	w->client.phase[PHASE_REQUEST] = c->requested;
@@ -257,7 +291,7 @@ static int hand_over(struct worker *w, struct connection *c)
 
 void worker_dispatch(struct termsrv *t)
 {
-	struct timeval soon = { .tv_usec = STALLED_US / 4 };
+	struct timeval soon = { .tv_usec = IDLE_US };
 	struct connection *c;
 	struct worker *w;
 

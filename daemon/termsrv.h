@@ -36,9 +36,10 @@ enum {
 enum {
 	WARM_WORKERS = 8,
 	/* handshakes at a time, so that each is served well within its deadline when
-	   thousands come at once; one that has taken STALLED_US waits for its client and
-	   does not count */
+	   thousands come at once; one whose worker has used no processor time for IDLE_US
+	   waits for its client and does not count, nor does one that has taken STALLED_US */
 	HANDSHAKES_MAX = 24,
+	IDLE_US = 25000,
 	STALLED_US = 500000,
 	WORKERS_MAX = 32768,
 };
@@ -65,6 +66,8 @@ struct worker {
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
 	uint64_t handed;             /* when it got its connection */
+	uint64_t looked, used;       /* when it was last looked at; processor time by then */
+	bool idle;                   /* then it had used none since it was looked at before */
 	struct msg_client client;    /* for smss: grows as the connection does */
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
 	bool asking;

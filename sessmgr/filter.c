@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 
 static struct sock_fprog program;
 
@@ -27,6 +28,22 @@ static const int denied[] = { SCMP_SYS(mount), SCMP_SYS(umount), SCMP_SYS(umount
 
 /* Socket families that a session has a use for; all others reach rarely tried code. */
 enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10, FAMILY_NETLINK = 16 };
+
+/*
+ * The limit of core dumps is 1, which is none at all; 0 would send them through the pipe of
+ * the host's kernel.core_pattern. Programs that want none set it to 0, and some give up
+ * where they cannot: they are told that it is done.
+ */
+static int keep_core_limit(scmp_filter_ctx ctx)
+{
+	const uint32_t done = SCMP_ACT_ERRNO(0);
+
+	if (seccomp_rule_add(ctx, done, SCMP_SYS(setrlimit), 1,
+	        SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, RLIMIT_CORE)) < 0)
+		return -1;
+	return seccomp_rule_add(ctx, done, SCMP_SYS(prlimit64), 2,
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, RLIMIT_CORE), SCMP_A2(SCMP_CMP_NE, 0));
+}
 
 static int add_rules(scmp_filter_ctx ctx)
 {
@@ -51,6 +68,8 @@ static int add_rules(scmp_filter_ctx ctx)
 	/* typing into a terminal that is not one's own */
 	if (seccomp_rule_add(
 	        ctx, no, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI)) < 0)
+		return -1;
+	if (keep_core_limit(ctx) < 0)
 		return -1;
 	for (unsigned family = 0; family < FAMILY_NETLINK; family++)
 		if (family != FAMILY_UNIX && family != FAMILY_INET && family != FAMILY_INET6 &&

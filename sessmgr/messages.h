@@ -43,6 +43,7 @@ enum message_type {
 	RW_CLIENT,        /* to rdpwd: its client; the socket is passed beside it */
 	RW_NTLM,          /* to termsrv: NTOWFv2 wanted (struct lsa_request) */
 	RW_NTLM_HASH,     /* its answer (struct lsa_answer) */
+	RW_PROVEN,        /* to termsrv: NLA found the password right */
 	RW_LOGON,         /* to termsrv: credentials and the client's description */
 	RW_SESSION,       /* to rdpwd: the session; the display port is passed beside it */
 	RW_DENIED,        /* to rdpwd: no; with a status and a reason */

@@ -25,8 +25,8 @@ int port_send(int port, const PORT_MESSAGE *message, int passed);
 
 /*
  * Receives one message into BUFFER (SIZE bytes, aligned as PORT_MESSAGE). A passed
- * descriptor arrives in *PASSED (close-on-exec; -1 where there was none); with
- * PASSED NULL none is accepted. Returns the length, 0 where the peer closed, -1 with
+ * descriptor arrives in *PASSED (close-on-exec; -1 where there was none, or where this
+ * process is out of descriptors); with PASSED NULL none is accepted. Returns the length, 0 where the peer closed, -1 with
  * errno: EAGAIN nothing there, EBADMSG a packet that breaks framing (too long, too
  * short, wrong lengths, a descriptor too many).
  */

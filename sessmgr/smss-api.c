@@ -136,12 +136,18 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (!port_text_valid(message.user, sizeof(message.user)) ||
 	    !port_text_valid(message.domain, sizeof(message.domain)) ||
 	    !port_text_valid(message.station, sizeof(message.station)) ||
-	    !port_text_valid(message.address, sizeof(message.address)) || *passed < 0 ||
+	    !port_text_valid(message.address, sizeof(message.address)) ||
 	    message.width < DESKTOP_MIN || message.width > DESKTOP_MAX ||
 	    message.height < DESKTOP_MIN || message.height > DESKTOP_MAX)
 		return -1;
 	if (!s || s->csrss != (pid_t)message.csrss || s->info.width)
 		return 0; /* ended meanwhile: the display port closes, and rdpwd with it */
+	if (*passed < 0) {
+		log_warn("session %u: the port to its client is lost: out of descriptors", s->id);
+		session_stop(s, END_OUT_OF_MEMORY, STATUS_NO_MEMORY);
+		return 0;
+	}
+	s->awaits_client = false;
 	info = &s->info;
 	memcpy(info->user, message.user, sizeof(info->user));
 	memcpy(info->domain, message.domain, sizeof(info->domain));
@@ -269,7 +275,7 @@ SMP_FRAME int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t si
 		return sm_call(client, (SMAPIMSG *)(void *)message);
 	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++)
 		if (messages[i].type == message->type) {
-			if (messages[i].size != size || messages[i].descriptor != (*passed >= 0) ||
+			if (messages[i].size != size || (*passed >= 0 && !messages[i].descriptor) ||
 			    !(messages[i].from & (1u << client->role)))
 				break;
 			return messages[i].handler(client, message, passed);

@@ -28,7 +28,7 @@ static void message_free(struct queued_message *m)
 	free(m);
 }
 
-/* Nobody may answer a client that is gone. */
+/* Nobody may answer a client that is gone; what only termsrv knew of ends with it. */
 static void forget(struct client *client)
 {
 	struct smss *smss = client->smss;
@@ -41,6 +41,8 @@ static void forget(struct client *client)
 			s->starter = NULL;
 		if (s->stopper == client)
 			s->stopper = NULL;
+		if (s->awaits_client && client->role == CLIENT_TERMSRV)
+			session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED);
 	}
 	accounts_forget(client);
 	for (int i = 0; i < SERVICE_COUNT; i++)

@@ -183,18 +183,38 @@ static void drop_to(bool privileged, uid_t id)
 		die("capabilities");
 }
 
+/*
+ * A session's limits. Processes, signals and message queues are counted per user and user
+ * namespace (from Linux 5.14 on), so that in user mode, too, they are each session's.
+ */
+static void limit(const struct musess_config *config)
+{
+	const rlim_t tasks = config->TasksMax;
+	const struct {
+		int resource;
+		struct rlimit limit;
+	} limits[] = { { RLIMIT_NOFILE, { 1024, 4096 } }, { RLIMIT_NPROC, { tasks, tasks } },
+		{ RLIMIT_SIGPENDING, { 4096, 4096 } }, { RLIMIT_MSGQUEUE, { 819200, 819200 } },
+		/* filter.c says why not 0 */
+		{ RLIMIT_CORE, { 1, 1 } } };
+	struct rlimit old;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		struct rlimit new = limits[i].limit;
+		/* in user mode the host's may be lower */
+		if (getrlimit(limits[i].resource, &old) == 0 && old.rlim_max < new.rlim_max)
+			new.rlim_max = old.rlim_max;
+		if (new.rlim_cur > new.rlim_max)
+			new.rlim_cur = new.rlim_max;
+		if (setrlimit(limits[i].resource, &new) < 0)
+			die("limits");
+	}
+}
+
 /* In a session, as the user's side of it: no way to more privileges from here on. */
 static void lock_in(const struct smss *smss, uid_t id)
 {
-	struct rlimit tasks = { smss->config->TasksMax, smss->config->TasksMax };
-	/* 1: with 0 the kernel would still hand a dump to the host's program that collects them */
-	struct rlimit files = { 1024, 4096 }, core = { 1, 1 };
-
-	/* processes are counted per user and user namespace (from Linux 5.14 on), so that in
-	   user mode, too, the limit is each session's */
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &core) < 0 ||
-	    setrlimit(RLIMIT_NPROC, &tasks) < 0)
-		die("limits");
+	limit(smss->config);
 	drop_to(smss->privileged, id);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)
 		die("system call filter");

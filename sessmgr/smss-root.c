@@ -264,7 +264,8 @@ static int enter_user_namespace(void)
 		    "this system forbids user namespaces to ordinary users (%s): run as root, or "
 		    "set the sysctls kernel.unprivileged_userns_clone=1, "
 		    "kernel.apparmor_restrict_unprivileged_userns=0 and "
-		    "user.max_user_namespaces above 0, as far as they exist here",
+		    "user.max_user_namespaces and user.max_mnt_namespaces above 0, as far as they "
+		    "exist here",
 		    strerror(errno));
 		return -1;
 	}

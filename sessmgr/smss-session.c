@@ -113,7 +113,11 @@ static void session_free(struct session *session)
 	log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
 	free(session);
 	if (console && !smss->stopping) {
-		log_error("the console session is gone: the service ends");
+		if (smss->was_ready)
+			log_error("the console session is gone: the service ends");
+		else
+			log_error("cannot load the console session: are all kinds of namespaces "
+			          "allowed here? (sysctl user.max_*_namespaces)");
 		smss_stop(smss, 1);
 	}
 }
@@ -406,6 +410,7 @@ SMP_FRAME int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, 
 		return Status;
 	session = session_find(smss, MuSessionId);
 	session->starter = CallingClient;
+	session->awaits_client = CallingClient->role == CLIENT_TERMSRV;
 	session->start_call = *SmApiMsg;
 	return STATUS_PENDING;
 }

@@ -134,8 +134,8 @@ static int load_console(struct smss *smss)
 
 	if (SmpLoadSubSystemsForMuSession(smss, &id, &process, "") == STATUS_PENDING)
 		return 0;
-	log_error("cannot load the console session: are all kinds of namespaces allowed here? "
-	          "(sysctl user.max_*_namespaces)");
+	if (!smss->stopping) /* else it has been said */
+		log_error("cannot load the console session: out of memory");
 	return -1;
 }
 

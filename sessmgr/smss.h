@@ -81,6 +81,7 @@ struct session {
 	int csrss_pidfd;
 	struct client *subsystem;         /* csrss's connection */
 	struct client *starter, *stopper; /* who waits for StartCsr, StopCsr */
+	bool awaits_client;               /* termsrv is to connect one */
 	SMAPIMSG start_call, stop_call;
 	char command[COMMAND_SIZE]; /* UTF-8; empty: the default initial command */
 	struct event *timeout;

@@ -1,0 +1,483 @@
+#!/bin/bash
+# Clients that do not do what they should, too many at once, too little of what the service
+# needs, and its processes killed: that is ended or refused, and everybody else served.
+#
+#   tests/bad-input.sh BUILD       as root
+. "$(dirname "$0")/lib.sh" "$1"
+. "$(dirname "$0")/sm-lib.sh"
+
+# Milliseconds until logon in the service that is tested, and how late its end may be.
+TIMEOUT=2000 LATE=1000
+WARM=8 # workers that are kept ready: WARM_WORKERS
+limited_uid=12346
+
+# All at once; a sanitizer's build needs so much more memory and time for each.
+STORM=1000
+! grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt" || STORM=200
+
+now_ms() {
+	local now=$EPOCHREALTIME
+	echo $((${now/./} / 1000))
+}
+
+load() { # option of rdp-load...
+	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" "$@"
+}
+
+serves() {
+	load >"$OUT/serves.log" || fail "${1-the next client} is not served: $(cat "$OUT/serves.log")"
+}
+
+processes_named() {
+	local pid
+	for pid in $(descendants "$musess_pid" | sort -n); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
+	done
+}
+
+workers() {
+	process_births $(processes_named rdpwd)
+}
+
+worker_count() {
+	workers | wc -l
+}
+
+has_workers() {
+	[ "$(worker_count)" = "$1" ]
+}
+
+more_workers_than() {
+	[ "$(worker_count)" -gt "$1" ]
+}
+
+session_exists() {
+	musessctl show "$1" >/dev/null 2>&1
+}
+
+session_gone() {
+	! session_exists "$1"
+}
+
+sessions_are() { # COUNT, the console not counted
+	local list
+	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = $((3 + $1)) ] # head, console, listener
+}
+
+# still_works NAME: what is typed is run, and seen.
+typed=1000
+still_works() {
+	typed=$((typed + 1))
+	! ended "${pid_of[$1]}" || fail "$1: the client has ended"
+	type_line "$1" "echo \$(($typed + 1000))x"
+	wait_for_text "$1" "^$((typed + 1000))x *\$" "${2-$PATIENCE}"
+}
+
+# ---- what is closed, and when
+
+# closed_within FROM TO FILE: FILE says that all were closed, and none outside of FROM to TO ms.
+closed_within() {
+	local first last
+	read -r first last < <(sed -n 's/.*: \([0-9]*\) of \1 closed, from \([0-9]*\) to \([0-9]*\) ms/\2 \3/p' "$3")
+	[ "$first" ] && [ "$first" -ge "$1" ] && [ "$last" -le "$2" ] ||
+		fail "not closed between $1 and $2 ms: $(cat "$3")"
+}
+
+# start_bad COUNT KIND...: leaves their process ids in bad.
+start_bad() {
+	local count=$1 kind
+	shift
+	bad=()
+	for kind; do
+		"$BUILD/bin/tests/bad-client" "${MUSESS_ADDRESS##*:}" "$kind" "$count" >"$OUT/bad-$kind" &
+		bad+=("$!")
+		started+=("$!")
+	done
+}
+
+any_bad() {
+	kill -0 "${bad[@]}" 2>/dev/null
+}
+
+# Silent ones have their time; the others may be found out before it is over.
+all_closed_in_time() {
+	local kind
+	for kind; do
+		case $kind in
+		*rubbish | half-close) closed_within 0 $((TIMEOUT + LATE)) "$OUT/bad-$kind" ;;
+		*) closed_within $((TIMEOUT - 20)) $((TIMEOUT + LATE)) "$OUT/bad-$kind" ;;
+		esac
+	done
+	cat "${@/#/$OUT/bad-}"
+}
+
+no_whole_packet() {
+	local kinds=(silent rubbish half half-close slow) before
+	echo "== no whole first packet"
+	before=$(workers)
+	[ "$(wc -l <<<"$before")" = $((WARM + 1)) ] || fail "workers: $before"
+	start_bad 20 "${kinds[@]}"
+	while any_bad; do
+		[ "$(workers)" = "$before" ] || fail "a worker was spent"
+		sessions_are 1 || fail "a session was spent"
+	done
+	wait "${bad[@]}"
+	all_closed_in_time "${kinds[@]}"
+	[ "$(workers)" = "$before" ] || fail "a worker was spent"
+}
+
+stops_in_handshake() {
+	local kinds=(request tls-half tls-rubbish nla nla-half nla-rubbish mcs mcs-half mcs-rubbish)
+	echo "== stops inside TLS, NLA or MCS"
+	start_bad 5 "${kinds[@]}"
+	wait_until 2 more_workers_than $((WARM + 20)) || fail "they did not get as far as a worker"
+	sessions_are 1 || fail "a session was spent"
+	wait "${bad[@]}"
+	all_closed_in_time "${kinds[@]}"
+	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+	! sed "1,${log_lines}d" "$musess_log" | grep 'session .* has started' ||
+		fail "a session was spent"
+}
+
+# stops_at [option of rdp-load]: at each packet in turn, until there is a picture.
+stops_at() {
+	local k first=0 pids=()
+	for k in {2..18}; do
+		load -n 2 -c 2 -s "$k" "$@" >"$OUT/stops-at-$k" &
+		pids+=("$!")
+	done
+	for k in {2..18}; do
+		wait "${pids[k - 2]}" && [ $first = 0 ] || { [ $first != 0 ] || first=$k; }
+	done
+	[ $first -ge 9 ] || fail "packet $first: $(cat "$OUT/stops-at-$first")"
+	grep -q '^0 of' "$OUT/stops-at-$first" || fail "packet $first: $(cat "$OUT/stops-at-$first")"
+	for ((k = 2; k < first; k++)); do
+		awk -v from=$((TIMEOUT - 20)) -v to=$((TIMEOUT + LATE)) '
+			{ for (i = 1; i <= NF; i++) { if ($i == "min") min = $(i + 1); if ($i == "max") max = $(i + 1) } }
+			END { exit !($1 == 2 && min >= from && max <= to) }' "$OUT/stops-at-$k" ||
+			fail "stopped at packet $k: $(cat "$OUT/stops-at-$k")"
+	done
+	echo "packets 2 to $((first - 1)): closed in time"
+	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+	wait_until 5 sessions_are 1 || fail "a session is left"
+}
+
+# slowest_of COUNT: how long the slowest of COUNT clients, one after the other, took to its
+# first picture, in ms.
+slowest_of() {
+	load -n "$1" -c 1 >"$OUT/slowest.log" || fail "a client is not served: $(cat "$OUT/slowest.log")"
+	sed -n 's/.* max \([0-9]*\)\..*/\1/p' "$OUT/slowest.log"
+}
+
+many_stall() {
+	local usual slowest kind
+	usual=$(slowest_of 5)
+	for kind in tls-half nla-half; do
+		echo "== 200 stall: $kind"
+		start_bad 200 $kind
+		wait_until 2 more_workers_than 30 || fail "they did not get as far as a worker"
+		slowest=$(slowest_of 5)
+		echo "a client takes $slowest ms meanwhile, $usual ms usually"
+		[ "$slowest" -lt $((3 * usual + 1000)) ] || fail "others notice it: $slowest ms"
+		still_works stays 2
+		any_bad || fail "the 200 were gone too soon to prove anything"
+		wait "${bad[@]}"
+		all_closed_in_time $kind
+		wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+	done
+}
+
+storm() {
+	echo "== $STORM at once"
+	load -n $STORM -c $STORM || fail "not all of $STORM at once were served"
+	wait_until $PATIENCE sessions_are 1 || fail "sessions are left"
+	still_works stays
+}
+
+# ---- what the service needs to start
+
+# In a process id namespace, and with a /tmp, of its own: nothing may be left in either.
+# $WORK is found at /mnt there.
+refuses() { # NAME PATTERN COMMAND...
+	local name=$1 pattern=$2 file=$OUT/refuses-$1
+	shift 2
+	unshare --pid --fork --mount --mount-proc sh -c 'mount --bind "$0" /mnt &&
+		mount -t tmpfs -o mode=1777 none /tmp && cd / && "$@" 2>/mnt/errors >/mnt/output
+		echo $? >/mnt/status
+		for pid in /proc/[0-9]*; do [ "$pid" = /proc/1 ] || cat "$pid/comm"; done >/mnt/left
+		ls -A /tmp >>/mnt/left' "$WORK" "$@"
+	mv "$WORK/errors" "$file"
+	[ "$(cat "$WORK/status")" = 1 ] || fail "$name: status $(cat "$WORK/status"): $(cat "$file")"
+	[ "$(grep -c 'error: ' "$file")" = 1 ] || fail "$name: not one clear line: $(cat "$file")"
+	grep -qE "error: $pattern" "$file" || fail "$name: $(cat "$file")"
+	grep -vxE 'cat|sh' "$WORK/left" >"$WORK/left.other" || true
+	[ ! -s "$WORK/left.other" ] || fail "$name: left behind: $(cat "$WORK/left.other")"
+	echo "$name: $(grep 'error: ' "$file")"
+}
+
+lab_service=(/mnt/bin/musessd --lab --port 0)
+
+refuses_certificate() { # NAME PATTERN CERTIFICATE KEY
+	printf '[Listener]\nCertificate = /mnt/%s\nPrivateKey = /mnt/%s\n' "$3" "$4" >"$WORK/$1.conf"
+	refuses "$1" "$2" "${lab_service[@]}" -c "/mnt/$1.conf"
+}
+
+# For an ordinary user who may have no namespaces of KIND: there are none for the user
+# namespace that he is in, where COMMAND makes an ordinary user of its root.
+refuses_namespaces() { # KIND PATTERN COMMAND...
+	refuses "$1-namespaces" "$2" setpriv --reuid $limited_uid --regid $limited_uid --clear-groups \
+		unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_$0_namespaces && exec "$@"' "$1" \
+		"${@:3}" "${lab_service[@]}"
+}
+
+starts_only_with_all() {
+	local kind as_user=(unshare -U --map-user=1000 --map-group=1000)
+	echo "== what is missing is said"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/a.key" \
+		-out "$WORK/a.pem" -days 2 -subj /CN=a 2>/dev/null
+	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$WORK/b.key" 2>/dev/null
+	echo rubbish >"$WORK/rubbish.pem"
+	printf '[Display]\nFont = /nonexistent\n' >"$WORK/font.conf"
+	refuses_certificate no-certificate 'cannot read the certificate /mnt/none.pem' none.pem a.key
+	refuses_certificate no-key 'cannot read the private key /mnt/none.pem' a.pem none.pem
+	refuses_certificate no-pem '/mnt/rubbish.pem holds no PEM certificate' rubbish.pem a.key
+	refuses_certificate no-pem-key '/mnt/rubbish.pem holds no PEM private key' a.pem rubbish.pem
+	refuses_certificate unfit 'the certificate /mnt/a.pem does not fit' a.pem b.key
+	refuses no-font 'font /nonexistent .* install' "${lab_service[@]}" -c /mnt/font.conf
+	refuses port-in-use "port ${MUSESS_ADDRESS##*:} is in use" \
+		/mnt/bin/musessd --lab --port "${MUSESS_ADDRESS##*:}"
+	refuses no-shell 'sessions need the shell /bin/bash .* install' \
+		sh -c 'mount --bind /dev/null /usr/bin/bash && exec "$@"' sh "${lab_service[@]}"
+	refuses_namespaces user '.* user.max_user_namespaces' setpriv --bounding-set=-all --inh-caps=-all
+	refuses_namespaces mnt '.* user.max_mnt_namespaces' "${as_user[@]}"
+	for kind in pid net ipc uts; do
+		refuses_namespaces $kind '.* user.max_\*_namespaces' "${as_user[@]}"
+	done
+}
+
+# The deadline where none is configured, and meanwhile everything that must not start.
+by_default() {
+	echo "== 10 s by default"
+	start_musess
+	start_bad 2 silent tls-half
+	starts_only_with_all
+	wait "${bad[@]}"
+	for kind in silent tls-half; do
+		closed_within 9980 11000 "$OUT/bad-$kind"
+		cat "$OUT/bad-$kind"
+	done
+	stop_musess
+}
+
+# ---- too little to go on
+
+# limited OPTION...: a service for which prlimit has these, run by an ordinary user.
+limited() {
+	BIN=$WORK/limited
+	mkdir -p "$BIN"
+	ln -sf ../bin/musessctl "$BIN/musessctl"
+	printf '#!/bin/sh\nchown %s "$3"\nexec setpriv --reuid %s --regid %s --clear-groups prlimit %s "%s" "$@"\n' \
+		$limited_uid $limited_uid $limited_uid "$*" "$WORK/bin/musessd" >"$BIN/musessd"
+	chmod 755 "$BIN/musessd"
+	start_musess
+}
+
+out_of_descriptors() {
+	echo "== out of descriptors"
+	limited --nofile=64:64
+	serves
+	start_bad 200 silent
+	wait_until 5 grep -q 'is refused: out of descriptors' "$musess_log" || fail "no line in the log"
+	! ended "$musess_pid" || fail "the service has ended"
+	wait "${bad[@]}"
+	closed_within 0 11000 "$OUT/bad-silent"
+	serves
+	load -n 100 -c 100 -k 1 >"$OUT/descriptors.log" && fail "100 sessions with 64 descriptors"
+	cat "$OUT/descriptors.log"
+	grep -q '^0 of' "$OUT/descriptors.log" && fail "nobody was served, with 64 descriptors"
+	wait_until $PATIENCE sessions_are 0 || fail "sessions are left"
+	serves
+	stop_musess
+}
+
+out_of_processes() {
+	echo "== out of processes"
+	limited --nproc=60:60
+	serves
+	load -n 40 -c 40 -k 1 >"$OUT/processes.log" && fail "40 sessions with 60 processes"
+	cat "$OUT/processes.log"
+	grep -q '^0 of' "$OUT/processes.log" && fail "nobody was served, with 60 processes"
+	grep -qE 'warning: .*(Resource temporarily unavailable|out of memory, processes)' "$musess_log" ||
+		fail "no line in the log"
+	! ended "$musess_pid" || fail "the service has ended"
+	wait_until $PATIENCE sessions_are 0 || fail "sessions are left"
+	wait_until $PATIENCE has_workers $WARM || fail "there are $(worker_count) workers"
+	serves
+	stop_musess
+}
+
+# ---- something is killed
+
+# The inode numbers of the sockets of PID.
+sockets_of() {
+	find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' 2>/dev/null | tr -dc '0-9\n'
+}
+
+# worker_of PID: the worker that serves the client PID.
+worker_of() {
+	local inode worker
+	inode=$(awk -v own="$(sockets_of "$1" | tr '\n' ' ')" -v port="$(printf %04X "${MUSESS_ADDRESS##*:}")" '
+		BEGIN { split(own, list); for (i in list) is_own[list[i]] = 1 }
+		function port_of(address) { sub(/.*:/, "", address); return address }
+		$10 in is_own && port_of($3) == port { client = port_of($2) }
+		port_of($2) == port { server[port_of($3)] = $10 }
+		END { print server[client] }' /proc/net/tcp /proc/net/tcp6)
+	for worker in $(processes_named rdpwd); do
+		! sockets_of "$worker" | grep -qx "${inode:-none}" || echo "$worker"
+	done
+}
+
+process_of() { # csrss|winlogon ID
+	musessctl show "$2" --json | sed -n "s/.*\"$1_pid\": \([0-9]*\),/\1/p"
+}
+
+painted_session() {
+	session_exists "$1" && ps -o pid= --ppid "$(process_of winlogon "$1")" >/dev/null
+}
+
+# one_is_killed WHAT: in session 2, whose client is told or closed.
+one_is_killed() {
+	local client victim
+	echo "== killed: $1 of a session"
+	load -k 60 >"$OUT/killed-$1.log" &
+	client=$!
+	started+=("$client")
+	wait_until $PATIENCE painted_session 2 || fail "no session 2"
+	case $1 in
+	rdpwd) victim=$(worker_of "$(ps -o pid= --ppid $client | tr -d ' ')") ;;
+	shell) victim=$(ps -o pid= --ppid "$(process_of winlogon 2)") ;;
+	*) victim=$(process_of "$1" 2) ;;
+	esac
+	kill -KILL $victim
+	wait_until 5 session_gone 2 || fail "$1 is gone, its session is not"
+	wait_until 5 ended $client || fail "$1 is gone, its client is not"
+	! wait $client || fail "$1 is gone, and its client says all was well"
+	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+	still_works stays
+}
+
+main_of() { # termsrv|lsass
+	ps -o pid=,comm= --ppid "$musess_pid" | awk -v name="$1" '$2 == name { print $1 }'
+}
+
+nursery() {
+	ps -o pid=,comm= --ppid "$(main_of termsrv)" | awk '$2 == "termsrv" { print $1 }'
+}
+
+serves_again() {
+	load >"$OUT/serves-again.log" 2>&1
+}
+
+# service_is_killed NAME PID: sessions stay, and the next client is served in about a second.
+service_is_killed() {
+	local begin took
+	echo "== killed: $1"
+	[[ $2 =~ ^[\ 0-9]+$ ]] || fail "no process of $1"
+	begin=$(now_ms)
+	kill -KILL $2
+	wait_until 1 ended $2 || fail "it cannot be killed"
+	wait_until 5 serves_again || fail "nobody is served without $1"
+	took=$(($(now_ms) - begin))
+	echo "the next client has its picture after $took ms"
+	[ $took -lt 3000 ] || fail "the next client was served after $took ms"
+	still_works stays
+	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+	sessions_are 1 || fail "sessions: $(musessctl list)"
+}
+
+# ---- how the processes that hear the network are locked in
+
+status_of() { # PID FIELD
+	awk -v field="$2:" '$1 == field { print $2 }' "/proc/$1/status"
+}
+
+has_nothing() { # NAME PID: no capability, no file
+	local set
+	for set in CapInh CapPrm CapEff CapAmb; do
+		[ "$(status_of "$2" $set)" = 0000000000000000 ] || fail "$1: $set $(status_of "$2" $set)"
+	done
+	[ "$(status_of "$2" NoNewPrivs)" = 1 ] || fail "$1 may gain privileges"
+	[ -z "$(ls -A "/proc/$2/root/")" ] || fail "$1 sees files: $(ls -A "/proc/$2/root/")"
+}
+
+has_no_network() { # NAME PID
+	local own
+	own=$(readlink "/proc/$2/ns/net")
+	[ "$own" ] && [ "$own" != "$(readlink /proc/self/ns/net)" ] || fail "$1 has the host's network"
+	own=$(nsenter -t "$2" -n cat /proc/net/dev | sed -n 's/^ *\([^ ]*\):.*/\1/p')
+	[ "$own" = lo ] || fail "$1 has the interfaces $own"
+	! nsenter -t "$2" -n grep -q 127.0.0.1 /proc/net/fib_trie || fail "lo is up for $1"
+}
+
+# Another process of the same user cannot look into it.
+has_secrets() { # NAME PID
+	! setpriv --reuid "$(status_of "$2" Uid)" --clear-groups cat "/proc/$2/environ" \
+		>/dev/null 2>&1 || fail "$1 can be looked into"
+}
+
+locked_in() {
+	local worker namespaces descriptors pid
+	echo "== locked in"
+	worker=$(worker_of "${pid_of[stays]}")
+	[ "$worker" ] || fail "no worker serves the client"
+	for pid in $(processes_named rdpwd); do
+		has_nothing rdpwd "$pid"
+		has_no_network rdpwd "$pid"
+		has_secrets rdpwd "$pid"
+		[ "$(status_of "$pid" Seccomp)" = 2 ] || fail "rdpwd has no filter of system calls"
+		awk '$1 == "NSpid:" && NF == 3 && $3 == 1 { found = 1 } END { exit !found }' \
+			"/proc/$pid/status" || fail "rdpwd sees other processes"
+	done
+	namespaces=$(pid_namespaces $(processes_named rdpwd) | wc -l)
+	[ "$namespaces" = $((WARM + 1)) ] || fail "workers share $namespaces namespaces"
+	descriptors=$(find "/proc/$worker/fd" -type l -not -lname 'socket:*' \
+		-not -lname 'anon_inode:\[eventfd\]' -printf '%f %l\n' | grep -v "^[12] $musess_log\$\|^0 /dev/null$" || true)
+	[ -z "$descriptors" ] || fail "rdpwd has descriptors: $descriptors"
+	for name in termsrv lsass; do
+		has_nothing $name "$(main_of $name)"
+		has_secrets $name "$(main_of $name)"
+	done
+	has_no_network lsass "$(main_of lsass)"
+}
+
+copy_programs
+BIN=$WORK/bin
+[ "${ONLY-}" ] || by_default
+out_of_descriptors
+out_of_processes
+BIN=$WORK/bin
+ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
+printf '[Listener]\nLogonTimeout = %dms\n' $TIMEOUT >"$WORK/musess.conf"
+start_musess -c "$WORK/musess.conf"
+connect stays xfreerdp3-nla-32
+wait_for_prompt stays
+wait_until 5 has_workers $((WARM + 1)) || fail "there are $(worker_count) workers"
+locked_in
+log_lines=$(wc -l <"$musess_log")
+no_whole_packet
+stops_in_handshake
+echo "== stops during activation"
+stops_at
+stops_at -a
+many_stall
+for process in csrss winlogon shell rdpwd; do
+	one_is_killed $process
+done
+service_is_killed termsrv "$(main_of termsrv)"
+service_is_killed lsass "$(main_of lsass)"
+service_is_killed nursery "$(nursery)"
+storm
+type_line stays exit
+wait_for_end stays $PATIENCE
+stop_musess
+echo "what is bad is ended or refused, and nobody else notices"

@@ -1,0 +1,318 @@
+/*
+ * Load: RDP clients that wait for their first picture, without decoding it. The parent is
+ * warm and forks a lane for each connection at a time; the lanes begin together.
+ *
+ *   rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] [-c LANES] [-k SECONDS] [-s PACKET]
+ *
+ *     -a  NLA; else TLS, with the credentials in the client info
+ *     -k  stay for so long after the first picture; one that is closed meanwhile has failed
+ *     -s  be a client that stops: instead of sending its packet of that number (the X.224
+ *         request is the first), wait to be closed. It succeeds where that happens.
+ *
+ * Prints one line. Exit status 0 where all connections succeeded.
+ */
+#include "clock.h"
+
+#include <arpa/inet.h>
+#include <freerdp/freerdp.h>
+#include <freerdp/transport_io.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <winpr/ssl.h>
+#include <winpr/synch.h>
+#include <winpr/wlog.h>
+
+enum { PATIENCE_US = 120000000 };
+
+static struct {
+	UINT32 port;
+	const char *user, *password;
+	BOOL nla;
+	unsigned connections, lanes, keep, stop_at;
+} options = { .connections = 1, .lanes = 1 };
+
+/* How a lane tells of a connection. */
+struct result {
+	bool good;
+	uint64_t us;
+};
+
+/* A lane's connection of the moment. */
+static struct {
+	int socket;
+	unsigned written;
+	bool painted, closed;
+} now;
+
+static pTransportRWFkt write_pdu; /* FreeRDP's own */
+
+static int on_connect(
+    rdpContext *context, rdpSettings *settings, const char *host, int port, DWORD timeout)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)options.port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	(void)context;
+	(void)settings;
+	(void)host;
+	(void)port;
+	(void)timeout;
+	if (now.closed)
+		return -1; /* FreeRDP would try once more */
+	now.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (now.socket >= 0 && connect(now.socket, (struct sockaddr *)&to, sizeof(to)) < 0) {
+		close(now.socket);
+		return -1;
+	}
+	return now.socket;
+}
+
+/* Reads and forgets, until the server closes. */
+static bool wait_for_close(int socket)
+{
+	struct pollfd p = { socket, POLLIN, 0 };
+	char unread[4096];
+
+	while (poll(&p, 1, PATIENCE_US / 1000) > 0)
+		if (recv(socket, unread, sizeof(unread), 0) <= 0)
+			return true;
+	return false;
+}
+
+static int on_write_pdu(rdpTransport *transport, wStream *s)
+{
+	if (++now.written != options.stop_at)
+		return write_pdu(transport, s);
+	now.closed = wait_for_close(now.socket);
+	return -1;
+}
+
+static BOOL on_bitmap(rdpContext *context, const BITMAP_UPDATE *update)
+{
+	(void)context;
+	(void)update;
+	now.painted = true;
+	return TRUE;
+}
+
+static BOOL on_post_connect(freerdp *instance)
+{
+	instance->context->update->BitmapUpdate = on_bitmap;
+	return TRUE;
+}
+
+static bool set_up(rdpContext *context)
+{
+	rdpSettings *s = context->settings;
+	rdpTransportIo io = *freerdp_get_io_callbacks(context);
+
+	write_pdu = io.WritePdu;
+	io.TCPConnect = on_connect;
+	io.WritePdu = on_write_pdu;
+	return freerdp_set_io_callbacks(context, &io) &&
+	       freerdp_settings_set_string(s, FreeRDP_ServerHostname, "127.0.0.1") &&
+	       freerdp_settings_set_uint32(s, FreeRDP_ServerPort, options.port) &&
+	       freerdp_settings_set_string(s, FreeRDP_Username, options.user) &&
+	       freerdp_settings_set_string(s, FreeRDP_Password, options.password) &&
+	       freerdp_settings_set_bool(s, FreeRDP_AutoLogonEnabled, TRUE) &&
+	       freerdp_settings_set_bool(s, FreeRDP_IgnoreCertificate, TRUE) &&
+	       freerdp_settings_set_bool(s, FreeRDP_NlaSecurity, options.nla) &&
+	       freerdp_settings_set_bool(s, FreeRDP_TlsSecurity, !options.nla) &&
+	       freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
+	       freerdp_settings_set_bool(s, FreeRDP_SupportGraphicsPipeline, FALSE) &&
+	       freerdp_settings_set_bool(s, FreeRDP_DeactivateClientDecoding, TRUE) &&
+	       freerdp_settings_set_uint32(s, FreeRDP_ColorDepth, 32);
+}
+
+static void destroy(freerdp *instance)
+{
+	if (!instance)
+		return;
+	freerdp_context_free(instance);
+	freerdp_free(instance);
+}
+
+static freerdp *create(void)
+{
+	freerdp *instance = freerdp_new();
+
+	if (instance) {
+		instance->ContextSize = sizeof(rdpContext);
+		instance->PostConnect = on_post_connect;
+		if (freerdp_context_new(instance) && set_up(instance->context))
+			return instance;
+	}
+	destroy(instance);
+	return NULL;
+}
+
+/* Serves the connection until its picture, or, with ALWAYS, until TIME. False when lost. */
+static bool serve(freerdp *instance, bool always, uint64_t time)
+{
+	while ((always || !now.painted) && clock_us() < time) {
+		HANDLE handles[64];
+		DWORD n = freerdp_get_event_handles(instance->context, handles, 64);
+
+		WaitForMultipleObjects(n, handles, FALSE, 100);
+		if (!freerdp_check_event_handles(instance->context))
+			return false;
+	}
+	return true;
+}
+
+static struct result try(freerdp *instance)
+{
+	struct result result = { 0 };
+	uint64_t begin = clock_us();
+	bool alive;
+
+	memset(&now, 0, sizeof(now));
+	alive = freerdp_connect(instance) && serve(instance, false, begin + PATIENCE_US);
+	result.us = clock_us() - begin;
+	result.good = options.stop_at ? now.closed : alive && now.painted;
+	if (result.good && options.keep)
+		result.good = serve(instance, true, clock_us() + options.keep * 1000000ull);
+	freerdp_disconnect(instance);
+	return result;
+}
+
+/* A lane: the connections FIRST, FIRST + lanes, and so on, once the GATE is closed. */
+static void lane(unsigned first, int gate, int results)
+{
+	freerdp *instance = create();
+	char none;
+
+	if (write(results, &(struct result){ 0 }, sizeof(struct result)) < 0 ||
+	    read(gate, &none, 1) != 0)
+		_exit(1);
+	for (unsigned i = first; i < options.connections; i += options.lanes) {
+		struct result result = { 0 };
+
+		if (instance)
+			result = try(instance);
+		if (write(results, &result, sizeof(result)) < 0)
+			_exit(1);
+		destroy(instance);
+		instance = i + options.lanes < options.connections ? create() : NULL;
+	}
+	_exit(0);
+}
+
+/* Forks the lanes, and lets them begin when all are ready. The time when they did, or 0. */
+static uint64_t start_lanes(int results[2])
+{
+	struct result ready;
+	int gate[2];
+
+	if (pipe(results) < 0 || pipe(gate) < 0)
+		return 0;
+	for (unsigned i = 0; i < options.lanes; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			return 0; /* the others find the gate closed and nobody to tell */
+		if (pid == 0) {
+			close(gate[1]);
+			close(results[0]);
+			lane(i, gate[0], results[1]);
+		}
+	}
+	close(results[1]);
+	for (unsigned i = 0; i < options.lanes; i++)
+		if (read(results[0], &ready, sizeof(ready)) != sizeof(ready))
+			return 0;
+	close(gate[0]);
+	close(gate[1]);
+	return clock_us();
+}
+
+static int ascending(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int report(uint64_t *took, unsigned good, uint64_t us)
+{
+	printf("%u of %u %s in %.2f s", good, options.connections,
+	    options.stop_at ? "closed" : "painted", (double)us / 1e6);
+	if (good) {
+		qsort(took, good, sizeof(*took), ascending);
+		printf("  min %.1f ms  p50 %.1f ms  max %.1f ms", (double)took[0] / 1e3,
+		    (double)took[good / 2] / 1e3, (double)took[good - 1] / 1e3);
+	}
+	printf("\n");
+	return good == options.connections ? 0 : 1;
+}
+
+static int parse(int argc, char **argv)
+{
+	int option;
+
+	while ((option = getopt(argc, argv, "an:c:k:s:")) != -1) {
+		unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
+		if (option == 'a')
+			options.nla = TRUE;
+		else if (option == 'n')
+			options.connections = value;
+		else if (option == 'c')
+			options.lanes = value;
+		else if (option == 'k')
+			options.keep = value;
+		else if (option == 's')
+			options.stop_at = value;
+		else
+			return -1;
+	}
+	if (argc - optind != 3 || options.connections < 1 || options.lanes < 1)
+		return -1;
+	options.port = (UINT32)strtoul(argv[optind], NULL, 10);
+	options.user = argv[optind + 1];
+	options.password = argv[optind + 2];
+	if (options.lanes > options.connections)
+		options.lanes = options.connections;
+	return 0;
+}
+
+/* What the lanes need not do each for themselves. */
+static void warm_up(void)
+{
+	setenv("TZ", ":/etc/localtime", 0);
+	WLog_SetLogLevel(WLog_GetRoot(), WLOG_OFF);
+	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
+	destroy(create());
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t begin, *took;
+	struct result result;
+	unsigned good = 0;
+	int results[2];
+
+	if (parse(argc, argv) < 0) {
+		fprintf(stderr, "usage: rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] "
+		                "[-c LANES] [-k SECONDS] [-s PACKET]\n");
+		return 2;
+	}
+	warm_up();
+	took = calloc(options.connections, sizeof(*took));
+	begin = took ? start_lanes(results) : 0;
+	if (begin == 0) {
+		perror("rdp-load");
+		return 1;
+	}
+	while (read(results[0], &result, sizeof(result)) == sizeof(result))
+		if (result.good)
+			took[good++] = result.us;
+	while (wait(NULL) > 0)
+		;
+	return report(took, good, clock_us() - begin);
+}

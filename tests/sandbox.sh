@@ -1,0 +1,183 @@
+#!/bin/bash
+# What a session can do, and what it cannot: inside.c tries it there. Here is what is seen
+# of that from the host: the mounts, the log, how smss answers meanwhile.
+#
+#   tests/sandbox.sh BUILD root|user     the service as root, or as an ordinary user
+export MUSESS_TEST_OUT=${MUSESS_TEST_OUT:-$1/tests-out/sandbox-$2}
+. "$(dirname "$0")/lib.sh" "$1"
+. "$(dirname "$0")/sm-lib.sh"
+mode=$2
+TASKS=200
+
+# in_session NAME COMMAND: COMMAND in a session of its own; its output is $OUT/NAME, and its
+# exit status its last line.
+in_session() {
+	local name=$1
+	echo "$2" >"$WORK/bin/command"
+	start_session --command \
+		'sh /opt/musess/bin/command >/tmp/output 2>&1; echo $? >/tmp/status; sleep 1000'
+	wait_until 120 test -s "/proc/$csrss/root/tmp/status" ||
+		fail "$name: it does not end: $(tail -n 3 "/proc/$csrss/root/tmp/output")"
+	cat "/proc/$csrss/root/tmp/output" "/proc/$csrss/root/tmp/status" >"$OUT/$name"
+	! ended "$csrss" && ! ended "$winlogon" || fail "$name: csrss or winlogon has ended"
+	musessctl stop "$session"
+}
+
+# inside COMMAND [argument...]: inside.c in a session finds all well.
+inside() {
+	echo "== $1"
+	in_session "$1" "/opt/musess/bin/inside $*"
+	! grep -v '^ok \|^0$' "$OUT/$1" || fail "$1: see above, and $OUT/$1"
+	[ "$(tail -n 1 "$OUT/$1")" = 0 ] || fail "$1: its status is $(tail -n 1 "$OUT/$1")"
+	grep -q '^ok ' "$OUT/$1" || fail "$1: nothing was tried"
+}
+
+# says NAME COMMAND PATTERN: what COMMAND says in a session, as a line.
+says() {
+	in_session "$1" "$2"
+	grep -qxE -- "$3" "$OUT/$1" || fail "'$2' in a session: $(cat "$OUT/$1")"
+}
+
+mounts_of_host() {
+	cut -d' ' -f 3- /proc/self/mountinfo
+}
+
+expected_mounts='/
+/dev/full
+/dev/null
+/dev/pts
+/dev/random
+/dev/shm
+/dev/tty
+/dev/urandom
+/dev/zero
+/home
+/opt/musess/bin
+/proc
+/run
+/tmp
+/usr'
+
+# What lies below the session's own /proc, covered, is not its business: as an ordinary user
+# smss has to keep the host's there. Where a host's /bin and so on are no links, they are
+# mounts as well.
+mounts() {
+	local found options
+	echo "== mounts"
+	in_session mounts 'cat /proc/self/mountinfo'
+	awk 'NF > 5 { options[$5] = $6 } END { for (m in options) print m, options[m] }' "$OUT/mounts" |
+		grep -vE '^/(bin|sbin|lib|lib32|lib64|libx32|proc/.*) ' | sort >"$WORK/mounts"
+	found=$(cut -d' ' -f 1 "$WORK/mounts")
+	[ "$found" = "$expected_mounts" ] || fail "the session's mounts: $found"
+	while read -r found options; do
+		case $found in
+		/ | /usr | /opt/*) [[ ,$options, == ,ro,*nosuid,* ]] ;;
+		/proc | /run | /tmp | /home | /dev/shm) [[ ,$options, == *,nosuid,*nodev,* ]] ;;
+		esac || fail "$found is mounted with $options"
+	done <"$WORK/mounts"
+}
+
+# Root's own program on the host, with set-user-id, is the user's in a session.
+set_user_id() {
+	local own=1000
+	echo "== set-user-id"
+	says ids '/opt/musess/bin/root-inside ids' "$own $own $own"
+	says su 'su -c true </dev/null; echo status $?' 'status [1-9].*'
+	says sudo 'command -v sudo && ! sudo -n true; echo status $?' 'status .*'
+	says copy 'cp /opt/musess/bin/inside /tmp/c; chmod 6755 /tmp/c; /tmp/c ids' "$own $own $own"
+}
+
+works() {
+	inside works
+	echo "== programs"
+	says id 'id' 'uid=1000\(system\) gid=1000\(system\) groups=1000\(system\).*'
+	says whoami 'whoami' system
+	says tty 'tty </dev/tty' /dev/tty
+	says terminal 'readlink /proc/$$/fd/0' '/dev/pts/0'
+	says script 'script -qc tty /dev/null </dev/null | tr -d "\r"' '/dev/pts/1'
+	says locale 'locale charmap' UTF-8
+	says ps '[ "$(ps -e -o comm= | grep -vxE "csrss|winlogon|sh|ps|grep")" ] || echo own' own
+	says hostname 'hostname || uname -n' 'session-1'
+	says environment 'echo "$USER $LOGNAME $HOME $PWD $SHELL $TERM $MUSESSIONID $SESSIONNAME"' \
+		'system system /home/system /home/system /bin/bash xterm-256color 1 Services'
+}
+
+# slowest FILE: the longest that musessctl takes until FILE is there, in microseconds.
+slowest() {
+	local begin end worst=0
+	until [ -s "$1" ]; do
+		sleep 0.01
+		begin=${EPOCHREALTIME/./}
+		musessctl version >/dev/null || return 1
+		end=${EPOCHREALTIME/./}
+		[ $((end - begin)) -le $worst ] || worst=$((end - begin))
+	done
+	echo "$worst"
+}
+
+# Others are answered while a session knocks at smss's door; it takes little of the log.
+knocks() {
+	local lines worst
+	echo "== 10,000 connections to smss"
+	lines=$(wc -l <"$musess_log")
+	start_session --command '/opt/musess/bin/inside knock 10000 >/tmp/output; echo $? >/tmp/status; sleep 1000'
+	worst=$(slowest "/proc/$csrss/root/tmp/status") || fail "smss does not answer"
+	cp "/proc/$csrss/root/tmp/output" "$OUT/knock"
+	grep -qx 'ok knock' "$OUT/knock" || fail "$(cat "$OUT/knock")"
+	echo "musessctl waited for $worst us at most"
+	[ "$worst" -lt 1000000 ] || fail "musessctl waited for $worst us"
+	lines=$(($(wc -l <"$musess_log") - lines))
+	[ $lines -gt 1 ] && [ $lines -lt 200 ] || fail "that took $lines lines of the log"
+	musessctl stop "$session"
+}
+
+# With a client: who that is, in the session's environment.
+environment_with_client() {
+	local csrss
+	echo "== a client's session"
+	connect client xfreerdp3-nla-32
+	wait_for_prompt client
+	type_line client 'env >/tmp/env; tty >/tmp/tty; inside=done; echo $inside-typing'
+	wait_for_text client '^done-typing *$' $PATIENCE
+	csrss=$(musessctl show 1 --json | sed -n 's/.*"csrss_pid": \([0-9]*\),/\1/p')
+	cp "/proc/$csrss/root/tmp/env" "$OUT/env"
+	for line in "USER=$MUSESS_USER" "LOGNAME=$MUSESS_USER" "HOME=/home/$MUSESS_USER" \
+		'TERM=xterm-256color' 'MUSESSIONID=1' 'SESSIONNAME=RDP-Tcp#[0-9]+' 'CLIENTNAME=.+'; do
+		grep -qxE -- "$line" "$OUT/env" || fail "no $line in the environment: $(cat "$OUT/env")"
+	done
+	[ "$(cat "/proc/$csrss/root/tmp/tty")" = /dev/pts/0 ] || fail "its terminal is no /dev/pts/0"
+	type_line client exit
+	wait_for_end client $PATIENCE
+}
+
+copy_programs
+cp "$BUILD/bin/tests/inside" "$WORK/bin/inside"
+cp "$BUILD/bin/tests/inside" "$WORK/bin/root-inside"
+chmod 4755 "$WORK/bin/root-inside"
+[ "$(setpriv --reuid $service_uid --clear-groups "$WORK/bin/root-inside" ids)" = "$service_uid 0 0" ] ||
+	echo "/tmp ignores set-user-id here: that it has no effect is proven by the mounts alone"
+printf '[Sessions]\nTasksMax = %d\n' $TASKS >"$WORK/musess.conf"
+echo secret >"$WORK/secret"
+chmod 644 "$WORK/secret" "$WORK/musess.conf"
+before=$(mounts_of_host)
+start_service "$mode" -c "$WORK/musess.conf"
+ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
+
+mounts
+inside forbidden "$WORK/secret" "$STATE" "$STATE/lab.env" "$STATE/accounts/accounts" \
+	"$STATE/tls/key.pem" "$MUSESS_SM_PORT" "$BUILD" "$(realpath "$0")" "$HOME" /root/.bashrc \
+	/root/.profile /var/lib /var/log/dpkg.log /var/lib/dpkg/status
+echo "musess-test-$$" >"$WORK/abstract"
+"$BUILD/bin/tests/inside" serve "musess-test-$$" >"$WORK/serves" &
+started+=("$!")
+wait_until 5 test -s "$WORK/serves" || fail "no abstract socket on the host"
+inside network "${MUSESS_ADDRESS##*:}" "musess-test-$$"
+set_user_id
+works
+inside bounded $TASKS
+knocks
+environment_with_client
+[ "$(mounts_of_host)" = "$before" ] || fail "the host's mounts have changed: $(mounts_of_host)"
+stop_musess
+[ "$(mounts_of_host)" = "$before" ] || fail "the host's mounts have changed: $(mounts_of_host)"
+echo "sessions are shut in, and work"

@@ -1,0 +1,259 @@
+#!/bin/bash
+# The installed service under systemd, on machines that are made for it: started, used by a
+# client, stopped, started again.
+#
+#   tests/systemd.sh BUILD     on Debian 13; with MUSESS_FULL=1 on Debian 12 as well
+#   tests/systemd.sh --here    on this machine, where systemd runs and nothing is of value
+#
+# It needs root. The machines are fresh-machine's, where that is in ../shared/tools, seen from
+# the checkout; elsewhere one is booted from a copy of this system. It takes about a minute a
+# machine; most of that is packages.
+set -euo pipefail
+export LC_ALL=C.UTF-8 HOME=/root # a unit has none, and clients want one
+cd "$(dirname "$0")/.."
+
+fail() {
+	echo "FAILED: $*" >&2
+	systemctl status --no-pager --lines=30 musess >&2 || true
+	exit 1
+}
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+	local end=$((SECONDS + $1 + 1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.1
+	done
+}
+
+on_machines() {
+	local tool=../shared/tools/fresh-machine suites=trixie suite
+	if [ ! -x "$tool" ]; then
+		own_machine
+		return
+	fi
+	[ "${MUSESS_FULL-}" != 1 ] || suites='bookworm trixie'
+	for suite in $suites; do
+		echo "== $suite"
+		"$tool" --boot "$suite" . -- ./tests/systemd.sh --here
+	done
+}
+
+# This system as a machine: its root under an overlay, booted with its own systemd into
+# nothing but this test.
+own_machine() {
+	local top=$PWD work root
+	echo "== a copy of this system"
+	work=$(mktemp -d /var/tmp/musess-machine.XXXXXX)
+	trap 'umount "$work/root" "$work" 2>/dev/null; rm -rf "$work"' EXIT
+	mount -t tmpfs -o size=4g musess-test "$work"
+	mkdir "$work/changes" "$work/work" "$work/root"
+	root=$work/root
+	mount -t overlay -o "lowerdir=/,upperdir=$work/changes,workdir=$work/work" musess-test "$root"
+	rm -rf "${root:?}/src-test" "$root/etc/resolv.conf"
+	mkdir "$root/src-test"
+	tar -C "$top" --exclude=./build\* --exclude=./.git -cf - . | tar -C "$root/src-test" -xf -
+	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	cat >"$root/etc/systemd/system/musess-test.service" <<-'EOF'
+		[Unit]
+		After=basic.target
+		[Service]
+		Type=oneshot
+		ExecStart=/bin/sh -c 'cd /src-test; ./tests/systemd.sh --here >/test.out 2>&1; echo $? >/test.status; systemctl poweroff --no-block'
+	EOF
+	cat >"$root/etc/systemd/system/musess-test.target" <<-'EOF'
+		[Unit]
+		Requires=basic.target musess-test.service
+		After=basic.target
+	EOF
+	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --register=no --keep-unit \
+		--directory="$root" --resolv-conf=off --boot systemd.unit=musess-test.target \
+		>"$work/console" 2>&1 || true
+	cat "$root/test.out" 2>/dev/null || tail "$work/console"
+	[ "$(cat "$root/test.status" 2>/dev/null)" = 0 ]
+}
+
+install_musess() {
+	local log
+	log=$(mktemp)
+	./tools/dependencies build
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+		freerdp3-x11 xvfb >"$log" 2>&1 || { tail "$log" && exit 1; }
+	cmake -S . -B build -DMUSESS_WERROR=ON >"$log" 2>&1 &&
+		cmake --build build -j "$(nproc)" >>"$log" 2>&1 &&
+		cmake --install build >>"$log" 2>&1 &&
+		gcc -D_GNU_SOURCE -static -o /usr/local/libexec/musess/inside tests/inside.c >>"$log" 2>&1 ||
+		{ tail "$log" && exit 1; }
+	printf '[Sessions]\nTasksMax = 100\nMemoryMax = 256M\n' >>/etc/musess/musess.conf
+	systemctl daemon-reload
+}
+
+unit_file() {
+	local unit=/etc/systemd/system/musess.service complaints
+	echo "== the unit"
+	complaints=$(systemd-analyze verify "$unit" 2>&1) || fail "$unit: $complaints"
+	[ -z "$complaints" ] || fail "$unit: $complaints"
+}
+
+property() {
+	systemctl show --value -p "$1" musess
+}
+
+# systemctl returns when the service is ready: what follows needs no patience.
+starts() {
+	echo "== start"
+	systemctl start musess || fail "it does not start"
+	[ "$(systemctl is-active musess)" = active ] || fail "it is not active"
+	pid=$(property MainPID)
+	cgroup=/sys/fs/cgroup$(property ControlGroup)
+	musessctl list >/tmp/list || fail "musessctl"
+	grep -qE '^ *console ' /tmp/list || fail "no console: $(cat /tmp/list)"
+	grep -qE 'rdp-tcp.*Listen' /tmp/list || fail "nobody listens: $(cat /tmp/list)"
+	in_journal 'ready on port 3389' || fail "no line in the journal"
+}
+
+unprivileged() {
+	local capabilities
+	echo "== privileges"
+	[ "$(awk '/^Uid:/ { print $2 }' "/proc/$pid/status")" != 0 ] || fail "smss runs as root"
+	capabilities=$(awk '/^CapPrm:/ { print $2 }' "/proc/$pid/status")
+	# chown 0, setgid 6, setuid 7, sys_admin 21
+	[ "$capabilities" = 00000000002000c1 ] || fail "smss has the capabilities $capabilities"
+}
+
+in_journal() {
+	journalctl -b -u musess -o cat | grep -E -- "$1" >/dev/null
+}
+
+# A wrong password is refused; what the right one is good for is seen later.
+accounts() {
+	echo "== accounts"
+	password=$(od -An -N8 -tx1 /dev/urandom | tr -d ' ')
+	musessctl account add tester <<<"$password" || fail "account add"
+	musessctl account list | grep tester >/dev/null || fail "the account is not listed"
+	! xfreerdp3 /v:127.0.0.1 /u:tester /p:wrong /cert:ignore +auth-only >/dev/null 2>&1 ||
+		fail "a wrong password is good enough"
+	wait_until 5 in_journal 'logon failed for user "tester" from 127\.0\.0\.1' ||
+		fail "no line about a wrong password"
+}
+
+active_session() {
+	musessctl list | grep -E "rdp-tcp#[0-9]+ +tester +$1 +Active" >/dev/null
+}
+
+start_x() {
+	export DISPLAY=:9
+	Xvfb $DISPLAY -screen 0 1024x768x24 -nolisten tcp >/dev/null 2>&1 &
+	wait_until 20 test -S /tmp/.X11-unix/X9 || fail "no X server"
+}
+
+connects() {
+	xfreerdp3 /v:127.0.0.1 /u:tester "/p:$password" /cert:ignore >/tmp/client.log 2>&1 &
+	client=$!
+	wait_until 20 active_session 1 || fail "no session: $(tail -n 5 /tmp/client.log)"
+}
+
+# csrss_of ID: its process id.
+csrss_of() {
+	musessctl show "$1" --json | sed -n 's/.*"csrss_pid": \([0-9]*\),/\1/p'
+}
+
+# What the unit takes away is not missed in a session: tests/inside.c there, as session 2.
+inside() {
+	local output
+	musessctl start --command "/opt/musess/bin/inside $* >/tmp/output; echo >/tmp/end; sleep 1000" \
+		>/dev/null || fail "start"
+	output=/proc/$(csrss_of 2)/root/tmp
+	wait_until 60 test -e "$output/end" || fail "inside $1 does not end"
+	! grep -v '^ok ' "$output/output" || fail "inside $1: see above"
+	[ -s "$output/output" ] || fail "inside $1 said nothing"
+	musessctl stop 2
+}
+
+# has pids|memory: the kernel gives cgroups that controller here. Where a host has it in the
+# old hierarchy, a machine on it has none.
+has() {
+	grep -qw "$1" "$cgroup/cgroup.controllers" && return
+	echo "there is no $1 controller on this machine: no limit to look at"
+	return 1
+}
+
+limit_is() { # FILE VALUE
+	[ "$(cat "$1")" = "$2" ] || fail "$1 is $(cat "$1")"
+}
+
+# Session ID has a cgroup below the unit's, with its limits and its processes.
+session_cgroup() {
+	local directory=$cgroup/musess-$pid/$1 csrss
+	[ -d "$directory" ] || fail "session $1 has no cgroup: $(find "$cgroup" -type d)"
+	csrss=$(csrss_of "$1")
+	grep -qx "$csrss" "$directory/cgroup.procs" || fail "csrss is not in it"
+	[ "$(wc -l <"$directory/cgroup.procs")" -ge 3 ] || fail "not all its processes are in it"
+	! has pids || limit_is "$directory/pids.max" 100
+	! has memory || limit_is "$directory/memory.max" $((256 << 20))
+}
+
+# What takes more memory than it may is ended; the service goes on.
+memory_is_bounded() {
+	local events=$cgroup/musess-$pid/2/memory.events
+	musessctl start --command 'tail /dev/zero; sleep 1000' >/dev/null
+	wait_until 20 grep -q 'oom_kill [1-9]' "$events" || fail "no end of memory: $(cat "$events")"
+	[ "$(systemctl is-active musess)" = active ] || fail "one session's memory ended the service"
+	active_session 1 || fail "one session's memory ended another"
+	musessctl stop 2
+}
+
+sessions() {
+	echo "== sessions"
+	start_x
+	connects
+	session_cgroup 1
+	inside works
+	inside forbidden /var/lib/musess /run/musess/SmApiPort
+	inside bounded 100
+	! has memory || memory_is_bounded
+}
+
+stops() {
+	local begin=$SECONDS
+	echo "== stop"
+	systemctl stop musess || fail "it does not stop"
+	[ $((SECONDS - begin)) -lt 10 ] || fail "it took $((SECONDS - begin)) s to stop"
+	[ "$(property Result)" = success ] || fail "the result is $(property Result)"
+}
+
+stopped_clean() {
+	! ps -e -o comm= | grep -xE 'smss|csrss|winlogon|lsass|termsrv|rdpwd' || fail "processes are left"
+	[ ! -e "$cgroup" ] || fail "its cgroup is left: $(find "$cgroup" -type d)"
+	[ "$(cut -d' ' -f 3- /proc/self/mountinfo)" = "$mounts" ] || fail "mounts are left"
+	[ ! -e /run/musess ] || fail "/run/musess is left"
+	wait_until 10 eval "! kill -0 $client 2>/dev/null" || fail "the client has not noticed"
+	in_journal 'session 1 has ended: disconnected by an administrator' ||
+		fail "no line in the journal about the session's end"
+}
+
+here() {
+	[ -d /run/systemd/system ] || fail "no systemd runs here"
+	install_musess
+	unit_file
+	mounts=$(cut -d' ' -f 3- /proc/self/mountinfo)
+	starts
+	unprivileged
+	accounts
+	sessions
+	stops
+	stopped_clean
+	starts
+	musessctl account list | grep tester >/dev/null || fail "the account is gone"
+	connects
+	stops
+	systemd-analyze security musess.service --offline=no --no-pager
+	echo "the unit starts, serves and stops"
+}
+
+case ${1-} in
+--here) here ;;
+*) on_machines ;;
+esac

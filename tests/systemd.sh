@@ -44,7 +44,7 @@ on_machines() {
 # This system as a machine: its root under an overlay, booted with its own systemd into
 # nothing but this test.
 own_machine() {
-	local top=$PWD work root
+	local top=$PWD root
 	echo "== a copy of this system"
 	work=$(mktemp -d /var/tmp/musess-machine.XXXXXX)
 	trap 'umount "$work/root" "$work" 2>/dev/null; rm -rf "$work"' EXIT

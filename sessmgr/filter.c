@@ -42,7 +42,7 @@ static int keep_core_limit(scmp_filter_ctx ctx)
 	        SCMP_A0(SCMP_CMP_MASKED_EQ, 0xffffffff, RLIMIT_CORE)) < 0)
 		return -1;
 	return seccomp_rule_add(ctx, done, SCMP_SYS(prlimit64), 2,
-	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, RLIMIT_CORE), SCMP_A2(SCMP_CMP_NE, 0));
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, RLIMIT_CORE), SCMP_A2(SCMP_CMP_NE, 0, 0));
 }
 
 static int add_rules(scmp_filter_ctx ctx)

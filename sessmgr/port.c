@@ -87,8 +87,8 @@ ssize_t port_receive(int port, void *buffer, size_t size, int *passed)
 	/* cut off with none at all: we are out of descriptors, which is not the sender's fault */
 	bool lost = passed && count == 0 && (m.msg_flags & MSG_CTRUNC);
 	if (count > (passed ? 1 : 0) || (m.msg_flags & MSG_TRUNC) ||
-	    (!lost && (m.msg_flags & MSG_CTRUNC)) || (size_t)got < sizeof(*h) || h->total_length != got ||
-	    h->data_length != (size_t)got - sizeof(*h)) {
+	    (!lost && (m.msg_flags & MSG_CTRUNC)) || (size_t)got < sizeof(*h) ||
+	    h->total_length != got || h->data_length != (size_t)got - sizeof(*h)) {
 		fd_close(&fd);
 		errno = EBADMSG;
 		return -1;

@@ -372,12 +372,16 @@ pid_t process_start_winlogon(struct smss *smss, const struct session *session, i
 	return pid;
 }
 
-/* The configuration for termsrv, which is of the same build, in a memory file. */
-static int config_file(const struct musess_config *config)
+/* The configuration for termsrv, which is of the same build, in a memory file. A port that
+   was any before is known to clients by now. */
+static int config_file(const struct smss *smss)
 {
+	struct musess_config config = *smss->config;
 	int fd = memfd_create("musess.conf", MFD_CLOEXEC);
 
-	if (fd >= 0 && pwrite(fd, config, sizeof(*config), 0) != sizeof(*config))
+	if (smss->listening_port != 0)
+		config.PortNumber = smss->listening_port;
+	if (fd >= 0 && pwrite(fd, &config, sizeof(config), 0) != sizeof(config))
 		fd_close(&fd);
 	return fd;
 }
@@ -409,7 +413,7 @@ static void service_child(struct smss *smss, unsigned which, int go, const int *
 pid_t process_start_service(struct smss *smss, unsigned which, int port)
 {
 	bool termsrv = which == SERVICE_TERMSRV;
-	int config = termsrv ? config_file(smss->config) : -1;
+	int config = termsrv ? config_file(smss) : -1;
 	const int fds[SERVICE_FDS] = { port, termsrv ? smss->tls_dir : smss->accounts_dir, config,
 		termsrv ? smss->certificate : -1, termsrv ? smss->private_key : -1 };
 	char map[64];

@@ -125,8 +125,20 @@ pid_namespaces() {
 	done 2>/dev/null | grep -vxF "$(readlink /proc/$$/ns/pid)" | sort -u || true
 }
 
-all_pid_namespaces() {
-	readlink /proc/[0-9]*/ns/pid 2>/dev/null || true
+# now: the time as processes' start times count it.
+now() {
+	awk -v ticks="$(getconf CLK_TCK)" '{ print int($1 * ticks) }' /proc/uptime
+}
+
+# Processes in one of the NAMESPACES (lines) that were started by TIME. A namespace's number
+# is given to another, of another service, as soon as it is free.
+left_in() { # NAMESPACES TIME
+	local pid
+	for pid in /proc/[0-9]*; do
+		readlink "$pid/ns/pid" | grep -qxF "$1" || continue
+		awk -v pid="${pid#/proc/}" -v time="$2" \
+			'{ sub(/.*\) /, ""); if ($20 <= time) print pid }' "$pid/stat" || true
+	done 2>/dev/null
 }
 
 # A process id may be taken by another meanwhile; its start time tells the two apart.
@@ -147,17 +159,18 @@ is_gone() { # "PID BIRTH" lines
 # As Ctrl-C does, then looks for what may not be left: processes, namespaces, mounts, and
 # what a sanitizer had to say.
 stop_musess() {
-	local processes namespaces births status=0
+	local processes namespaces births time status=0
 	mapfile -t processes < <(descendants "$musess_pid")
 	namespaces=$(pid_namespaces "${processes[@]}")
 	births=$(process_births "${processes[@]}")
+	time=$(now)
 	kill -INT "$musess_pid"
 	wait_until $PATIENCE ended "$musess_pid" || fail "musessd does not end on SIGINT"
 	wait "$musess_pid" || status=$?
 	[ $status = 0 ] || fail "musessd ended with status $status"
 	wait_until 5 is_gone "$births" || fail "musessd left processes: ${births//$'\n'/, }"
-	[ -z "$namespaces" ] || ! all_pid_namespaces | grep -xF "$namespaces" >/dev/null ||
-		fail "musessd left processes in a session's namespace"
+	[ -z "$namespaces" ] || [ -z "$(left_in "$namespaces" "$time")" ] ||
+		fail "musessd left processes in a session's namespace: $(left_in "$namespaces" "$time")"
 	! grep -qF "$STATE" /proc/self/mountinfo || fail "musessd left a mount"
 	! grep -E 'ERROR: [A-Za-z]*Sanitizer|runtime error: ' "$musess_log" ||
 		fail "a sanitizer found something"

@@ -241,12 +241,14 @@ static int ascending(const void *a, const void *b)
 
 static int report(uint64_t *took, unsigned good, uint64_t us)
 {
+	unsigned middle = good / 2;
+
 	printf("%u of %u %s in %.2f s", good, options.connections,
 	    options.stop_at ? "closed" : "painted", (double)us / 1e6);
 	if (good) {
 		qsort(took, good, sizeof(*took), ascending);
 		printf("  min %.1f ms  p50 %.1f ms  max %.1f ms", (double)took[0] / 1e3,
-		    (double)took[good / 2] / 1e3, (double)took[good - 1] / 1e3);
+		    (double)took[middle] / 1e3, (double)took[good - 1] / 1e3);
 	}
 	printf("\n");
 	return good == options.connections ? 0 : 1;
@@ -295,7 +297,7 @@ int main(int argc, char **argv)
 	uint64_t begin, *took;
 	struct result result;
 	unsigned good = 0;
-	int results[2];
+	int results[2], status;
 
 	if (parse(argc, argv) < 0) {
 		fprintf(stderr, "usage: rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] "
@@ -307,6 +309,7 @@ int main(int argc, char **argv)
 	begin = took ? start_lanes(results) : 0;
 	if (begin == 0) {
 		perror("rdp-load");
+		free(took);
 		return 1;
 	}
 	while (read(results[0], &result, sizeof(result)) == sizeof(result))
@@ -314,5 +317,7 @@ int main(int argc, char **argv)
 			took[good++] = result.us;
 	while (wait(NULL) > 0)
 		;
-	return report(took, good, clock_us() - begin);
+	status = report(took, good, clock_us() - begin);
+	free(took);
+	return status;
 }

@@ -130,19 +130,20 @@ static void nursery_main(int port, struct nursery_kit *kit)
 	struct msg_plain ready;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
-	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
-	    note_eventfds() < 0) {
-		log_error("cannot prepare workers: %s", strerror(errno));
-		_exit(1);
-	}
-	certificate_forget(&kit->certificate);
-	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0 || sandbox_empty_root() < 0) {
+	/* the network first: what FreeRDP is prepared with holds a socket */
+	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0) {
 		log_error("cannot lock the workers in: %s (is the sysctl user.max_net_namespaces "
 		          "above 0?)",
 		    strerror(errno));
 		_exit(1);
 	}
+	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
+	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
+	    note_eventfds() < 0 || sandbox_empty_root() < 0) {
+		log_error("cannot prepare workers: %s", strerror(errno));
+		_exit(1);
+	}
+	certificate_forget(&kit->certificate);
 	port_header(&ready.h, RW_READY, sizeof(ready), 0);
 	port_send(port, &ready.h, -1);
 	serve(port, kit);

@@ -196,6 +196,9 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 			return;
 		}
 	}
+	/* its port's end came first; SIGKILL is what it got then */
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL)
+		log_warn("rdpwd %d was ended by signal %d", pid, WTERMSIG(wait_status));
 }
 
 /* It tells its client and ends; a moment later it is made to. */

@@ -30,7 +30,7 @@
 #define AP_PORT "/run/Windows/ApiPort"
 #define SHELL "/bin/bash"
 
-enum { TRIES = 3, USER_ID = 1000, CSRSS_ID = 999 };
+enum { TRIES = 3, PROMPT_SECONDS = 120, EXIT_NO_LOGON = 3, USER_ID = 1000, CSRSS_ID = 999 };
 
 static int fail(const char *what)
 {
@@ -114,15 +114,26 @@ static int ask_once(int port, int terminal, struct msg_verdict *verdict)
 	return result;
 }
 
-/* The logon prompt: TRIES tries. 0, or -1. */
+static void on_alarm(int number)
+{
+	(void)number;
+	_exit(EXIT_NO_LOGON);
+}
+
+/* The logon prompt: TRIES tries in PROMPT_SECONDS, for nobody knows yet who has this session.
+   0, or -1. */
 static int ask(int port, int terminal, struct msg_verdict *verdict)
 {
+	signal(SIGALRM, on_alarm);
+	alarm(PROMPT_SECONDS);
 	say(terminal, "\r\nThis session has no user yet. Please log on.\r\n\r\n");
 	for (int i = 0; i < TRIES; i++) {
 		if (ask_once(port, terminal, verdict) < 0)
 			return -1;
-		if (verdict->status == STATUS_SUCCESS)
+		if (verdict->status == STATUS_SUCCESS) {
+			alarm(0);
 			return 0;
+		}
 		say(terminal, "The user name or password is incorrect.\r\n\r\n");
 	}
 	return -1;
@@ -237,6 +248,6 @@ int main(int argc, char **argv)
 	if (port < 0 || port_receive(port, &v, sizeof(v), &terminal) <= 0 || terminal < 0)
 		return 1;
 	if (v.h.type == WL_PROMPT && ask(port, terminal, &v) < 0)
-		return 3;
+		return EXIT_NO_LOGON;
 	return log_on(port, terminal, &v, argv) < 0 ? 1 : 0;
 }

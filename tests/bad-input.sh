@@ -400,6 +400,25 @@ service_is_killed() {
 	sessions_are 1 || fail "sessions: $(musessctl list)"
 }
 
+# termsrv is killed amid logons: no session is left whose client it was to connect.
+killed_under_load() {
+	local client
+	echo "== killed: termsrv under load"
+	for _ in 1 2 3; do
+		"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" \
+			-n 100 -c 30 >"$OUT/under-load.log" &
+		client=$!
+		started+=("$client")
+		wait_until $PATIENCE session_exists 5 || fail "no load"
+		kill -KILL "$(main_of termsrv)"
+		! wait $client || fail "termsrv was killed, and nobody noticed"
+		wait_until 5 sessions_are 1 || fail "sessions are left: $(musessctl list)"
+		wait_until 5 serves_again || fail "nobody is served without termsrv"
+		wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+	done
+	still_works stays
+}
+
 # ---- how the processes that hear the network are locked in
 
 status_of() { # PID FIELD
@@ -484,6 +503,7 @@ done
 service_is_killed termsrv "$(main_of termsrv)"
 service_is_killed lsass "$(main_of lsass)"
 service_is_killed nursery "$(nursery)"
+killed_under_load
 storm
 type_line stays exit
 wait_for_end stays $PATIENCE

@@ -92,6 +92,15 @@ static unsigned press(freerdp *instance, uint64_t *took, unsigned keys)
 	return keys;
 }
 
+static void print_times(uint64_t *took, unsigned done, unsigned keys)
+{
+	const unsigned median = done / 2, late = done * 99 / 100;
+
+	qsort(took, done, sizeof(*took), ascending);
+	printf("keys %u of %u echoed  p50 %.2f ms  p99 %.2f ms  max %.2f ms\n", done, keys,
+	    (double)took[median] / 1e3, (double)took[late] / 1e3, (double)took[done - 1] / 1e3);
+}
+
 static int set_up(rdpSettings *s, char **argv)
 {
 	return freerdp_settings_set_string(s, FreeRDP_ServerHostname, "127.0.0.1") &&
@@ -122,20 +131,19 @@ int main(int argc, char **argv)
 	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
 	took = calloc(keys, sizeof(*took));
 	if (!took || !instance || !freerdp_context_new(instance) ||
-	    set_up(instance->context->settings, argv) < 0)
+	    set_up(instance->context->settings, argv) < 0) {
+		free(took);
 		return 1;
+	}
 	instance->PostConnect = on_post_connect;
 	if (!freerdp_connect(instance) || !settle(instance)) {
 		fprintf(stderr, "echo-bench: no session\n");
+		free(took);
 		return 1;
 	}
 	done = press(instance, took, keys);
-	if (done == 0)
-		return 1;
-	qsort(took, done, sizeof(*took), ascending);
-	printf("keys %u of %u echoed  p50 %.2f ms  p99 %.2f ms  max %.2f ms\n", done, keys,
-	    (double)took[done / 2] / 1e3, (double)took[done * 99 / 100] / 1e3,
-	    (double)took[done - 1] / 1e3);
+	if (done > 0)
+		print_times(took, done, keys);
 	freerdp_disconnect(instance);
 	freerdp_context_free(instance);
 	freerdp_free(instance);

@@ -6,6 +6,7 @@
 #include "options.h"
 #include "state.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -111,8 +112,21 @@ static int read_config(const struct arguments *a, struct musess_config *config)
 	return a->dump || a->check ? 0 : -1;
 }
 
-/* Whether sessions can have ids of their own: what a root that was not cut down has. */
-static bool is_privileged(void)
+/* Whether this user namespace has all COUNT ids from FIRST on. */
+static bool ids_mapped(unsigned long first, unsigned long count)
+{
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned long inside, outside, length;
+	bool mapped = false;
+
+	while (f && fscanf(f, "%lu %lu %lu", &inside, &outside, &length) == 3)
+		mapped = mapped || (first >= inside && first + count <= inside + length);
+	if (f)
+		fclose(f);
+	return mapped;
+}
+
+static bool has_capabilities(void)
 {
 	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN };
 	cap_t own = cap_get_proc();
@@ -124,6 +138,31 @@ static bool is_privileged(void)
 	}
 	cap_free(own);
 	return all;
+}
+
+/*
+ * Whether sessions can have ids of their own, into *PRIVILEGED: what a root that was not cut
+ * down has. One that was may be no user either: its sessions would have root's id. Returns 0,
+ * or -1 after logging what to do.
+ */
+static int choose_mode(bool *privileged, const struct musess_config *config)
+{
+	unsigned long ids = ((unsigned long)config->MaxInstanceCount + 2) * HOST_ID_SPAN;
+
+	*privileged = has_capabilities();
+	if (*privileged && !ids_mapped(HOST_ID_FIRST, ids)) {
+		log_error("the ids from %u to %lu, which sessions get, do not exist in this user "
+		          "namespace: run as an ordinary user (tools/run --user NAME)",
+		    HOST_ID_FIRST, HOST_ID_FIRST + ids);
+		return -1;
+	}
+	if (!*privileged && geteuid() == 0) {
+		log_error("root without the capabilities CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID and "
+		          "CAP_CHOWN cannot keep sessions apart from itself: grant them, or run as "
+		          "an ordinary user (tools/run --user NAME)");
+		return -1;
+	}
+	return 0;
 }
 
 /* Connects to the service manager's socket while its path can still be reached. */
@@ -172,15 +211,36 @@ static void become_smss(int argc, char **argv)
 	log_process("smss");
 }
 
-/* One descriptor or more for each of thousands of sessions. */
-static void raise_descriptor_limit(void)
+/*
+ * One descriptor or more for each of thousands of sessions. The other limits are those of all
+ * sessions together, as their maker's; only a privileged root may raise them.
+ */
+static void raise_limits(void)
 {
+	static const int counted[] = { RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE,
+		RLIMIT_MEMLOCK };
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+	for (size_t i = 0; i < sizeof(counted) / sizeof(*counted); i++)
+		setrlimit(counted[i], &none);
+}
+
+/* Standard output and error go to every process of the service, sessions' included: where
+   they are a terminal, none may read from it what is typed there. */
+static void write_only(int fd)
+{
+	const char *terminal = ttyname(fd);
+	int again = terminal ? open(terminal, O_WRONLY | O_NOCTTY | O_CLOEXEC) : -1;
+
+	if (again < 0)
+		return;
+	dup2(again, fd);
+	close(again);
 }
 
 int main(int argc, char **argv)
@@ -210,8 +270,11 @@ int main(int argc, char **argv)
 		smss.lab_password = password;
 	}
 	close_range(3, ~0u, 0); /* what the caller left open is not ours to hand on */
-	smss.privileged = is_privileged();
-	raise_descriptor_limit();
+	if (choose_mode(&smss.privileged, &config) < 0)
+		return 1;
+	raise_limits();
+	write_only(STDOUT_FILENO);
+	write_only(STDERR_FILENO);
 	notify_open();
 	status = 1;
 	if (state_enter(&state, &smss,

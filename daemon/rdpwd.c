@@ -3,9 +3,9 @@
  */
 #include "rdpwd.h"
 
-#include "bpf.h"
 #include "clock.h"
 #include "log.h"
+#include "sandbox-filter.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -26,53 +26,10 @@ static struct sock_fprog filter;
 
 enum { LINGER_US = 1000000 };
 
-/* What FreeRDP, OpenSSL and the C library need for one connection. No socket, no file, no
-   process is made; what asks for a file is told that there is none. */
-static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev),
-	SCMP_SYS(recvmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendto), SCMP_SYS(poll),
-	SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(close), SCMP_SYS(fcntl),
-	SCMP_SYS(ioctl), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
-	SCMP_SYS(getpeername), SCMP_SYS(shutdown), SCMP_SYS(futex), SCMP_SYS(mmap),
-	SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
-	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
-	SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(sched_yield), SCMP_SYS(getpid),
-	SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid),
-	SCMP_SYS(getegid), SCMP_SYS(getrandom), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create),
-	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_gettime), SCMP_SYS(epoll_create1),
-	SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(exit),
-	SCMP_SYS(exit_group), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall), SCMP_SYS(dup),
-	SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(lseek), SCMP_SYS(fstat), SCMP_SYS(uname),
-	SCMP_SYS(sysinfo), SCMP_SYS(setitimer), SCMP_SYS(sched_getaffinity),
-	SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(tgkill), SCMP_SYS(getrusage) };
-static const int no_file[] = { SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(access),
-	SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat), SCMP_SYS(lstat),
-	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(readlink), SCMP_SYS(readlinkat) };
-
-static int build_filter(void)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int result = ctx ? 0 : -1;
-
-	for (size_t i = 0; result == 0 && i < sizeof(allowed) / sizeof(*allowed); i++)
-		result = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; result == 0 && i < sizeof(no_file) / sizeof(*no_file); i++)
-		result = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOENT), no_file[i], 0);
-	/* looking at limits, not setting those of another */
-	if (result == 0)
-		result = seccomp_rule_add(
-		    ctx, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0, 0));
-	if (result == 0)
-		result = bpf_compile(ctx, &filter);
-	if (ctx)
-		seccomp_release(ctx);
-	return result < 0 ? -1 : 0;
-}
-
 int rdpwd_prepare(struct nursery_kit *kit)
 {
 	worker.glyphs = kit->glyphs;
-	if (build_filter() < 0) {
+	if (sandbox_build_filter(NULL, 0, &filter) < 0) {
 		log_error("cannot build the workers' system call filter");
 		return -1;
 	}
@@ -153,33 +110,27 @@ static int on_display_port(struct rdpwd *w)
 	return 0;
 }
 
-/* The session, or lsass's verdict on what was typed at its prompt. */
 static void on_session(struct rdpwd *w, const struct msg_rw_session *m, int *passed)
 {
 	struct itimerval never = { 0 };
-	struct msg_verdict verdict = { .status = m->status };
 
-	if (w->display < 0 && *passed >= 0) {
-		w->display = *passed;
-		*passed = -1;
-		w->session = m->session;
-		log_session(m->session);
-		setitimer(ITIMER_REAL, &never, NULL);
+	if (w->display >= 0 || *passed < 0)
 		return;
-	}
-	if (w->display < 0)
-		return;
-	memcpy(verdict.user, m->user, sizeof(verdict.user));
-	port_header(&verdict.h, DSP_VERDICT, sizeof(verdict), 0);
-	port_send(w->display, &verdict.h, -1);
+	w->display = *passed;
+	*passed = -1;
+	w->session = m->session;
+	log_session(m->session);
+	setitimer(ITIMER_REAL, &never, NULL);
 }
 
+/* No session; or, in one, lsass's verdict on what was typed at its prompt. */
 static void on_denied(struct rdpwd *w, const struct msg_rw_session *m)
 {
-	int none = -1;
+	struct msg_verdict verdict = { .status = m->status };
 
 	if (w->display >= 0) {
-		on_session(w, m, &none);
+		port_header(&verdict.h, DSP_VERDICT, sizeof(verdict), 0);
+		port_send(w->display, &verdict.h, -1);
 		return;
 	}
 	w->ending = true; /* as soon as the client can be told */
@@ -334,9 +285,10 @@ static void await_client(struct rdpwd *w)
 
 static void lock_in(void)
 {
-	struct rlimit files = { 64, 64 }, none = { 0, 0 };
+	/* of core dumps 1 is none at all; 0 would send them to the host's collector */
+	struct rlimit files = { 64, 64 }, none = { 0, 0 }, no_core = { 1, 1 };
 
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
 	    setrlimit(RLIMIT_NPROC, &none) < 0 || sandbox_drop_privileges() < 0 ||
 	    bpf_load(&filter) < 0) {
 		log_error("cannot lock a worker in: %s", strerror(errno));

@@ -11,27 +11,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static int ask(struct worker *w)
+/* What cannot be sent now is asked later: of the lsass that replaces this one, or when it
+   has answered another question and there is room in its port. */
+static void ask(struct worker *w)
 {
 	w->asking = true;
-	if (w->t->lsass < 0 || port_send(w->t->lsass, &w->question.h, -1) < 0)
-		return 0; /* lsass is being replaced; logon_ask_again */
-	return 0;
+	w->unsent = w->t->lsass < 0 || port_send(w->t->lsass, &w->question.h, -1) < 0;
+	if (w->unsent)
+		w->t->unsent = true;
 }
 
 /* Asks lsass about credentials; they are remembered until it answers. */
-static int ask_lsass(struct worker *w, uint16_t type, const struct lsa_request *request)
+static void ask_lsass(struct worker *w, uint16_t type, const struct lsa_request *request)
 {
 	w->question = *request;
 	memcpy(w->question.address, w->address, sizeof(w->address));
 	port_header(&w->question.h, type, sizeof(w->question), worker_number(w));
-	return ask(w);
+	ask(w);
 }
 
-void logon_ask_again(struct termsrv *t)
+void logon_ask_again(struct termsrv *t, bool all)
 {
+	t->unsent = false;
 	for (uint32_t slot = 0; slot < t->slots_used; slot++)
-		if (t->workers[slot] && t->workers[slot]->asking)
+		if (t->workers[slot] && t->workers[slot]->asking &&
+		    (all || t->workers[slot]->unsent))
 			ask(t->workers[slot]);
 }
 
@@ -44,7 +48,8 @@ int logon_hash(struct worker *w, const struct lsa_request *m)
 		return -1;
 	w->asked_hash = true;
 	memcpy(w->proving_user, m->user, sizeof(w->proving_user));
-	return ask_lsass(w, LSA_NTLM, m);
+	ask_lsass(w, LSA_NTLM, m);
+	return 0;
 }
 
 static void start_session(struct worker *w)
@@ -56,6 +61,32 @@ static void start_session(struct worker *w)
 	port_header(&call.h, LPC_REQUEST, sizeof(call), worker_number(w));
 	if (port_send(w->t->smss, &call.h, -1) < 0)
 		worker_deny(w, STATUS_PORT_DISCONNECTED, END_OUT_OF_MEMORY);
+}
+
+/* Sessions for nobody yet: a part of all, so that who has no account cannot take them all. */
+static bool prompts_full(const struct termsrv *t)
+{
+	unsigned max = t->config.MaxInstanceCount / PROMPTS_PART, count = 0;
+
+	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
+		const struct worker *w = t->workers[slot];
+		count += w && w->step >= WORKER_STARTING && !w->denied && !w->client.user[0];
+	}
+	return count >= (max ? max : 1);
+}
+
+/* winlogon asks for name and password on the desktop. */
+static void start_prompt(struct worker *w)
+{
+	if (prompts_full(w->t)) {
+		log_warn("%s came without credentials and is refused: 1/%d of MaxInstanceCount "
+		         "sessions show a logon prompt",
+		    w->address, PROMPTS_PART);
+		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+		return;
+	}
+	w->client.phase[PHASE_LOGON] = clock_us();
+	start_session(w);
 }
 
 static bool logon_valid(const struct msg_rw_logon *m)
@@ -81,8 +112,9 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 
 	if (w->asking || !logon_valid(m))
 		return -1;
-	if (w->step == WORKER_SESSION && m->session == w->client.session && !w->client.user[0]) {
-		w->prompt_session = m->session;
+	if (w->step == WORKER_SESSION && m->session == w->client.session && !w->client.user[0] &&
+	    w->prompts < PROMPT_TRIES) {
+		w->prompts++;
 	} else if (w->step == WORKER_HANDSHAKE && m->session == NO_SESSION) {
 		w->step = WORKER_LOGON;
 		w->proving = false;
@@ -95,8 +127,7 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 		return -1;
 	}
 	if (m->session == NO_SESSION && (!m->user[0] || !m->password[0])) {
-		w->client.phase[PHASE_LOGON] = clock_us();
-		start_session(w); /* winlogon asks on the desktop */
+		start_prompt(w);
 		return 0;
 	}
 	question_of(m, &request);
@@ -121,7 +152,6 @@ static void tell(struct worker *w, uint16_t type, int32_t status, int passed)
 {
 	struct msg_rw_session m = { .session = w->client.session, .status = status };
 
-	memcpy(m.user, w->client.user, sizeof(m.user));
 	port_header(&m.h, type, sizeof(m), 0);
 	port_send(w->port, &m.h, passed);
 }
@@ -139,7 +169,6 @@ static void logged_on_at_prompt(struct worker *w, const struct lsa_answer *answe
 	memcpy(m.user, answer->user, sizeof(m.user));
 	port_header(&m.h, WS_LOGON, sizeof(m), 0);
 	port_send(w->t->smss, &m.h, -1);
-	tell(w, RW_SESSION, STATUS_SUCCESS, -1);
 }
 
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
@@ -151,6 +180,8 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 	if (m->type != LSA_ANSWER || size != sizeof(answer))
 		return -1;
 	memcpy(&answer, m, sizeof(answer));
+	if (t->unsent)
+		logon_ask_again(t, false);
 	if (!w || !w->asking)
 		return 0;
 	hash = w->question.h.type == LSA_NTLM;

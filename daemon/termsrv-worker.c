@@ -98,67 +98,8 @@ static uint32_t free_slot(struct termsrv *t)
 	return slot;
 }
 
-/* Asks for one worker. 0, or -1 where none can be had now. */
-static int request_worker(struct termsrv *t)
-{
-	uint32_t slot = free_slot(t);
-	struct worker *w = slot < WORKERS_MAX ? calloc(1, sizeof(*w)) : NULL;
-	struct timeval limit = { .tv_sec = 30 };
-	struct msg_plain m;
-	int pair[2];
-
-	if (!w)
-		return -1;
-	if (port_pair(pair) < 0) {
-		free(w);
-		return -1;
-	}
-	w->t = t;
-	w->slot = slot;
-	w->turn = ++t->turns[slot];
-	w->port = pair[0];
-	w->prompt_session = NO_SESSION;
-	snprintf(w->address, sizeof(w->address), "nobody");
-	t->workers[slot] = w;
-	if (slot >= t->slots_used)
-		t->slots_used = slot + 1;
-	TAILQ_INSERT_TAIL(&t->fresh, w, entry);
-	t->fresh_count++;
-	w->readable = event_new(t->base, w->port, EV_READ | EV_PERSIST, on_readable, w);
-	w->deadline = evtimer_new(t->base, on_deadline, w);
-	port_header(&m.h, RW_READY, sizeof(m), worker_number(w));
-	if (!w->readable || !w->deadline || event_add(w->readable, NULL) < 0 ||
-	    event_add(w->deadline, &limit) < 0 || port_send(t->nursery, &m.h, pair[1]) < 0) {
-		close(pair[1]);
-		worker_destroy(w);
-		return -1;
-	}
-	close(pair[1]);
-	return 0;
-}
-
-void worker_refill(struct termsrv *t)
-{
-	while (t->warm_count + t->fresh_count < WARM_WORKERS)
-		if (request_worker(t) < 0)
-			return;
-}
-
-void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
-{
-	struct worker *w = worker_of(t, number);
-
-	if (!w)
-		return; /* it has ended; so will its process, whose port is closed */
-	if (pid > 0) {
-		w->pid = pid;
-		return;
-	}
-	log_warn("cannot make a worker: %s", strerror(error));
-	worker_destroy(w);
-}
-
-void worker_destroy(struct worker *w)
+/* Forgets it, and ends its process. */
+static void worker_free(struct worker *w)
 {
 	struct termsrv *t = w->t;
 
@@ -180,6 +121,91 @@ void worker_destroy(struct worker *w)
 	t->workers[w->slot] = NULL;
 	explicit_bzero(w, sizeof(*w));
 	free(w);
+}
+
+/* Asks for one worker. 0, or -1 where none can be had now. */
+static int request_worker(struct termsrv *t)
+{
+	uint32_t slot = free_slot(t);
+	struct worker *w = slot < WORKERS_MAX ? calloc(1, sizeof(*w)) : NULL;
+	struct timeval limit = { .tv_sec = 30 };
+	struct msg_plain m;
+	int pair[2];
+
+	if (!w)
+		return -1;
+	if (port_pair(pair) < 0) {
+		free(w);
+		return -1;
+	}
+	w->t = t;
+	w->slot = slot;
+	w->turn = ++t->turns[slot];
+	w->port = pair[0];
+	w->client.session = NO_SESSION;
+	snprintf(w->address, sizeof(w->address), "nobody");
+	t->workers[slot] = w;
+	if (slot >= t->slots_used)
+		t->slots_used = slot + 1;
+	TAILQ_INSERT_TAIL(&t->fresh, w, entry);
+	t->fresh_count++;
+	w->readable = event_new(t->base, w->port, EV_READ | EV_PERSIST, on_readable, w);
+	w->deadline = evtimer_new(t->base, on_deadline, w);
+	port_header(&m.h, RW_READY, sizeof(m), worker_number(w));
+	if (!w->readable || !w->deadline || event_add(w->readable, NULL) < 0 ||
+	    event_add(w->deadline, &limit) < 0 || port_send(t->nursery, &m.h, pair[1]) < 0) {
+		close(pair[1]);
+		worker_free(w);
+		return -1;
+	}
+	close(pair[1]);
+	return 0;
+}
+
+/* The next try is a while off: what is lacking now is lacking then without a pause. */
+static void refill_later(struct termsrv *t)
+{
+	struct timeval in = { .tv_usec = RETRY_US };
+
+	if (!event_pending(t->refill, EV_TIMEOUT, NULL))
+		event_add(t->refill, &in);
+}
+
+void worker_refill(struct termsrv *t)
+{
+	if (event_pending(t->refill, EV_TIMEOUT, NULL))
+		return;
+	while (t->warm_count + t->fresh_count < WARM_WORKERS)
+		if (request_worker(t) < 0) {
+			refill_later(t);
+			return;
+		}
+}
+
+void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
+{
+	struct worker *w = worker_of(t, number);
+
+	if (!w)
+		return; /* it has ended; so will its process, whose port is closed */
+	if (pid > 0) {
+		w->pid = pid;
+		return;
+	}
+	if (clock_us() - t->failure_logged >= 1000000) { /* one line a second says it */
+		t->failure_logged = clock_us();
+		log_warn("cannot make a worker: %s", strerror(error));
+	}
+	worker_destroy(w);
+}
+
+void worker_destroy(struct worker *w)
+{
+	struct termsrv *t = w->t;
+
+	if (w->step == WORKER_FRESH) /* it could not be made, or did not get warm */
+		refill_later(t);
+	worker_free(w);
 	worker_dispatch(t);
 }
 
@@ -208,6 +234,7 @@ void worker_deny(struct worker *w, int32_t status, enum end_reason reason)
 	struct timeval limit = { .tv_sec = 5 };
 
 	w->step = WORKER_SESSION;
+	w->denied = true;
 	port_header(&m.h, RW_DENIED, sizeof(m), 0);
 	if (port_send(w->port, &m.h, -1) < 0)
 		worker_destroy(w);
@@ -248,14 +275,48 @@ static bool is_busy(struct worker *w, uint64_t now)
 	return !w->idle;
 }
 
-static unsigned busy_handshakes(struct termsrv *t)
+/* The handshakes that are under way. Returns how many HOSTS were filled in. */
+static unsigned busy_handshakes(struct termsrv *t, struct in6_addr *hosts)
 {
 	uint64_t now = clock_us();
 	unsigned busy = 0;
 
-	for (uint32_t slot = 0; slot < t->slots_used; slot++)
-		busy += t->workers[slot] && is_busy(t->workers[slot], now);
+	for (uint32_t slot = 0; slot < t->slots_used && busy < HANDSHAKES_MAX; slot++)
+		if (t->workers[slot] && is_busy(t->workers[slot], now))
+			hosts[busy++] = t->workers[slot]->host;
 	return busy;
+}
+
+static unsigned count_host(const struct in6_addr *hosts, unsigned count, const struct in6_addr *host)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		found += IN6_ARE_ADDR_EQUAL(&hosts[i], host);
+	return found;
+}
+
+/* The connection that is served next: the first; but where its address has its share of the
+   handshakes already, the first of another that has not. NULL where none may be. */
+static struct connection *next_connection(struct termsrv *t)
+{
+	struct connection *first = TAILQ_FIRST(&t->queue), *c;
+	struct in6_addr hosts[HANDSHAKES_MAX], full;
+	unsigned count = busy_handshakes(t, hosts);
+
+	if (!first || count >= HANDSHAKES_MAX)
+		return NULL;
+	if (count_host(hosts, count, &first->host) < HOST_HANDSHAKES_MAX)
+		return first;
+	full = first->host;
+	TAILQ_FOREACH (c, &t->queue, entry) {
+		if (IN6_ARE_ADDR_EQUAL(&c->host, &full))
+			continue;
+		if (count_host(hosts, count, &c->host) < HOST_HANDSHAKES_MAX)
+			return c;
+		full = c->host; /* at most two can be full */
+	}
+	return first;
 }
 
 /* The time that the client has left of the whole until logon; its stay in the queue was
@@ -283,6 +344,7 @@ static int hand_over(struct worker *w, struct connection *c)
 	look_at(w, w->handed);
 	w->idle = false;
 	memcpy(w->address, c->address, sizeof(w->address));
+	w->host = c->host;
 	w->client.phase[PHASE_ACCEPT] = c->accepted;
 	w->client.phase[PHASE_REQUEST] = c->requested;
 	m.deadline = w->handed + left;
@@ -298,8 +360,9 @@ void worker_dispatch(struct termsrv *t)
 	struct connection *c;
 	struct worker *w;
 
-	while ((c = TAILQ_FIRST(&t->queue)) && (w = TAILQ_FIRST(&t->warm))) {
-		if (busy_handshakes(t) >= HANDSHAKES_MAX) {
+	while (!TAILQ_EMPTY(&t->queue) && (w = TAILQ_FIRST(&t->warm))) {
+		c = next_connection(t);
+		if (!c) {
 			event_add(t->resume, &soon);
 			break;
 		}

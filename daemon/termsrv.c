@@ -8,6 +8,7 @@
 #include "glyphs.h"
 #include "log.h"
 #include "nursery.h"
+#include "sandbox-filter.h"
 #include "sandbox.h"
 #include "x224.h"
 
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -101,25 +103,26 @@ static void on_first_packet(int socket, short what, void *argument)
 	connection_destroy(c);
 }
 
-static void format_address(const struct sockaddr_storage *a, char *text, size_t size)
+/* The client's address, of IPv4 in its IPv6 form, and as text with its port. */
+static void take_address(struct connection *c, const struct sockaddr_storage *from)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
-
-	if (a->ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)a;
-		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, ntohs(in->sin_port));
-		return;
-	}
+	char text[INET6_ADDRSTRLEN] = "?";
+	const struct sockaddr_in *in = (const void *)from;
 	struct sockaddr_in6 in6;
 
-	memcpy(&in6, a, sizeof(in6));
-	if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-		inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, sizeof(host));
-		snprintf(text, size, "%s:%u", host, ntohs(in6.sin6_port));
+	memcpy(&in6, from, sizeof(in6));
+	c->host = in6.sin6_addr;
+	if (from->ss_family == AF_INET) {
+		c->host = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+		memcpy(&c->host.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
+	}
+	/* the port is at the same place in both families */
+	if (IN6_IS_ADDR_V4MAPPED(&c->host)) {
+		inet_ntop(AF_INET, &c->host.s6_addr[12], text, sizeof(text));
+		snprintf(c->address, sizeof(c->address), "%s:%u", text, ntohs(in->sin_port));
 	} else {
-		inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host));
-		snprintf(text, size, "[%s]:%u", host, ntohs(in6.sin6_port));
+		inet_ntop(AF_INET6, &c->host, text, sizeof(text));
+		snprintf(c->address, sizeof(c->address), "[%s]:%u", text, ntohs(in6.sin6_port));
 	}
 }
 
@@ -149,7 +152,7 @@ static void add_connection(struct termsrv *t, int socket, const struct sockaddr_
 	c->t = t;
 	c->socket = socket;
 	c->accepted = clock_us();
-	format_address(from, c->address, sizeof(c->address));
+	take_address(c, from);
 	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	c->readable = event_new(t->base, socket, EV_READ | EV_PERSIST, on_first_packet, c);
@@ -203,6 +206,13 @@ static void on_resume(int fd, short what, void *argument)
 	worker_dispatch(argument);
 }
 
+static void on_refill(int fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	worker_refill(argument);
+}
+
 static void on_lsass(int port, short what, void *argument)
 {
 	struct termsrv *t = argument;
@@ -237,7 +247,7 @@ static void on_smss(int port, short what, void *argument)
 	} else if (t->lsass >= 0 && !t->lsass_event) {
 		t->lsass_event = event_new(t->base, t->lsass, EV_READ | EV_PERSIST, on_lsass, t);
 		event_add(t->lsass_event, NULL);
-		logon_ask_again(t);
+		logon_ask_again(t, true);
 	}
 	fd_close(&passed);
 }
@@ -351,11 +361,26 @@ static int init_loop(struct termsrv *t)
 	t->nursery_event = watch(t, t->nursery, on_nursery);
 	t->accept_event = watch(t, t->listener, on_accept);
 	t->resume = evtimer_new(t->base, on_resume, t);
+	t->refill = evtimer_new(t->base, on_refill, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
 	return t->smss_event && t->nursery_event && t->accept_event && t->resume &&
-	               t->child_event && event_add(t->child_event, NULL) == 0
+	               t->refill &&	               t->child_event && event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;
+}
+
+/* From here on: accept, make ports, end workers; nothing of the network it is in. */
+static int lock_in(void)
+{
+	static const int more[] = { SCMP_SYS(accept4), SCMP_SYS(socketpair), SCMP_SYS(kill),
+		SCMP_SYS(wait4) };
+	struct sock_fprog filter;
+
+	if (sandbox_empty_root() < 0 || sandbox_drop_privileges() < 0)
+		return -1;
+	return sandbox_build_filter(more, sizeof(more) / sizeof(*more), &filter) < 0
+	           ? -1
+	           : bpf_load(&filter);
 }
 
 static int prepare(struct termsrv *t, struct nursery_kit *kit)
@@ -384,7 +409,7 @@ int main(int argc, char **argv)
 	static struct termsrv t;
 	struct nursery_kit kit = { .title = argv[0], .title_size = strlen(argv[0]) };
 	struct msg_listening ready = { 0 };
-	struct rlimit files;
+	struct rlimit files, no_core = { 1, 1 }; /* 0 would send them to the host's collector */
 
 	log_process("termsrv");
 	if (argc != 1 || fcntl(TERMSRV_SMSS, F_GETFD) < 0) {
@@ -396,6 +421,8 @@ int main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+	setrlimit(RLIMIT_CORE, &no_core);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it holds the certificate's key */
 	if (prepare(&t, &kit) < 0)
 		return 1;
 	t.nursery = nursery_start(&kit);
@@ -404,7 +431,7 @@ int main(int argc, char **argv)
 	certificate_forget(&kit.certificate);
 	for (int fd = TERMSRV_STATE; fd <= TERMSRV_KEY; fd++)
 		close(fd);
-	if (init_loop(&t) < 0 || sandbox_empty_root() < 0 || sandbox_drop_privileges() < 0) {
+	if (init_loop(&t) < 0 || lock_in() < 0) {
 		log_error("cannot set up: %s", strerror(errno));
 		return 1;
 	}

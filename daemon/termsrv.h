@@ -20,6 +20,7 @@
 #include "options.h"
 
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -39,9 +40,13 @@ enum {
 	   thousands come at once; one whose worker has used no processor time for IDLE_US
 	   waits for its client and does not count, nor does one that has taken STALLED_US */
 	HANDSHAKES_MAX = 24,
+	HOST_HANDSHAKES_MAX = HANDSHAKES_MAX / 2, /* of one address, while others wait */
 	IDLE_US = 25000,
 	STALLED_US = 500000,
 	WORKERS_MAX = 32768,
+	RETRY_US = 100000, /* after a worker could not be made */
+	PROMPT_TRIES = 3,
+	PROMPTS_PART = 4, /* of MaxInstanceCount may sessions that have no user be one part */
 };
 
 enum worker_step {
@@ -65,16 +70,18 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
+	struct in6_addr host;        /* its client's */
 	uint64_t handed;             /* when it got its connection */
 	uint64_t looked, used;       /* when it was last looked at; processor time by then */
 	bool idle;                   /* then it had used none since it was looked at before */
 	struct msg_client client;    /* for smss: grows as the connection does */
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
-	bool asking;
+	bool asking, unsent;         /* lsass has not answered; was not even asked */
 	bool asked_hash; /* one name per connection */
 	bool proving;    /* its hash went out; the client's proof is awaited */
 	char proving_user[USER_SIZE];
-	uint32_t prompt_session; /* the session whose winlogon asked, or NO_SESSION */
+	unsigned prompts; /* what was typed at its logon prompt, times */
+	bool denied;      /* it was told no, and is to end */
 };
 
 struct connection {
@@ -85,6 +92,7 @@ struct connection {
 	size_t wanted; /* bytes that it wakes us for */
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
+	struct in6_addr host;
 	uint64_t accepted, requested;
 };
 
@@ -94,7 +102,7 @@ struct termsrv {
 	int smss, lsass, nursery, listener;
 	int spare; /* given up to accept, and close, one more connection when out of them */
 	struct event *smss_event, *lsass_event, *nursery_event, *accept_event, *child_event,
-	    *resume;
+	    *resume, *refill;
 	TAILQ_HEAD(, connection) queue;
 	TAILQ_HEAD(, worker) warm, fresh;
 	unsigned warm_count, fresh_count;
@@ -102,6 +110,8 @@ struct termsrv {
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
 	uint64_t refusal_logged;
+	uint64_t failure_logged; /* of a worker */
+	bool unsent;             /* a question to lsass */
 };
 
 /* Closes and forgets a connection that has no worker yet. */
@@ -135,8 +145,8 @@ int logon_painted(struct worker *w, const struct msg_painted *m);
 /* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
 int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);
-/* Asks a new lsass what the old one did not answer. */
-void logon_ask_again(struct termsrv *t);
+/* Asks a new lsass what the old one did not answer (ALL); or what could not be sent. */
+void logon_ask_again(struct termsrv *t, bool all);
 /* The worker ends: says so where that means a wrong password. A session of its own is
    given back when StartCsr is answered, or by csrss. */
 void logon_abandon(struct worker *w);

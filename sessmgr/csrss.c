@@ -216,6 +216,22 @@ static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 	return send_logon(c);
 }
 
+/* The user that lsass agreed to, as smss says: not rdpwd's word, which has a client. */
+static int on_user(struct csrss *c, const struct msg_user *m)
+{
+	struct msg_verdict verdict = { .session = c->session, .status = STATUS_SUCCESS };
+
+	memcpy(c->client.user, m->user, sizeof(c->client.user));
+	c->status_changed = true;
+	if (c->winlogon < 0)
+		return 0;
+	memcpy(verdict.user, m->user, sizeof(verdict.user));
+	memcpy(verdict.station, c->client.station, sizeof(verdict.station));
+	memcpy(verdict.winstation, c->client.winstation, sizeof(verdict.winstation));
+	port_header(&verdict.h, WL_VERDICT, sizeof(verdict), 0);
+	return port_send(c->winlogon, &verdict.h, -1);
+}
+
 static int on_smss(struct csrss *c)
 {
 	union {
@@ -234,8 +250,7 @@ static int on_smss(struct csrss *c)
 	if (m.h.type == CSR_CLIENT && got == sizeof(m.client)) {
 		result = on_client(c, &m.client, &passed);
 	} else if (m.h.type == CSR_USER && got == sizeof(m.user)) {
-		memcpy(c->client.user, m.user.user, sizeof(c->client.user));
-		c->status_changed = true;
+		result = on_user(c, &m.user);
 	} else if (m.h.type == CSR_TERMINATE && got == sizeof(m.end)) {
 		if (c->display >= 0) {
 			m.end.h.type = DSP_END;
@@ -319,12 +334,10 @@ static int on_display(struct csrss *c)
 	} else if (m.h.type == DSP_KEY && got == sizeof(m.key) && m.key.code <= KEY_LAST) {
 		terminal_key(c->terminal, &m.key);
 	} else if (m.h.type == DSP_VERDICT && got == sizeof(m.verdict) && c->winlogon >= 0 &&
-	           port_text_valid(m.verdict.user, sizeof(m.verdict.user))) {
-		m.verdict.session = c->session;
-		memcpy(m.verdict.station, c->client.station, sizeof(m.verdict.station));
-		memcpy(m.verdict.winstation, c->client.winstation, sizeof(m.verdict.winstation));
-		m.verdict.h.type = WL_VERDICT;
-		return port_send(c->winlogon, &m.verdict.h, -1);
+	           m.verdict.status != STATUS_SUCCESS) {
+		struct msg_verdict no = { .session = c->session, .status = m.verdict.status };
+		port_header(&no.h, WL_VERDICT, sizeof(no), 0);
+		return port_send(c->winlogon, &no.h, -1);
 	} else {
 		log_warn("rdpwd sent a message that is not its to send: cut off");
 		return display_lost(c);

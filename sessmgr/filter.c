@@ -4,6 +4,7 @@
 #include "bpf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -26,6 +27,11 @@ static const int denied[] = { SCMP_SYS(mount), SCMP_SYS(umount), SCMP_SYS(umount
 	SCMP_SYS(setdomainname), SCMP_SYS(nfsservctl), SCMP_SYS(io_uring_setup),
 	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register) };
 
+/* As if the kernel had none: watches show what others do with files that all sessions share,
+   and instances are counted for the service's user as a whole. Programs poll instead. */
+static const int missing[] = { SCMP_SYS(inotify_init), SCMP_SYS(inotify_init1),
+	SCMP_SYS(clone3) /* its flags are behind a pointer; C libraries fall back to clone */ };
+
 /* Socket families that a session has a use for; all others reach rarely tried code. */
 enum { FAMILY_UNIX = 1, FAMILY_INET = 2, FAMILY_INET6 = 10, FAMILY_NETLINK = 16 };
 
@@ -45,6 +51,25 @@ static int keep_core_limit(scmp_filter_ctx ctx)
 	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, RLIMIT_CORE), SCMP_A2(SCMP_CMP_NE, 0, 0));
 }
 
+static int keep_families(scmp_filter_ctx ctx, int system_call)
+{
+	const uint32_t no = SCMP_ACT_ERRNO(EAFNOSUPPORT);
+
+	for (unsigned family = 0; family < FAMILY_NETLINK; family++)
+		if (family != FAMILY_UNIX && family != FAMILY_INET && family != FAMILY_INET6 &&
+		    seccomp_rule_add(
+		        ctx, no, system_call, 1, SCMP_A0(SCMP_CMP_EQ, family, 0)) < 0)
+			return -1;
+	return seccomp_rule_add(
+	    ctx, no, system_call, 1, SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK, 0));
+}
+
+static int deny_command(scmp_filter_ctx ctx, int system_call, uint32_t command)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), system_call, 1,
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, command));
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
 	static const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
@@ -62,24 +87,18 @@ static int add_rules(scmp_filter_ctx ctx)
 		        ctx, no, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, flag, flag)) < 0)
 			return -1;
 	}
-	/* its flags are behind a pointer; C libraries fall back to clone */
-	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) < 0)
-		return -1;
-	/* typing into a terminal that is not one's own */
-	if (seccomp_rule_add(
-	        ctx, no, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, TIOCSTI)) < 0)
-		return -1;
-	if (keep_core_limit(ctx) < 0)
-		return -1;
-	for (unsigned family = 0; family < FAMILY_NETLINK; family++)
-		if (family != FAMILY_UNIX && family != FAMILY_INET && family != FAMILY_INET6 &&
-		    seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-		        SCMP_A0(SCMP_CMP_EQ, family, 0)) < 0)
+	for (size_t i = 0; i < sizeof(missing) / sizeof(*missing); i++)
+		if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), missing[i], 0) < 0)
 			return -1;
-	if (seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-	        SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK, 0)) < 0)
+	/* typing into a terminal that is not one's own; a terminal as a modem or a bus; and in
+	   user mode holding up whoever opens a file of /etc, which has the user's id */
+	if (deny_command(ctx, SCMP_SYS(ioctl), TIOCSTI) < 0 ||
+	    deny_command(ctx, SCMP_SYS(ioctl), TIOCSETD) < 0 ||
+	    deny_command(ctx, SCMP_SYS(fcntl), F_SETLEASE) < 0)
 		return -1;
-	return 0;
+	if (keep_core_limit(ctx) < 0 || keep_families(ctx, SCMP_SYS(socket)) < 0)
+		return -1;
+	return keep_families(ctx, SCMP_SYS(socketpair));
 }
 
 int filter_prepare(void)

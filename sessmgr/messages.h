@@ -61,7 +61,7 @@ enum message_type {
 	DSP_FRAME,         /* to rdpwd: end of a frame; cursor */
 	DSP_KEY,           /* to csrss: a key or character */
 	DSP_CREDENTIALS,   /* to rdpwd: what was typed at the logon prompt */
-	DSP_VERDICT,       /* to csrss: right or wrong */
+	DSP_VERDICT,       /* to csrss: that was wrong */
 	DSP_END,           /* to rdpwd: the session ends for this reason */
 	/* winlogon and csrss */
 	WL_HELLO = 0x600, /* winlogon is there */
@@ -221,15 +221,14 @@ struct msg_rw_logon {
 	char station[STATION_SIZE];
 };
 
-/* RW_SESSION, RW_DENIED, and the answer to an RW_LOGON from a logon prompt (RW_SESSION
-   without a descriptor: right; RW_DENIED: wrong). */
+/* RW_SESSION and RW_DENIED, which is also the answer to a wrong RW_LOGON from a logon prompt;
+   a right one goes its way through smss (WS_LOGON, CSR_USER). */
 struct msg_rw_session {
 	PORT_MESSAGE h;
 	uint32_t session;
 	int32_t status;
 	uint32_t reason; /* enum end_reason */
 	uint32_t reserved;
-	char user[USER_SIZE];
 };
 
 /* CSR_CONNECT: type and callback port's name from csrss; status and session from smss. */

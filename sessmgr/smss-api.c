@@ -140,7 +140,7 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	    message.width < DESKTOP_MIN || message.width > DESKTOP_MAX ||
 	    message.height < DESKTOP_MIN || message.height > DESKTOP_MAX)
 		return -1;
-	if (!s || s->csrss != (pid_t)message.csrss || s->info.width)
+	if (!s || s->csrss != (pid_t)message.csrss || !s->awaits_client)
 		return 0; /* ended meanwhile: the display port closes, and rdpwd with it */
 	if (*passed < 0) {
 		log_warn("session %u: the port to its client is lost: out of descriptors", s->id);
@@ -174,7 +174,7 @@ static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
 	(void)passed;
 	if (!port_text_valid(message.user, sizeof(message.user)) || !message.user[0])
 		return -1;
-	if (!s || s->info.user[0])
+	if (!s || !s->info.width || s->info.user[0])
 		return 0;
 	memcpy(s->info.user, message.user, sizeof(message.user));
 	s->state = WTS_ACTIVE;
@@ -202,8 +202,7 @@ static int service_ready(struct client *client, const PORT_MESSAGE *m, int *pass
 	if (m->type == TS_READY)
 		client->smss->listening_port =
 		    (uint16_t)((const struct msg_listening *)(const void *)m)->port;
-	services_ready(client);
-	return 0;
+	return services_ready(client);
 }
 
 /* Accounts: administrators ask, lsass answers; the message id finds the way back. */

@@ -3,7 +3,8 @@
  *
  *   OURS/service      smss and the service processes (a cgroup with controllers turned
  *                     on for its children may hold no process itself)
- *   OURS/sessions/N   session N, with pids.max and memory.max where those controllers are
+ *   OURS/sessions/N   session N, with pids.max and memory.max where those controllers are,
+ *                     and an even share of the processors
  *
  * Delegated is what systemd marks so (Delegate=yes), or the root of a cgroup namespace in
  * which no systemd runs. Anything else belongs to somebody else and is left alone.
@@ -20,6 +21,10 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+/* cpu: sessions share processor time evenly, however many processes each has. */
+static const char *controllers[] = { "pids", "memory", "cpu" };
+enum { CONTROLLERS = sizeof(controllers) / sizeof(*controllers) };
 
 /* This process's cgroup v2 path ("/a/b") into PATH. 0 or -1. */
 static int own_path(char *path, size_t size)
@@ -73,6 +78,17 @@ static int put(int dir, const char *name, const char *text)
 	return result;
 }
 
+/* Turns on what the system has of them here, for what is below DIR. */
+static void enable(int dir)
+{
+	char control[16];
+
+	for (size_t i = 0; i < CONTROLLERS; i++) {
+		snprintf(control, sizeof(control), "+%s", controllers[i]);
+		put(dir, "cgroup.subtree_control", control);
+	}
+}
+
 /* Removes sessions that an earlier run left. */
 static void clear(int sessions)
 {
@@ -104,14 +120,11 @@ int cgroup_open(void)
 		close(own);
 		return -1;
 	}
-	/* each fails where the system has no such controller here */
-	put(own, "cgroup.subtree_control", "+pids");
-	put(own, "cgroup.subtree_control", "+memory");
+	enable(own);
 	sessions = openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sessions >= 0) {
 		clear(sessions);
-		put(sessions, "cgroup.subtree_control", "+pids");
-		put(sessions, "cgroup.subtree_control", "+memory");
+		enable(sessions);
 	}
 	close(own);
 	return sessions;
@@ -134,6 +147,7 @@ int cgroup_create(int parent, uint32_t id, const struct musess_config *config)
 	put(dir, "pids.max", text);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)config->MemoryMax);
 	put(dir, "memory.max", text);
+	put(dir, "memory.swap.max", "0");
 	return dir;
 }
 
@@ -150,7 +164,7 @@ void cgroup_remove(int parent, uint32_t id)
 
 void cgroup_close(int parent)
 {
-	char name[32], self[16];
+	char name[32], self[16], control[16];
 	int own;
 
 	if (parent < 0)
@@ -164,8 +178,10 @@ void cgroup_close(int parent)
 	unlinkat(own, name, AT_REMOVEDIR);
 	/* back to where this process came from, so that what it made can go; under systemd
 	   that fails, and systemd removes the rest */
-	put(own, "cgroup.subtree_control", "-pids");
-	put(own, "cgroup.subtree_control", "-memory");
+	for (size_t i = 0; i < CONTROLLERS; i++) {
+		snprintf(control, sizeof(control), "-%s", controllers[i]);
+		put(own, "cgroup.subtree_control", control);
+	}
 	put(own, "cgroup.procs", self);
 	unlinkat(own, "musess-service", AT_REMOVEDIR);
 	close(own);

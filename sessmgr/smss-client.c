@@ -7,6 +7,7 @@
 #include "smss.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,7 +15,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { QUEUE_MAX = 16 << 20, BACKLOG = 4096, ACCEPT_PAUSE_US = 100000 };
+enum {
+	QUEUE_MAX = 16 << 20,
+	QUEUE_DESCRIPTORS_MAX = 64,
+	BACKLOG = 4096,
+	ACCEPTS_A_TURN = 4, /* who knocks without end gets its share of smss, and no more */
+	ACCEPT_PAUSE_US = 100000
+};
 
 struct queued_message {
 	STAILQ_ENTRY(queued_message) entry;
@@ -49,6 +56,9 @@ static void forget(struct client *client)
 		if (smss->services[i].client == client) {
 			smss->services[i].client = NULL;
 			smss->services[i].ready = false;
+			/* without its port it is of no use, and its end starts the next */
+			if (smss->services[i].pid > 0)
+				kill(smss->services[i].pid, SIGKILL);
 		}
 }
 
@@ -128,6 +138,7 @@ static void on_writable(int port, short what, void *argument)
 		}
 		STAILQ_REMOVE_HEAD(&client->queue, entry);
 		client->queued -= m->message->total_length;
+		client->queued_descriptors -= m->passed >= 0;
 		message_free(m);
 	}
 	event_del(client->writable);
@@ -161,7 +172,7 @@ static int enqueue(struct client *client, const PORT_MESSAGE *message, int passe
 {
 	struct queued_message *m;
 
-	if (client->queued > QUEUE_MAX)
+	if (client->queued > QUEUE_MAX || client->queued_descriptors > QUEUE_DESCRIPTORS_MAX)
 		return -1;
 	m = malloc(sizeof(*m) + message->total_length);
 	if (!m)
@@ -172,6 +183,7 @@ static int enqueue(struct client *client, const PORT_MESSAGE *message, int passe
 		event_add(client->writable, NULL);
 	STAILQ_INSERT_TAIL(&client->queue, m, entry);
 	client->queued += message->total_length;
+	client->queued_descriptors += m->passed >= 0;
 	return passed >= 0 && m->passed < 0 ? -1 : 0;
 }
 
@@ -242,6 +254,20 @@ static void log_refusal(pid_t pid)
 	unsaid = 0;
 }
 
+/* A csrss that is awaited and has not come yet. */
+static bool is_expected(struct smss *smss, pid_t pid)
+{
+	const struct session *session = session_of_process(smss, pid);
+	const struct client *client;
+
+	if (!session || session->csrss != pid || session->step != SESSION_LOADING)
+		return false;
+	LIST_FOREACH (client, &smss->clients, entry)
+		if (client->role == CLIENT_SUBSYSTEM && client->pid == pid)
+			return false;
+	return true;
+}
+
 static void accept_one(struct smss *smss, int listener, int port)
 {
 	struct ucred caller;
@@ -259,7 +285,7 @@ static void accept_one(struct smss *smss, int listener, int port)
 		close(port);
 		return;
 	}
-	if (role == CLIENT_SUBSYSTEM && !session_of_process(smss, caller.pid)) {
+	if (role == CLIENT_SUBSYSTEM && !is_expected(smss, caller.pid)) {
 		log_refusal(caller.pid);
 		close(port);
 		return;
@@ -293,7 +319,7 @@ void client_accept(int listener, short what, void *argument)
 	struct smss *smss = argument;
 
 	(void)what;
-	for (int i = 0; i < 64; i++) {
+	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int port = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (port < 0) {
 			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {

@@ -34,6 +34,11 @@
 #include <unistd.h>
 
 enum { NOBODY_ID = 65534, SERVICE_IDS = 16 };
+
+/* Descriptors. A process may not pass one on while its user has more than its own limit under
+   way, and in user mode all sessions are one user: csrss has more than programs can fill. */
+enum { USER_FILES = 4096, CSRSS_FILES = 65536 };
+
 #define SESSION_NAMESPACES                                                                         \
 	(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | \
 	    CLONE_NEWCGROUP)
@@ -114,6 +119,17 @@ static void await_go(int go)
 		_exit(1); /* smss gave up */
 }
 
+/* Where memory is out the kernel ends sessions before services. */
+static void end_before_services(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, "500", 3);
+	close(fd);
+}
+
 /*
  * clone3 with what all children have in common: a new session of the terminal (signals
  * from a keyboard are smss's alone), default signals, standard input from nowhere.
@@ -187,14 +203,16 @@ static void drop_to(bool privileged, uid_t id)
  * A session's limits. Processes, signals and message queues are counted per user and user
  * namespace (from Linux 5.14 on), so that in user mode, too, they are each session's.
  */
-static void limit(const struct musess_config *config)
+static void limit(const struct musess_config *config, rlim_t files)
 {
 	const rlim_t tasks = config->TasksMax;
 	const struct {
 		int resource;
 		struct rlimit limit;
-	} limits[] = { { RLIMIT_NOFILE, { 1024, 4096 } }, { RLIMIT_NPROC, { tasks, tasks } },
-		{ RLIMIT_SIGPENDING, { 4096, 4096 } }, { RLIMIT_MSGQUEUE, { 819200, 819200 } },
+	} limits[] = { { RLIMIT_NOFILE, { files / 4, files } }, { RLIMIT_NPROC, { tasks, tasks } },
+		{ RLIMIT_SIGPENDING, { 4096, 4096 } }, { RLIMIT_MSGQUEUE, { 131072, 131072 } },
+		{ RLIMIT_MEMLOCK, { 65536, 65536 } }, { RLIMIT_RTPRIO, { 0, 0 } },
+		{ RLIMIT_NICE, { 0, 0 } },
 		/* filter.c says why not 0 */
 		{ RLIMIT_CORE, { 1, 1 } } };
 	struct rlimit old;
@@ -211,10 +229,11 @@ static void limit(const struct musess_config *config)
 	}
 }
 
-/* In a session, as the user's side of it: no way to more privileges from here on. */
-static void lock_in(const struct smss *smss, uid_t id)
+/* In a session, as the user's side of it: no way to more privileges from here on. FILES is
+   how many descriptors it may have. */
+static void lock_in(const struct smss *smss, uid_t id, rlim_t files)
 {
-	limit(smss->config);
+	limit(smss->config, files);
 	drop_to(smss->privileged, id);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)
 		die("system call filter");
@@ -248,7 +267,7 @@ static void session_mounts(bool privileged)
 	if (mount("proc", "/proc", "proc", flags | MS_NOEXEC, NULL) < 0)
 		die("/proc");
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
-	        "newinstance,ptmxmode=0666,mode=620,uid=1000,gid=1000") < 0)
+	        "newinstance,ptmxmode=0666,mode=620,uid=1000,gid=1000,max=32") < 0)
 		die("/dev/pts");
 }
 
@@ -272,6 +291,7 @@ static void csrss_child(const struct smss *smss, const struct session *session, 
 	await_go(go);
 	log_process("csrss");
 	log_session(session->id);
+	end_before_services(); /* while this is still its owner */
 	become(smss->privileged, 0);
 	snprintf(id, sizeof(id), "%u", session->id);
 	snprintf(host, sizeof(host), "session-%u", session->id);
@@ -282,7 +302,7 @@ static void csrss_child(const struct smss *smss, const struct session *session, 
 	null_input();
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		die("descriptors");
-	lock_in(smss, CSRSS_UID);
+	lock_in(smss, CSRSS_UID, CSRSS_FILES);
 	execve(ROOT_BIN "/csrss", argv, session_environment);
 	die(ROOT_BIN "/csrss");
 }
@@ -291,7 +311,7 @@ int process_create(
     struct smss *smss, const struct session *session, int cgroup, struct process_new *new)
 {
 	char map[64];
-	int go[2];
+	int go[2], error;
 
 	*new = (struct process_new){ .pidfd = -1, .go = -1 };
 	if (pipe2(go, O_CLOEXEC) < 0)
@@ -308,9 +328,13 @@ int process_create(
 		return -1;
 	}
 	session_map(smss, session->slot, map, sizeof(map));
-	if (map_ids(smss, new->pid, map) < 0)
-		log_warn("session %u: cannot map ids: %s", session->id, strerror(errno));
-	return 0;
+	if (map_ids(smss, new->pid, map) == 0)
+		return 0;
+	error = errno;
+	fd_close(&new->go); /* it ends by itself, and nobody knows it when it is reaped */
+	fd_close(&new->pidfd);
+	errno = error;
+	return -1;
 }
 
 int process_release(struct process_new *new)
@@ -337,7 +361,7 @@ static void winlogon_child(const struct smss *smss, const struct session *sessio
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		die("descriptors");
 	umask(022);
-	lock_in(smss, USER_UID);
+	lock_in(smss, USER_UID, USER_FILES);
 	execve(ROOT_BIN "/winlogon", argv, session_environment);
 	die(ROOT_BIN "/winlogon");
 }
@@ -352,6 +376,7 @@ static void helper_child(const struct smss *smss, const struct session *session)
 
 	log_process("winlogon");
 	log_session(session->id);
+	end_before_services();
 	if (setns(session->csrss_pidfd, SESSION_NAMESPACES) < 0 || chdir("/") < 0)
 		report.winlogon = -1;
 	else

@@ -114,7 +114,8 @@ static int copy_directory(int from, int to_dir, const char *name, int depth)
 	return result;
 }
 
-/* Copies a file, link or directory. What may not be read or is too deep is left out. */
+/* Copies a file, link or directory. What not everybody may read, or is too deep, is left
+   out. */
 static int copy_tree(int from_dir, const char *name, int to_dir, int depth)
 {
 	char target[512];
@@ -130,7 +131,7 @@ static int copy_tree(int from_dir, const char *name, int to_dir, int depth)
 		target[n] = 0;
 		return symlinkat(target, to_dir, name);
 	}
-	if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+	if ((!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) || !(status.st_mode & S_IROTH))
 		return 0;
 	from = openat(from_dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (from < 0)
@@ -164,15 +165,15 @@ static int fill_etc(int root)
 	return result;
 }
 
-/* Binds FROM to TO, which exists, with FLAGS added by the remount that binds need. */
-static int bind_to(const char *from, const char *to, unsigned long flags)
+/* Binds FROM, and what is mounted below it, to TO, which exists, with ATTRIBUTES added. */
+static int bind_to(const char *from, const char *to, uint64_t attributes)
 {
+	struct mount_attr set = { .attr_set = attributes };
+
 	if (mount(from, to, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return failed("bind", from);
-	if (flags && mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | flags, NULL) < 0)
-		/* in a user namespace flags that the host has set must stay set */
-		if (mount(NULL, to, NULL, MS_BIND | MS_REMOUNT | flags | MS_NODEV, NULL) < 0)
-			return failed("remount", from);
+	if (attributes && mount_setattr(AT_FDCWD, to, AT_RECURSIVE, &set, sizeof(set)) < 0)
+		return failed("protect", from);
 	return 0;
 }
 
@@ -194,7 +195,7 @@ static int top_level(const char *name)
 	}
 	if (mkdir(name, 0755) < 0)
 		return failed("mkdir", name);
-	return bind_to(from, name, MS_RDONLY | MS_NOSUID);
+	return bind_to(from, name, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
 }
 
 static int device(const char *name)
@@ -231,8 +232,8 @@ static int fill(const char *bin)
 	if (root < 0 || fill_etc(root) < 0)
 		return -1;
 	close(root);
-	if (bind_to("/usr", "usr", MS_RDONLY | MS_NOSUID) < 0 ||
-	    bind_to(bin, &ROOT_BIN[1], MS_RDONLY | MS_NOSUID) < 0)
+	if (bind_to("/usr", "usr", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
+	    bind_to(bin, &ROOT_BIN[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0)
 		return -1;
 	/* one that nothing covers: the kernel lets sessions mount their own only then */
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&

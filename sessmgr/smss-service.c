@@ -122,19 +122,23 @@ static void introduce(struct smss *smss)
 	close(pair[1]);
 }
 
-void services_ready(struct client *client)
+int services_ready(struct client *client)
 {
 	struct smss *smss = client->smss;
 	bool all = true;
 
 	for (int i = 0; i < SERVICE_COUNT; i++) {
-		if (smss->services[i].client == client)
+		if (smss->services[i].client == client) {
+			if (smss->services[i].ready)
+				return -1;
 			smss->services[i].ready = true;
+		}
 		all = all && smss->services[i].ready;
 	}
 	if (all)
 		introduce(smss);
 	services_check(smss);
+	return 0;
 }
 
 /* The laboratory's account: made, or given its new password. True once that is done. */

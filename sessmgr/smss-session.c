@@ -248,14 +248,14 @@ static void process_ended(struct session *session, bool winlogon, int wait_statu
 		session_stop(session, END_USER_LOGOFF, STATUS_SUCCESS);
 		return;
 	}
-	if (session->step != SESSION_ENDING) {
-		if (WIFSIGNALED(wait_status))
-			log_warn("session %u: %s was ended by signal %d", session->id, name,
-			    WTERMSIG(wait_status));
-		else
-			log_warn("session %u: %s ended with status %d", session->id, name,
-			    WEXITSTATUS(wait_status));
-	}
+	/* the end of its port may have come first; SIGKILL is what it gets from us then */
+	if (WIFSIGNALED(wait_status) &&
+	    (session->step != SESSION_ENDING || WTERMSIG(wait_status) != SIGKILL))
+		log_warn("session %u: %s was ended by signal %d", session->id, name,
+		    WTERMSIG(wait_status));
+	else if (session->step != SESSION_ENDING)
+		log_warn("session %u: %s ended with status %d", session->id, name,
+		    WEXITSTATUS(wait_status));
 	session_stop(session, winlogon && WIFEXITED(wait_status) ? END_DENIED : END_CLOSED,
 	    STATUS_UNSUCCESSFUL);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -70,13 +71,26 @@ static void on_end(int signal_number, short what, void *argument)
 	smss_stop(argument, 0);
 }
 
+/* Whoever is left, workers that came to this process when their termsrv ended included. */
+static void kill_children(void)
+{
+	FILE *f = fopen("/proc/thread-self/children", "re");
+	int pid;
+
+	while (f && fscanf(f, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
+}
+
 static void on_stop_deadline(int fd, short what, void *argument)
 {
 	struct smss *smss = argument;
 
 	(void)fd;
 	(void)what;
-	log_error("%u sessions did not end: left to the kernel", smss->session_count);
+	log_warn("not everything ended by itself: killed");
+	kill_children();
 	event_base_loopbreak(smss->base);
 }
 

@@ -66,6 +66,7 @@ struct client {
 	struct event *readable, *writable;
 	STAILQ_HEAD(, queued_message) queue; /* what the peer has not read yet */
 	size_t queued;                       /* bytes */
+	unsigned queued_descriptors;
 	bool cut_off;                        /* its end is to be read in the next turn */
 };
 
@@ -254,8 +255,8 @@ int32_t SmpLoadSubSystemsForMuSession(struct smss *smss, uint32_t *pMuSessionId,
 int services_start(struct smss *smss);
 /* A child was reaped: true where it was a service process; restarts it. */
 bool services_reaped(struct smss *smss, pid_t pid, int wait_status);
-/* LSA_READY or TS_READY. */
-void services_ready(struct client *client);
+/* LSA_READY or TS_READY. Returns 0, or -1 where it was said before. */
+int services_ready(struct client *client);
 /* Ends both. */
 void services_stop(struct smss *smss);
 /* Calls ready once console, lsass and termsrv are up. */

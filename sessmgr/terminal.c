@@ -30,6 +30,8 @@ struct terminal {
 	bool *marks; /* a row each */
 	bool any;    /* a mark is set, or the cursor moved */
 	VTermPos cursor;
+	enum { TEXT, AFTER_ESCAPE, IN_SEQUENCE } input;
+	bool ascii_last; /* the last character was ASCII */
 	bool cursor_visible;
 };
 
@@ -184,6 +186,28 @@ int terminal_resize(struct terminal *t, int columns, int rows)
 	return 0;
 }
 
+/*
+ * libvterm writes past the row where REP (CSI Ps b) repeats a wide character, and does not
+ * end where it repeats one without width. Such a REP is turned into CAN, which drops it; no
+ * terminfo makes programs use it but for ASCII.
+ */
+static void disarm_repeat(struct terminal *t, char *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		unsigned char c = (unsigned char)bytes[i];
+		if (c == 0x1b)
+			t->input = AFTER_ESCAPE;
+		else if (t->input == AFTER_ESCAPE)
+			t->input = c == '[' ? IN_SEQUENCE : TEXT;
+		else if (t->input == IN_SEQUENCE && c >= 0x40) {
+			t->input = TEXT;
+			if (c == 'b' && !t->ascii_last)
+				bytes[i] = 0x18;
+		} else if (t->input == TEXT && c >= 0x20)
+			t->ascii_last = c < 0x7f;
+	}
+}
+
 int terminal_read(struct terminal *t)
 {
 	char block[8192];
@@ -191,6 +215,7 @@ int terminal_read(struct terminal *t)
 	ssize_t got;
 
 	while (total < READ_MAX && (got = read(t->master, block, sizeof(block))) > 0) {
+		disarm_repeat(t, block, (size_t)got);
 		vterm_input_write(t->vterm, block, (size_t)got);
 		total += (size_t)got;
 	}

@@ -2,7 +2,8 @@
  * Clients that do not do what a client should, each kind up to a certain step, and then
  * wait to be closed.
  *
- *   bad-client PORT KIND [COUNT]     COUNT of them at once; a KIND is one of the table below
+ *   bad-client PORT KIND [COUNT [ADDRESS]]
+ *     COUNT of them at once, from ADDRESS; a KIND is one of the table below
  *
  * Prints one line: how many were closed by the server, and when, in milliseconds since
  * connect(). Exit status 0 where all were.
@@ -25,6 +26,7 @@
 enum { PATIENCE_MS = 60000, NEVER = -1, PROTOCOL_TLS = 1, PROTOCOL_NLA = 3 };
 
 static uint16_t port;
+static in_addr_t from_address = INADDR_ANY; /* network order */
 static SSL_CTX *tls;
 
 static void say(int socket, const void *data, size_t size)
@@ -109,18 +111,39 @@ static void rubbish_for_tls(int socket)
 	rubbish(socket);
 }
 
-static void half_hello(int socket)
+static size_t client_hello(char **hello)
 {
 	SSL *ssl = SSL_new(tls);
 	BIO *out = BIO_new(BIO_s_mem());
-	char *hello;
-	long size;
 
-	negotiate(socket, PROTOCOL_TLS);
 	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
 	SSL_connect(ssl); /* writes the hello, and then wants an answer */
-	size = BIO_get_mem_data(out, &hello);
-	say(socket, hello, (size_t)size / 2);
+	return (size_t)BIO_get_mem_data(out, hello);
+}
+
+static void half_hello(int socket)
+{
+	char *hello;
+	size_t size = client_hello(&hello);
+
+	negotiate(socket, PROTOCOL_TLS);
+	say(socket, hello, size / 2);
+}
+
+/* A byte every 10 ms, so that its worker is never idle for long. */
+static void dripping_hello(int socket)
+{
+	char *hello;
+	size_t size = client_hello(&hello);
+
+	negotiate(socket, PROTOCOL_TLS);
+	for (size_t i = 0; i + 1 < size; i++) {
+		say(socket, hello + i, 1);
+		if (closed_within(socket, 10)) {
+			shutdown(socket, SHUT_RDWR);
+			return;
+		}
+	}
 }
 
 /* Everything up to TLS, then SIZE bytes of DATA in it. */
@@ -175,7 +198,7 @@ static const struct kind {
 	void (*act)(int socket);
 } kinds[] = { { "silent", silent }, { "rubbish", rubbish }, { "half", half },
 	{ "half-close", half_and_close }, { "slow", slow }, { "request", after_request },
-	{ "tls-half", half_hello }, { "tls-rubbish", rubbish_for_tls }, { "nla", before_nla },
+	{ "tls-half", half_hello }, { "tls-drip", dripping_hello }, { "tls-rubbish", rubbish_for_tls }, { "nla", before_nla },
 	{ "nla-half", half_nla }, { "nla-rubbish", rubbish_for_nla }, { "mcs", before_mcs },
 	{ "mcs-half", half_mcs }, { "mcs-rubbish", rubbish_for_mcs } };
 
@@ -185,10 +208,12 @@ static int act(const struct kind *kind)
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = from_address };
 	int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	uint64_t begin = clock_us();
 
-	if (s < 0 || connect(s, (struct sockaddr *)&to, sizeof(to)) < 0)
+	if (s < 0 || bind(s, (struct sockaddr *)&from, sizeof(from)) < 0 ||
+	    connect(s, (struct sockaddr *)&to, sizeof(to)) < 0)
 		return NEVER;
 	kind->act(s);
 	return closed_within(s, PATIENCE_MS) ? (int)((clock_us() - begin) / 1000) : NEVER;
@@ -222,8 +247,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 2 && i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(argv[2], kinds[i].name) == 0)
 			kind = &kinds[i];
-	if (!kind || argc > 4) {
-		fprintf(stderr, "usage: bad-client PORT KIND [COUNT]\n");
+	if (!kind || argc > 5 || (argc == 5 && inet_pton(AF_INET, argv[4], &from_address) != 1)) {
+		fprintf(stderr, "usage: bad-client PORT KIND [COUNT [ADDRESS]]\n");
 		return 2;
 	}
 	port = (uint16_t)strtoul(argv[1], NULL, 10);

@@ -189,6 +189,40 @@ many_stall() {
 	done
 }
 
+# One address keeps as many workers busy as it can: another's clients get their turn.
+one_hogs() {
+	local usual slowest
+	echo "== 200 of one address drip"
+	usual=$(slowest_of 5)
+	"$BUILD/bin/tests/bad-client" "${MUSESS_ADDRESS##*:}" tls-drip 200 127.0.0.2 >"$OUT/bad-tls-drip" &
+	bad=("$!")
+	started+=("$!")
+	wait_until 2 more_workers_than 30 || fail "they did not get as far as a worker"
+	slowest=$(slowest_of 5)
+	echo "a client takes $slowest ms meanwhile, $usual ms usually"
+	[ "$slowest" -lt $((3 * usual + 500)) ] || fail "others notice it: $slowest ms"
+	any_bad || fail "the 200 were gone too soon to prove anything"
+	wait "${bad[@]}"
+	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
+}
+
+# Whoever has no account gets a part of the sessions, and the others still theirs.
+prompts() {
+	echo "== logon prompts are a part"
+	printf '[Sessions]\nMaxInstanceCount = 8\n' >"$WORK/few.conf"
+	start_musess -c "$WORK/few.conf"
+	! "$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 3 -c 3 -k 4 >"$OUT/prompts.log" ||
+		fail "three have a prompt"
+	grep -q '^2 of 3 painted' "$OUT/prompts.log" || fail "$(cat "$OUT/prompts.log")"
+	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 2 -c 2 -k 4 >"$OUT/prompts.log" &
+	started+=("$!")
+	wait_until 3 sessions_are 2 || fail "no prompts: $(cat "$OUT/prompts.log")"
+	load -n 6 -c 6 -k 1 || fail "accounts find no session"
+	wait "${started[-1]}" || fail "$(cat "$OUT/prompts.log")"
+	grep -q 'came without credentials and is refused' "$musess_log" || fail "no line in the log"
+	stop_musess
+}
+
 storm() {
 	echo "== $STORM at once"
 	load -n $STORM -c $STORM || fail "not all of $STORM at once were served"
@@ -225,15 +259,18 @@ refuses_certificate() { # NAME PATTERN CERTIFICATE KEY
 }
 
 # For an ordinary user who may have no namespaces of KIND: there are none for the user
-# namespace that he is in, where COMMAND makes an ordinary user of its root.
-refuses_namespaces() { # KIND PATTERN COMMAND...
+# namespace that he is in.
+refuses_namespaces() { # KIND PATTERN
+	local no_more=(setpriv --ambient-caps=-all --inh-caps=-all)
+	[ "$1" = user ] || no_more=(unshare -U --map-user=1000 --map-group=1000)
 	refuses "$1-namespaces" "$2" setpriv --reuid $limited_uid --regid $limited_uid --clear-groups \
-		unshare -U -r sh -c 'echo 0 >/proc/sys/user/max_$0_namespaces && exec "$@"' "$1" \
-		"${@:3}" "${lab_service[@]}"
+		unshare -U --map-user=1000 --map-group=1000 --keep-caps \
+		sh -c 'echo 0 >/proc/sys/user/max_$0_namespaces && exec "$@"' "$1" \
+		"${no_more[@]}" "${lab_service[@]}"
 }
 
 starts_only_with_all() {
-	local kind as_user=(unshare -U --map-user=1000 --map-group=1000)
+	local kind
 	echo "== what is missing is said"
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/a.key" \
 		-out "$WORK/a.pem" -days 2 -subj /CN=a 2>/dev/null
@@ -250,11 +287,14 @@ starts_only_with_all() {
 		/mnt/bin/musessd --lab --port "${MUSESS_ADDRESS##*:}"
 	refuses no-shell 'sessions need the shell /bin/bash .* install' \
 		sh -c 'mount --bind /dev/null /usr/bin/bash && exec "$@"' sh "${lab_service[@]}"
-	refuses_namespaces user '.* user.max_user_namespaces' setpriv --bounding-set=-all --inh-caps=-all
-	refuses_namespaces mnt '.* user.max_mnt_namespaces' "${as_user[@]}"
+	refuses_namespaces user '.* user.max_user_namespaces'
+	refuses_namespaces mnt '.* user.max_mnt_namespaces'
 	for kind in pid net ipc uts; do
-		refuses_namespaces $kind '.* user.max_\*_namespaces' "${as_user[@]}"
+		refuses_namespaces $kind '.* user.max_\*_namespaces'
 	done
+	refuses cut-down-root 'root without the capabilities CAP_SYS_ADMIN' \
+		setpriv --bounding-set -sys_admin "${lab_service[@]}"
+	refuses few-ids '.* do not exist in this user namespace' unshare -U -r "${lab_service[@]}"
 }
 
 # The deadline where none is configured, and meanwhile everything that must not start.
@@ -470,6 +510,7 @@ locked_in() {
 	[ -z "$descriptors" ] || fail "rdpwd has descriptors: $descriptors"
 	[ "$(stat -L -c %t:%T "/proc/$worker/fd/0")" = 1:3 ] || fail "rdpwd reads standard input"
 	[ "$(sockets_of "$worker" | wc -l)" = 3 ] || fail "rdpwd has sockets: $(sockets_of "$worker")"
+	[ "$(status_of "$(main_of termsrv)" Seccomp)" = 2 ] || fail "termsrv has no filter of system calls"
 	for name in termsrv lsass; do
 		has_nothing $name "$(main_of $name)"
 		has_secrets $name "$(main_of $name)"
@@ -483,6 +524,7 @@ by_default
 out_of_descriptors
 out_of_processes
 BIN=$WORK/bin
+prompts
 ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
 printf '[Listener]\nLogonTimeout = %dms\n' $TIMEOUT >"$WORK/musess.conf"
 start_musess -c "$WORK/musess.conf"
@@ -497,6 +539,7 @@ echo "== stops during activation"
 stops_at
 stops_at -a
 many_stall
+one_hogs
 for process in csrss winlogon shell rdpwd; do
 	one_is_killed $process
 done

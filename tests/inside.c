@@ -118,6 +118,9 @@ static const struct {
 	{ CALL(unshare), CLONE_NEWTIME, 0 },
 	{ CALL(chroot), 0, 0 },
 	{ CALL(acct), -1, 0 },
+	{ CALL(fcntl), 0, F_SETLEASE },
+	{ CALL(ioctl), 0, TIOCSTI },
+	{ CALL(ioctl), 0, TIOCSETD },
 	{ CALL(swapon), 0, -1 },
 	{ CALL(swapoff), 0, 0 },
 	{ CALL(reboot), 0, 0 },
@@ -193,6 +196,7 @@ static void clones(void)
 	refused("clone3(NEWUSER)", syscall(SYS_clone3, &args, sizeof(args)), ENOSYS);
 	args.flags = 0;
 	refused("clone3(0)", syscall(SYS_clone3, &args, 0), ENOSYS);
+	refused("inotify_init1", syscall(SYS_inotify_init1, 0), ENOSYS);
 }
 
 /* The filter knows one kind of system calls; the processor has others. */
@@ -229,6 +233,7 @@ static void sockets(void)
 {
 	static const int allowed[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 	char name[64];
+	int pair[2];
 
 	for (int family = 0; family < 64; family++) {
 		bool known = false;
@@ -237,6 +242,9 @@ static void sockets(void)
 		snprintf(name, sizeof(name), "socket of family %d", family);
 		if (!known)
 			refused(name, socket(family, SOCK_RAW, 0), EAFNOSUPPORT);
+		snprintf(name, sizeof(name), "pair of sockets of family %d", family);
+		if (!known)
+			refused(name, socketpair(family, SOCK_RAW, 0, pair), EAFNOSUPPORT);
 	}
 	refused("socket of family 17, upper half set",
 	    syscall(SYS_socket, 1L << 32 | AF_PACKET, SOCK_RAW, 0), EAFNOSUPPORT);
@@ -619,6 +627,15 @@ static void bounded_space(const char *directory)
 	report(s.f_type == TMPFS_MAGIC, directory, "it is of type %lx", (long)s.f_type);
 }
 
+static int fill_terminals(void)
+{
+	int count = 0;
+
+	while (count < 1000 && posix_openpt(O_RDWR | O_NOCTTY) >= 0)
+		count++;
+	return count;
+}
+
 static void bounded(int tasks)
 {
 	int count = fill_processes();
@@ -630,6 +647,8 @@ static void bounded(int tasks)
 	bounded_space("/home/system");
 	count = fill_inodes();
 	report(count > 1000 && count <= 32768, "as many files as allowed", "%d", count);
+	count = fill_terminals();
+	report(count > 8 && count < 32, "as many terminals as allowed", "%d", count);
 	crash();
 }
 

@@ -102,6 +102,24 @@ static void test_wide_character_takes_two_cells(void **state)
 	assert_int_equal(cells[2].code, '!');
 }
 
+/* What libvterm 0.1 dies of, or never ends with. */
+static void test_repetition_is_of_ascii_only(void **state)
+{
+	struct cell cells[40];
+
+	(void)state;
+	programs_write("\033[5b");
+	programs_write("x\xe4\xb8\xad\033[999b");
+	programs_write("\r\ne\xcc\x81\033[99b");
+	programs_write("\r\n-\033[");
+	programs_write("3b!");
+	terminal_cells(t, 0, cells, 40);
+	assert_int_equal(cells[3].code, ' ');
+	terminal_cells(t, 2, cells, 40);
+	assert_int_equal(cells[3].code, '-');
+	assert_int_equal(cells[4].code, '!');
+}
+
 static void test_cursor(void **state)
 {
 	int row, column;
@@ -183,6 +201,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_text_and_colours, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(
 		    test_wide_character_takes_two_cells, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(
+		    test_repetition_is_of_ascii_only, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_cursor, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_keys, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(

@@ -116,11 +116,16 @@ static int read_config(const struct arguments *a, struct musess_config *config)
 static bool ids_mapped(unsigned long first, unsigned long count)
 {
 	FILE *f = fopen("/proc/self/uid_map", "re");
-	unsigned long inside, outside, length;
 	bool mapped = false;
+	char line[128];
 
-	while (f && fscanf(f, "%lu %lu %lu", &inside, &outside, &length) == 3)
+	while (f && fgets(line, sizeof(line), f)) { /* first here, first outside, how many */
+		char *p = line;
+		unsigned long inside = strtoul(p, &p, 10);
+		strtoul(p, &p, 10);
+		unsigned long length = strtoul(p, &p, 10);
 		mapped = mapped || (first >= inside && first + count <= inside + length);
+	}
 	if (f)
 		fclose(f);
 	return mapped;

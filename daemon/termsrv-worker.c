@@ -287,7 +287,8 @@ static unsigned busy_handshakes(struct termsrv *t, struct in6_addr *hosts)
 	return busy;
 }
 
-static unsigned count_host(const struct in6_addr *hosts, unsigned count, const struct in6_addr *host)
+static unsigned count_host(
+    const struct in6_addr *hosts, unsigned count, const struct in6_addr *host)
 {
 	unsigned found = 0;
 
@@ -309,7 +310,8 @@ static struct connection *next_connection(struct termsrv *t)
 	if (count_host(hosts, count, &first->host) < HOST_HANDSHAKES_MAX)
 		return first;
 	full = first->host;
-	TAILQ_FOREACH (c, &t->queue, entry) {
+	TAILQ_FOREACH(c, &t->queue, entry)
+	{
 		if (IN6_ARE_ADDR_EQUAL(&c->host, &full))
 			continue;
 		if (count_host(hosts, count, &c->host) < HOST_HANDSHAKES_MAX)

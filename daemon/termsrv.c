@@ -108,7 +108,7 @@ static void take_address(struct connection *c, const struct sockaddr_storage *fr
 {
 	char text[INET6_ADDRSTRLEN] = "?";
 	const struct sockaddr_in *in = (const void *)from;
-	struct sockaddr_in6 in6;
+	struct sockaddr_in6 in6; /* the port is at the same place in both families */
 
 	memcpy(&in6, from, sizeof(in6));
 	c->host = in6.sin6_addr;
@@ -116,10 +116,9 @@ static void take_address(struct connection *c, const struct sockaddr_storage *fr
 		c->host = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
 		memcpy(&c->host.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
 	}
-	/* the port is at the same place in both families */
 	if (IN6_IS_ADDR_V4MAPPED(&c->host)) {
 		inet_ntop(AF_INET, &c->host.s6_addr[12], text, sizeof(text));
-		snprintf(c->address, sizeof(c->address), "%s:%u", text, ntohs(in->sin_port));
+		snprintf(c->address, sizeof(c->address), "%s:%u", text, ntohs(in6.sin6_port));
 	} else {
 		inet_ntop(AF_INET6, &c->host, text, sizeof(text));
 		snprintf(c->address, sizeof(c->address), "[%s]:%u", text, ntohs(in6.sin6_port));
@@ -363,8 +362,8 @@ static int init_loop(struct termsrv *t)
 	t->resume = evtimer_new(t->base, on_resume, t);
 	t->refill = evtimer_new(t->base, on_refill, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
-	return t->smss_event && t->nursery_event && t->accept_event && t->resume &&
-	               t->refill &&	               t->child_event && event_add(t->child_event, NULL) == 0
+	return t->smss_event && t->nursery_event && t->accept_event && t->resume && t->refill &&
+	               t->child_event && event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;
 }

@@ -77,8 +77,8 @@ struct worker {
 	struct msg_client client;    /* for smss: grows as the connection does */
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
 	bool asking, unsent;         /* lsass has not answered; was not even asked */
-	bool asked_hash; /* one name per connection */
-	bool proving;    /* its hash went out; the client's proof is awaited */
+	bool asked_hash;             /* one name per connection */
+	bool proving;                /* its hash went out; the client's proof is awaited */
 	char proving_user[USER_SIZE];
 	unsigned prompts; /* what was typed at its logon prompt, times */
 	bool denied;      /* it was told no, and is to end */

@@ -57,11 +57,9 @@ static int keep_families(scmp_filter_ctx ctx, int system_call)
 
 	for (unsigned family = 0; family < FAMILY_NETLINK; family++)
 		if (family != FAMILY_UNIX && family != FAMILY_INET && family != FAMILY_INET6 &&
-		    seccomp_rule_add(
-		        ctx, no, system_call, 1, SCMP_A0(SCMP_CMP_EQ, family, 0)) < 0)
+		    seccomp_rule_add(ctx, no, system_call, 1, SCMP_A0(SCMP_CMP_EQ, family, 0)) < 0)
 			return -1;
-	return seccomp_rule_add(
-	    ctx, no, system_call, 1, SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK, 0));
+	return seccomp_rule_add(ctx, no, system_call, 1, SCMP_A0(SCMP_CMP_GT, FAMILY_NETLINK, 0));
 }
 
 static int deny_command(scmp_filter_ctx ctx, int system_call, uint32_t command)

@@ -262,9 +262,9 @@ static bool is_expected(struct smss *smss, pid_t pid)
 
 	if (!session || session->csrss != pid || session->step != SESSION_LOADING)
 		return false;
-	LIST_FOREACH (client, &smss->clients, entry)
-		if (client->role == CLIENT_SUBSYSTEM && client->pid == pid)
-			return false;
+	LIST_FOREACH(client, &smss->clients, entry)
+	if (client->role == CLIENT_SUBSYSTEM && client->pid == pid)
+		return false;
 	return true;
 }
 

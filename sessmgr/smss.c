@@ -75,10 +75,14 @@ static void on_end(int signal_number, short what, void *argument)
 static void kill_children(void)
 {
 	FILE *f = fopen("/proc/thread-self/children", "re");
-	int pid;
+	char *list = NULL, *next, *end;
+	size_t size = 0;
+	pid_t pid;
 
-	while (f && fscanf(f, "%d", &pid) == 1)
-		kill(pid, SIGKILL);
+	if (f && getline(&list, &size, f) > 0)
+		for (next = list; (pid = (pid_t)strtol(next, &end, 10)) > 0; next = end)
+			kill(pid, SIGKILL);
+	free(list);
 	if (f)
 		fclose(f);
 }

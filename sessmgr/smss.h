@@ -67,7 +67,7 @@ struct client {
 	STAILQ_HEAD(, queued_message) queue; /* what the peer has not read yet */
 	size_t queued;                       /* bytes */
 	unsigned queued_descriptors;
-	bool cut_off;                        /* its end is to be read in the next turn */
+	bool cut_off; /* its end is to be read in the next turn */
 };
 
 enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };

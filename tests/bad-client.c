@@ -198,9 +198,10 @@ static const struct kind {
 	void (*act)(int socket);
 } kinds[] = { { "silent", silent }, { "rubbish", rubbish }, { "half", half },
 	{ "half-close", half_and_close }, { "slow", slow }, { "request", after_request },
-	{ "tls-half", half_hello }, { "tls-drip", dripping_hello }, { "tls-rubbish", rubbish_for_tls }, { "nla", before_nla },
-	{ "nla-half", half_nla }, { "nla-rubbish", rubbish_for_nla }, { "mcs", before_mcs },
-	{ "mcs-half", half_mcs }, { "mcs-rubbish", rubbish_for_mcs } };
+	{ "tls-half", half_hello }, { "tls-drip", dripping_hello },
+	{ "tls-rubbish", rubbish_for_tls }, { "nla", before_nla }, { "nla-half", half_nla },
+	{ "nla-rubbish", rubbish_for_nla }, { "mcs", before_mcs }, { "mcs-half", half_mcs },
+	{ "mcs-rubbish", rubbish_for_mcs } };
 
 /* One such client. Returns when it was closed, in ms since connect(), or NEVER. */
 static int act(const struct kind *kind)

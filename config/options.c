@@ -304,7 +304,10 @@ __attribute__((format(printf, 2, 3))) static void mistake(struct reader *r, cons
 	va_list arguments;
 
 	r->mistakes++;
-	fprintf(r->errors, "%s:%u: ", r->path, r->line);
+	if (r->line)
+		fprintf(r->errors, "%s:%u: ", r->path, r->line);
+	else /* it is the whole file's */
+		fprintf(r->errors, "%s: ", r->path);
 	va_start(arguments, format);
 	vfprintf(r->errors, format, arguments);
 	va_end(arguments);

@@ -75,10 +75,12 @@ static int check(const struct certificate *c, const char *certificate_name, cons
 
 	if (!x)
 		log_error(
-		    "%s holds no PEM certificate (-----BEGIN CERTIFICATE-----)", certificate_name);
+		    "%s holds no PEM certificate (-----BEGIN CERTIFICATE-----): name one that "
+		    "does (option Certificate)",
+		    certificate_name);
 	else if (!key)
 		log_error("%s holds no PEM private key without a passphrase (-----BEGIN PRIVATE "
-		          "KEY-----)",
+		          "KEY-----): name one that does (option PrivateKey)",
 		    key_name);
 	else if (X509_check_private_key(x, key) != 1)
 		log_error(

@@ -58,17 +58,36 @@ static void addresses(const struct smss *smss, char *local, char *remote, size_t
 	snprintf(remote, size, "%s", local);
 }
 
+/* TEXT with a shell's quotes around it. 0, or -1 where it does not fit. */
+static int shell_quote(char *quoted, size_t size, const char *text)
+{
+	size_t n = 0;
+
+	quoted[n++] = '\'';
+	for (; *text && n + 6 < size; text++) {
+		if (*text == '\'') { /* end, one that is escaped, begin */
+			memcpy(quoted + n, "'\\'", 3);
+			n += 3;
+		}
+		quoted[n++] = *text;
+	}
+	quoted[n++] = '\'';
+	quoted[n] = 0;
+	return *text ? -1 : 0;
+}
+
 static int write_env(const struct state *state, const struct smss *smss, const char *address)
 {
-	char text[1024];
+	char text[1024], port[512];
+	int quoted = shell_quote(port, sizeof(port), state->port_path);
 	int n = snprintf(text, sizeof(text),
 	    "MUSESS_ADDRESS='%s:%u'\nMUSESS_USER='%s'\nMUSESS_PASSWORD='%s'\n"
-	    "MUSESS_SM_PORT='%s'\n",
-	    address, smss->listening_port, LAB_USER, smss->lab_password, state->port_path);
+	    "MUSESS_SM_PORT=%s\n",
+	    address, smss->listening_port, LAB_USER, smss->lab_password, port);
 	int fd =
 	    openat(smss->state_dir, "lab.env.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	if (fd >= 0 && write(fd, text, (size_t)n) == n && close(fd) == 0 &&
+	if (quoted == 0 && fd >= 0 && write(fd, text, (size_t)n) == n && close(fd) == 0 &&
 	    renameat(smss->state_dir, "lab.env.new", smss->state_dir, "lab.env") == 0)
 		return 0;
 	log_error("cannot write %s/lab.env: %s", state->path, strerror(errno));
@@ -77,26 +96,29 @@ static int write_env(const struct state *state, const struct smss *smss, const c
 
 int lab_announce(const struct state *state, const struct smss *smss)
 {
-	char local[64], remote[64];
+	char local[64], remote[64], port_path[512], programs[1024], path[1024];
 	const char *password = smss->lab_password;
 	unsigned port = smss->listening_port;
 
 	addresses(smss, local, remote, sizeof(local));
-	if (write_env(state, smss, local) < 0)
+	if (write_env(state, smss, local) < 0 ||
+	    shell_quote(port_path, sizeof(port_path), state->port_path) < 0 ||
+	    shell_quote(programs, sizeof(programs), state->programs) < 0 ||
+	    shell_quote(path, sizeof(path), state->path) < 0)
 		return -1;
 	printf("\nmusess is ready for RDP clients.\n\n"
 	       "  address   %s:%u   (from this machine: %s:%u)\n"
 	       "  user      %s        (or any name that begins with %s)\n"
 	       "  password  %s\n\n"
-	       "  xfreerdp  /v:%s:%u /u:%s /p:%s /cert:ignore     (xfreerdp3 on Debian)\n"
-	       "  rdesktop  -u %s -p %s %s:%u\n"
-	       "  mstsc     mstsc /v:%s:%u\n\n"
-	       "  control   MUSESS_SM_PORT=%s %s/musessctl list\n"
-	       "  scripts   . %s/lab.env\n\n"
+	       "Lines to paste (FreeRDP 2 has the first one's as xfreerdp):\n\n"
+	       "  xfreerdp3 /v:%s:%u /u:%s /p:%s /cert:ignore\n"
+	       "  rdesktop -u %s -p %s %s:%u\n"
+	       "  mstsc /v:%s:%u\n\n"
+	       "  MUSESS_SM_PORT=%s %s/musessctl list\n"
+	       "  . %s/lab.env\n\n"
 	       "Ctrl-C ends it, with every session.\n\n",
 	    remote, port, local, port, LAB_USER, LAB_USER, password, local, port, LAB_USER,
-	    password, LAB_USER, password, local, port, remote, port, state->port_path,
-	    state->programs, state->path);
+	    password, LAB_USER, password, local, port, remote, port, port_path, programs, path);
 	fflush(stdout);
 	return 0;
 }

@@ -249,7 +249,7 @@ static void log_failure(const struct lsa_request *r)
 {
 	char user[USER_SIZE], address[ADDRESS_SIZE];
 
-	log_warn("logon failed for user \"%s\" from %s: %s", log_quote(user, sizeof(user), r->user),
+	log_info("logon failed for user \"%s\" from %s: %s", log_quote(user, sizeof(user), r->user),
 	    log_quote(address, sizeof(address), r->address), ntstatus_text(STATUS_LOGON_FAILURE));
 }
 

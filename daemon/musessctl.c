@@ -183,6 +183,16 @@ static int ps(struct request *r)
 
 /* ---- start, stop ---- */
 
+/* What can be done about it; NULL: nothing is known. */
+static const char *call_hint(const SMAPIMSG *call)
+{
+	if (call->ApiNumber == SmStopCsrApi && call->u.StopCsr.MuSessionId == 0)
+		return "the console ends with the service";
+	if (call->ApiNumber == SmStartCsrApi && call->ReturnedStatus == STATUS_NO_MEMORY)
+		return "see the log, and MaxInstanceCount";
+	return NULL;
+}
+
 /* Makes one of the seven calls, and leaves its reply in *CALL. Returns 0 or an exit
    status. */
 static int sm_call(struct request *r, SMAPIMSG *call, SMAPINUMBER number)
@@ -200,8 +210,9 @@ static int sm_call(struct request *r, SMAPIMSG *call, SMAPINUMBER number)
 	if (reply.h.type != LPC_REPLY || reply.call.ApiNumber != number)
 		return ctl_bad_answer(r);
 	*call = reply.call;
-	return call->ReturnedStatus == STATUS_SUCCESS ? 0
-	                                              : ctl_refused(r, call->ReturnedStatus, NULL);
+	return call->ReturnedStatus == STATUS_SUCCESS
+	           ? 0
+	           : ctl_refused(r, call->ReturnedStatus, call_hint(call));
 }
 
 /* The initial command as UTF-16. Returns 0, or CTL_USAGE after saying why. */
@@ -363,6 +374,8 @@ static int parse_command(struct request *r, char *const *words, int count)
 	if (count == 0)
 		return ctl_usage_error("no command");
 	c = r->command = find_command(words, count, &used);
+	if (!c && strcmp(words[0], "account") == 0)
+		return ctl_usage_error("account: allowed are add, remove, list and passwd");
 	if (!c)
 		return ctl_usage_error("unknown command: %s%s%s", words[0], count > 1 ? " " : "",
 		    count > 1 ? words[1] : "");

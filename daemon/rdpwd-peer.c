@@ -179,6 +179,14 @@ static BOOL on_post_connect(freerdp_peer *peer)
 	return sent;
 }
 
+/* It says that it is of Windows XP, whose own client has no 32 bpp, and lacks what every other
+   client of that depth has. It shows planar bitmaps with red and blue exchanged. */
+static bool is_rdesktop(const rdpSettings *s)
+{
+	return freerdp_settings_get_uint32(s, FreeRDP_ClientBuild) <= 2600 &&
+	       !freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha);
+}
+
 static BOOL on_activate(freerdp_peer *peer)
 {
 	struct rdpwd *w = of_peer(peer);
@@ -192,6 +200,7 @@ static BOOL on_activate(freerdp_peer *peer)
 	        (uint8_t)freerdp_settings_get_uint32(s, FreeRDP_ColorDepth),
 	        freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha)) < 0)
 		return FALSE;
+	w->draw.exchanged = is_rdesktop(s) && w->draw.bpp == 32;
 	w->drawing = w->activated = true;
 	w->frame_due = true;
 	w->active = clock_us();
@@ -381,14 +390,14 @@ int peer_paint(struct rdpwd *w)
 	rdpUpdate *update = w->peer->context->update;
 	BITMAP_DATA rectangle;
 
-	if (!w->drawing || w->display < 0 || w->suppressed)
+	if (!w->drawing || w->display < 0 || w->suppressed || !w->framed)
 		return 0;
 	while (!w->peer->IsWriteBlocked(w->peer) && draw_next(&w->draw, &rectangle)) {
 		BITMAP_UPDATE bitmap = { .number = 1, .rectangles = &rectangle };
 		if (!update->BitmapUpdate(w->peer->context, &bitmap))
 			return -1;
-		if (!w->painted)
-			report_painted(w);
 	}
+	if (!w->painted)
+		report_painted(w);
 	return 0;
 }

@@ -56,7 +56,10 @@ void rdpwd_end(struct rdpwd *w, uint32_t reason)
 
 	/* before activation there is no share to tell it in */
 	if (w->activated && reason != END_NONE) {
+		/* at once: Close sends a Deactivate All first, after which FreeRDP's own client
+		   takes no notice */
 		freerdp_set_error_info(peer->context->rdp, reason);
+		freerdp_send_error_info(peer->context->rdp);
 		peer->Close(peer);
 		for (int i = 0; i < 20 && peer->IsWriteBlocked(peer); i++) {
 			struct pollfd p = { w->socket, POLLOUT, 0 };
@@ -93,7 +96,7 @@ static int on_display_port(struct rdpwd *w)
 		if (w->drawing)
 			draw_cursor(&w->draw, m.frame.cursor_row, m.frame.cursor_column,
 			    m.frame.cursor_visible);
-		w->frame_due = true;
+		w->frame_due = w->framed = true;
 	} else if (m.h.type == DSP_END && got == sizeof(m.end)) {
 		rdpwd_end(w, m.end.reason);
 	} else if (m.h.type == DSP_CREDENTIALS && got == sizeof(m.credentials)) {
@@ -285,12 +288,11 @@ static void await_client(struct rdpwd *w)
 
 static void lock_in(void)
 {
-	/* of core dumps 1 is none at all; 0 would send them to the host's collector */
-	struct rlimit files = { 64, 64 }, none = { 0, 0 }, no_core = { 1, 1 };
+	/* there are no core dumps: termsrv, its parent, is not dumpable */
+	struct rlimit files = { 64, 64 }, none = { 0, 0 };
 
-	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0 ||
-	    setrlimit(RLIMIT_NPROC, &none) < 0 || sandbox_drop_privileges() < 0 ||
-	    bpf_load(&filter) < 0) {
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0 || setrlimit(RLIMIT_NPROC, &none) < 0 ||
+	    sandbox_drop_privileges() < 0 || bpf_load(&filter) < 0) {
 		log_error("cannot lock a worker in: %s", strerror(errno));
 		_exit(1);
 	}

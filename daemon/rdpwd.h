@@ -32,8 +32,9 @@ struct rdpwd {
 	bool nla;
 	struct msg_rw_logon logon; /* credentials, until termsrv has them */
 	bool activated;
-	bool frame_due; /* csrss may send the next frame */
-	bool painted;
+	bool frame_due;  /* csrss may send the next frame */
+	bool framed;     /* the first one is there: before it there is nothing to show */
+	bool painted;    /* and out */
 	bool ending;     /* for this reason, as soon as the client can be told: */
 	uint32_t reason; /* enum end_reason */
 	uint32_t session;

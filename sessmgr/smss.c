@@ -115,9 +115,12 @@ void smss_stop(struct smss *smss, int exit_status)
 	leave_if_done(smss);
 }
 
+enum { SIGNALS = sizeof((struct smss){ 0 }.signals) / sizeof(struct event *) };
+
 static int init_events(struct smss *smss)
 {
-	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM };
+	/* a terminal that is closed sends SIGHUP: nothing may be left then either */
+	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	int reports[2];
 
 	smss->base = event_base_new();
@@ -125,7 +128,7 @@ static int init_events(struct smss *smss)
 		return -1;
 	smss->reports = reports[0];
 	smss->report_to = reports[1];
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < SIGNALS; i++) {
 		smss->signals[i] =
 		    evsignal_new(smss->base, numbers[i], i == 0 ? on_child : on_end, smss);
 		if (!smss->signals[i] || event_add(smss->signals[i], NULL) < 0)
@@ -178,7 +181,7 @@ static int begin(struct smss *smss)
 static void finish(struct smss *smss)
 {
 	struct event *events[] = { smss->admin_event, smss->sm_event, smss->report_event,
-		smss->signals[0], smss->signals[1], smss->signals[2], smss->stop_deadline };
+		smss->stop_deadline };
 
 	while (!LIST_EMPTY(&smss->clients))
 		client_destroy(LIST_FIRST(&smss->clients));
@@ -186,6 +189,9 @@ static void finish(struct smss *smss)
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		if (events[i])
 			event_free(events[i]);
+	for (int i = 0; i < SIGNALS; i++)
+		if (smss->signals[i])
+			event_free(smss->signals[i]);
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].restart)
 			event_free(smss->services[i].restart);

@@ -125,7 +125,7 @@ struct smss {
 		uint64_t reaped;
 	} unknown[UNKNOWN_MAX];
 	unsigned unknown_count;
-	struct event *admin_event, *sm_event, *report_event, *signals[3], *stop_deadline;
+	struct event *admin_event, *sm_event, *report_event, *signals[5], *stop_deadline;
 	LIST_HEAD(, client) clients;
 	struct session **sessions; /* by id; capacity MaxInstanceCount + 1 */
 	uint32_t capacity, session_count;
@@ -234,6 +234,8 @@ struct session *session_find(struct smss *smss, uint32_t id);
 struct session *session_of_process(struct smss *smss, pid_t pid);
 /* csrss has connected: the initial command comes next. */
 void session_ready(struct session *session);
+/* The line that says so. */
+void session_log_started(const struct session *session);
 /* A helper's report. */
 void session_started(struct smss *smss, const struct process_report *report);
 /* Ends it; REASON is told to the client at its screen. Safe to call twice. */

@@ -248,20 +248,50 @@ static VTermKey special_key(uint32_t code)
 	return code >= KEY_ENTER && code < KEY_F1 ? keys[code - KEY_ENTER] : VTERM_KEY_NONE;
 }
 
+/* The character that CODE is with control, as xterm has it. */
+static uint32_t control_of(uint32_t code)
+{
+	static const char digits[] = "\0\x1b\x1c\x1d\x1e\x1f\x7f"; /* 2 to 8 */
+
+	if ((code >= '@' && code <= '_') || (code >= 'a' && code <= 'z') || code == ' ')
+		return code & 0x1f;
+	if (code >= '2' && code <= '8')
+		return (uint32_t)digits[code - '2'];
+	if (code == '/' || code == '-')
+		return 0x1f;
+	return code == '?' ? 0x7f : code;
+}
+
+/* What libvterm sends for characters with modifiers is not what TERM promises. */
+static void character_key(struct terminal *t, uint32_t code, unsigned modifiers)
+{
+	if (modifiers & KEY_MOD_ALT)
+		vterm_keyboard_unichar(t->vterm, 0x1b, VTERM_MOD_NONE);
+	vterm_keyboard_unichar(
+	    t->vterm, modifiers & KEY_MOD_CTRL ? control_of(code) : code, VTERM_MOD_NONE);
+}
+
 void terminal_key(struct terminal *t, const struct msg_key *key)
 {
+	unsigned kept = key->modifiers;
 	VTermModifier modifiers = VTERM_MOD_NONE;
 
-	if (key->modifiers & KEY_MOD_SHIFT)
+	if (key->code < KEY_ENTER) {
+		character_key(t, key->code, kept);
+		return;
+	}
+	/* keys that stand for one character; but Shift+Tab is back-tab */
+	if (key->code == KEY_ENTER || key->code == KEY_BACKSPACE || key->code == KEY_ESCAPE)
+		kept &= KEY_MOD_ALT;
+	else if (key->code == KEY_TAB)
+		kept &= KEY_MOD_ALT | KEY_MOD_SHIFT;
+	if (kept & KEY_MOD_SHIFT)
 		modifiers |= VTERM_MOD_SHIFT;
-	if (key->modifiers & KEY_MOD_ALT)
+	if (kept & KEY_MOD_ALT)
 		modifiers |= VTERM_MOD_ALT;
-	if (key->modifiers & KEY_MOD_CTRL)
+	if (kept & KEY_MOD_CTRL)
 		modifiers |= VTERM_MOD_CTRL;
-	if (key->code >= KEY_ENTER)
-		vterm_keyboard_key(t->vterm, special_key(key->code), modifiers);
-	else
-		vterm_keyboard_unichar(t->vterm, key->code, modifiers);
+	vterm_keyboard_key(t->vterm, special_key(key->code), modifiers);
 }
 
 int terminal_take_dirty(struct terminal *t, int from)

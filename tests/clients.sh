@@ -10,11 +10,6 @@ session_is_active() { # ID USER
 	list=$(musessctl list) && grep -qE "rdp-tcp#[0-9]+ +$2 +$1 +Active" <<<"$list"
 }
 
-no_client_session() {
-	local list
-	list=$(musessctl list) && ! grep -qF 'rdp-tcp#' <<<"$list"
-}
-
 # A refused logon leaves a line with name and address, and takes no session id: whoever
 # comes next gets 1.
 refuse() {
@@ -24,6 +19,7 @@ refuse() {
 	start_client "$name" "$kind" "$user" "not $MUSESS_PASSWORD"
 	wait_for_end "$name" $PATIENCE
 	[ $client_status != 0 ] || fail "$kind: a wrong password, and the client ends as if all were well"
+	[ "$kind" != xfreerdp3-tls-32 ] || [ $client_status = 7 ] || fail "$kind: it says $client_status"
 	wait_until 5 grep -qE "$user.*127\.0\.0\.1|127\.0\.0\.1.*$user" "$musess_log" ||
 		fail "$kind: no log line has name and address of a refused logon"
 	no_client_session || fail "$kind: a session after a wrong password"
@@ -42,6 +38,19 @@ log_on_and_off() {
 	type_line "$kind" exit
 	wait_for_end "$kind" $PATIENCE
 	wait_until 10 no_client_session || fail "$kind: its session is still there"
+	case $kind in
+	xfreerdp*) [ $client_status = 12 ] || fail "$kind: logged off, and it says $client_status" ;;
+	esac
+}
+
+# The reason of an end reaches the client: its exit status is that of the Set Error Info PDU.
+ended_by_administrator() {
+	echo "== ended by an administrator"
+	connect stopped xfreerdp3-tls-32
+	wait_for_prompt stopped
+	musessctl stop 1
+	wait_for_end stopped $PATIENCE
+	[ $client_status = 2 ] || fail "the client of a session that was stopped says $client_status"
 }
 
 # shell_says NAME COMMAND: whether COMMAND succeeds in the shell of NAME. The echo of the
@@ -133,5 +142,6 @@ for kind in $kinds; do
 	log_on_and_off "$kind"
 done
 two_at_once
+ended_by_administrator
 stop_musess
 echo "every client works; their pictures are in $OUT"

@@ -4,11 +4,6 @@
 #   tests/desktop.sh BUILD
 . "$(dirname "$0")/lib.sh" "$1"
 
-no_client_session() {
-	local list
-	list=$(musessctl list) && ! grep -qF 'rdp-tcp#' <<<"$list"
-}
-
 log_off() {
 	type_line "$1" exit
 	wait_for_end "$1" $PATIENCE
@@ -127,17 +122,26 @@ colour_is() { # NAME X Y COLOUR
 	[ "$(pixel "$1" "$2" "$3" 2>/dev/null)" = "$4" ]
 }
 
-colours() {
-	echo "== colours"
-	connect colours xfreerdp3-nla-32
+colours() { # KIND
+	echo "== colours: $1"
+	connect colours "$1"
 	wait_for_prompt colours
 	type_line colours 'clear; printf "\e[10;10H\e[48;2;10;200;30m%9s\e[11;10H\e[41m%9s\e[0m\n" "" ""'
 	# row 10 of the terminal is the eleventh of the desktop: pixels 160 to 175
 	wait_until $PATIENCE colour_is colours 100 168 '10 200 30' || fail "no green: $(pixel colours 100 168)"
 	colour_is colours 100 184 '204 0 0' || fail "no red: $(pixel colours 100 184)"
 	colour_is colours 60 168 '0 0 0' || fail "no black beside it"
-	screenshot colours "$OUT/colours.png"
+	screenshot colours "$OUT/colours-$1.png"
 	log_off colours
+}
+
+# What is typed is on the screen within 20 ms.
+echoes() {
+	echo "== echo"
+	"$BUILD/bin/tests/echo-bench" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" >"$OUT/echo"
+	cat "$OUT/echo"
+	awk '{ for (i = 1; i < NF; i++) if ($i == "p50") p50 = $(i + 1) } END { exit !(p50 > 0 && p50 < 20) }' \
+		"$OUT/echo" || fail "the echo is late"
 }
 
 start_musess
@@ -150,6 +154,9 @@ keys
 unicode
 size 1021 767 46 127
 size 640 480 29 80
-colours
+for kind in xfreerdp3-nla-32 xfreerdp3-tls-24 rdesktop-tls-32 rdesktop-tls-24; do
+	colours $kind
+done
+echoes
 stop_musess
 echo "the desktop works"

@@ -89,7 +89,7 @@ start_musess() {
 	STATE=$(mktemp -d "$WORK/state.XXXXXX")
 	musess_log=$WORK/musessd.log
 	# The shell has its background processes ignore SIGINT, which is what stop_musess sends.
-	env --default-signal=INT,QUIT "$BIN/musessd" --lab --state "$STATE" --port 0 "$@" \
+	env --default-signal=INT,QUIT,HUP "$BIN/musessd" --lab --state "$STATE" --port 0 "$@" \
 		>>"$musess_log" 2>&1 </dev/null &
 	musess_pid=$!
 	started+=("$musess_pid")
@@ -101,6 +101,29 @@ start_musess() {
 
 musessctl() {
 	"$BIN/musessctl" --socket "$MUSESS_SM_PORT" "$@"
+}
+
+now_ms() {
+	local now=$EPOCHREALTIME
+	echo $((${now/./} / 1000))
+}
+
+session_exists() {
+	musessctl show "$1" >/dev/null 2>&1
+}
+
+session_gone() {
+	! session_exists "$1"
+}
+
+no_client_session() {
+	local list
+	list=$(musessctl list) && ! grep -qF 'rdp-tcp#' <<<"$list"
+}
+
+# status_of PID FIELD: of /proc/PID/status, each value a line.
+status_of() {
+	awk -v field="$2:" '$1 == field { for (i = 2; i <= NF; i++) print $i }' "/proc/$1/status"
 }
 
 # descendants PID: its children, theirs, and so on.
@@ -164,10 +187,11 @@ stop_musess() {
 	namespaces=$(pid_namespaces "${processes[@]}")
 	births=$(process_births "${processes[@]}")
 	time=$(now)
-	kill -INT "$musess_pid"
-	wait_until $PATIENCE ended "$musess_pid" || fail "musessd does not end on SIGINT"
+	kill -"${1-INT}" "$musess_pid"
+	wait_until $PATIENCE ended "$musess_pid" || fail "musessd does not end on SIG${1-INT}"
 	wait "$musess_pid" || status=$?
 	[ $status = 0 ] || fail "musessd ended with status $status"
+	[ ! -e "$STATE/lab.env" ] && [ ! -e "$MUSESS_SM_PORT" ] || fail "musessd left $(ls "$STATE")"
 	wait_until 5 is_gone "$births" || fail "musessd left processes: ${births//$'\n'/, }"
 	[ -z "$namespaces" ] || [ -z "$(left_in "$namespaces" "$time")" ] ||
 		fail "musessd left processes in a session's namespace: $(left_in "$namespaces" "$time")"

@@ -42,11 +42,6 @@ expect_isolation() { # CSRSS COUNT: how many there are at least
 	[ $count -ge "$2" ] || fail "$count processes in the session of $1"
 }
 
-# status_of PID FIELD: its values in the status of process PID, a line each.
-status_of() {
-	awk -v field="$2:" '$1 == field { for (i = 2; i <= NF; i++) print $i }' "/proc/$1/status"
-}
-
 expect_child_of_smss() { # PID NAME
 	[ "$(status_of "$1" Name)" = "$2" ] || fail "$1 is no $2"
 	[ "$(status_of "$1" PPid)" = "$musess_pid" ] || fail "the parent of $2 $1 is not smss"

@@ -13,19 +13,6 @@ no_session() {
 	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = 3 ] # its head, console, listener
 }
 
-session_exists() {
-	musessctl show "$1" >/dev/null 2>&1
-}
-
-session_gone() {
-	! session_exists "$1"
-}
-
-now_ms() {
-	local now=$EPOCHREALTIME
-	echo $((${now/./} / 1000))
-}
-
 # misbehave csrss|winlogon HOW: in the sessions that are started from now on.
 misbehave() {
 	echo "$2" >"$WORK/bin/act-$1"

@@ -2,7 +2,7 @@
 # The installed service under systemd, on machines that are made for it: started, used by a
 # client, stopped, started again.
 #
-#   tests/systemd.sh BUILD     on Debian 13; with MUSESS_FULL=1 on Debian 12 as well
+#   tests/systemd.sh BUILD     on Debian 12 and 13
 #   tests/systemd.sh --here    on this machine, where systemd runs and nothing is of value
 #
 # It needs root. The machines are fresh-machine's, where that is in ../shared/tools, seen from
@@ -29,13 +29,12 @@ wait_until() {
 }
 
 on_machines() {
-	local tool=../shared/tools/fresh-machine suites=trixie suite
+	local tool=../shared/tools/fresh-machine suite
 	if [ ! -x "$tool" ]; then
 		own_machine
 		return
 	fi
-	[ "${MUSESS_FULL-}" != 1 ] || suites='bookworm trixie'
-	for suite in $suites; do
+	for suite in bookworm trixie; do
 		echo "== $suite"
 		"$tool" --boot "$suite" . -- ./tests/systemd.sh --here
 	done

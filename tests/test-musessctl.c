@@ -405,7 +405,7 @@ static void test_usage(void **data)
 	fake_run(f, "lists");
 	fake_assert_failure(f, 2, "musessctl: unknown command: lists\n");
 	fake_run(f, "account", "drop", "joe");
-	fake_assert_failure(f, 2, "musessctl: unknown command: account drop\n");
+	fake_assert_failure(f, 2, "musessctl: account: allowed are add, remove, list and passwd\n");
 	fake_run(f, "account add", "joe");
 	fake_assert_failure(f, 2, "musessctl: unknown command: account add joe\n");
 	fake_run(f, "stop");

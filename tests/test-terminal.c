@@ -163,6 +163,45 @@ static void test_keys(void **state)
 	assert_reads(KEY_DELETE, 0, "\x1b[3~");
 }
 
+/* As xterm, which TERM says that this is. */
+static void test_keys_with_control(void **state)
+{
+	static const struct {
+		uint32_t code, modifiers;
+		const char *expected;
+	} keys[] = {
+		{ '[', KEY_MOD_CTRL, "\033" },
+		{ 'j', KEY_MOD_CTRL, "\n" },
+		{ 'm', KEY_MOD_CTRL, "\r" },
+		{ 'i', KEY_MOD_CTRL, "\t" },
+		{ 'i', KEY_MOD_CTRL | KEY_MOD_ALT, "\033\t" },
+		{ 'C', KEY_MOD_CTRL | KEY_MOD_SHIFT, "\003" },
+		{ ']', KEY_MOD_CTRL, "\x1d" },
+		{ '_', KEY_MOD_CTRL | KEY_MOD_SHIFT, "\x1f" },
+		{ '/', KEY_MOD_CTRL, "\x1f" },
+		{ '3', KEY_MOD_CTRL, "\033" },
+		{ '6', KEY_MOD_CTRL, "\x1e" },
+		{ '8', KEY_MOD_CTRL, "\x7f" },
+		{ '1', KEY_MOD_CTRL, "1" },
+		{ ' ', KEY_MOD_SHIFT, " " },
+		{ ' ', KEY_MOD_CTRL, "" }, /* a byte of 0 */
+		{ 0xe9, KEY_MOD_ALT, "\033\xc3\xa9" },
+		{ KEY_BACKSPACE, KEY_MOD_SHIFT, "\x7f" },
+		{ KEY_BACKSPACE, KEY_MOD_CTRL, "\x7f" },
+		{ KEY_BACKSPACE, KEY_MOD_ALT, "\033\x7f" },
+		{ KEY_ENTER, KEY_MOD_SHIFT, "\r" },
+		{ KEY_ENTER, KEY_MOD_CTRL, "\r" },
+		{ KEY_ESCAPE, KEY_MOD_SHIFT, "\033" },
+		{ KEY_TAB, KEY_MOD_CTRL, "\t" },
+		{ KEY_TAB, KEY_MOD_SHIFT, "\033[Z" },
+		{ KEY_LEFT, KEY_MOD_CTRL, "\033[1;5D" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		assert_reads(keys[i].code, keys[i].modifiers, keys[i].expected);
+}
+
 static void test_resize_reaches_programs(void **state)
 {
 	struct winsize size;
@@ -205,6 +244,7 @@ int main(void)
 		    test_repetition_is_of_ascii_only, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_cursor, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_keys, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_keys_with_control, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(
 		    test_resize_reaches_programs, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(

@@ -70,7 +70,7 @@ static unsigned between(uint64_t a, uint64_t b)
 	return a && b > a ? (unsigned)((b - a + 500) / 1000) : 0;
 }
 
-/* The same words for what is known, at three lengths. */
+/* The same for what is known, in ever fewer words. */
 static const struct {
 	const char *session, *spin_up;
 } status_forms[] = {
@@ -78,6 +78,8 @@ static const struct {
 	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u" },
 	{ " %s session %u user %s client %s pids %u %u",
 	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u" },
+	{ " %s session %u user %s client %s pids %u %u",
+	    " %u ms: %u tls %u log %u csr %u win %u sh" },
 	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh" },
 };
 enum { STATUS_FORMS = sizeof(status_forms) / sizeof(*status_forms) };

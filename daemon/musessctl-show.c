@@ -245,6 +245,42 @@ void show_processes(FILE *out, const struct proctree_entry *processes, size_t co
 		    out, &processes[i], show_find(sessions, session_count, processes[i].session));
 }
 
+/* ---- as a debugger shows them ---- */
+
+static int by_start(const void *one, const void *other)
+{
+	const struct proctree_entry *a = one, *b = other;
+
+	if (a->started != b->started)
+		return a->started > b->started ? 1 : -1;
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+void show_kd(FILE *out, struct proctree_entry *processes, size_t count)
+{
+	qsort(processes, count, sizeof(*processes), by_start);
+	fputs("**** NT ACTIVE PROCESS DUMP ****\n", out);
+	for (size_t i = 0; i < count; i++) {
+		const struct proctree_entry *p = &processes[i];
+
+		fprintf(out, "PROCESS %08llx SessionId: ", (unsigned long long)p->started);
+		if (p->session == NO_SESSION)
+			fputs("none", out);
+		else
+			fprintf(out, "%u", p->session);
+		fprintf(out, " Cid: %04x Peb: %08x ParentCid: %04x\n", (unsigned)p->pid,
+		    (unsigned)p->arguments, (unsigned)p->parent);
+		/* no program may know where the kernel has a table of descriptors */
+		fprintf(
+		    out, "DirBase: %08x ObjectTable: 00000000 HandleCount: ", (unsigned)p->code);
+		if (p->handles < 0)
+			fputs("?", out);
+		else
+			fprintf(out, "%d", p->handles);
+		fprintf(out, ".\nImage: %s\n", p->image);
+	}
+}
+
 /* ---- JSON ---- */
 
 static json_t *number_or_null(uint64_t number)

@@ -31,6 +31,10 @@ void show_session(FILE *out, const struct msg_session *session);
 void show_processes(FILE *out, const struct proctree_entry *processes, size_t count,
     const struct msg_session *sessions, size_t session_count);
 
+/* As a debugger of Windows shows them (the transcript, lines 120 to 175), the oldest first.
+   PROCESSES is sorted anew. */
+void show_kd(FILE *out, struct proctree_entry *processes, size_t count);
+
 /* The same as JSON: an object, and an array of objects. New references; NULL where memory
    is short. */
 json_t *show_session_json(const struct msg_session *session);

@@ -155,6 +155,8 @@ static int show_all_processes(
 		processes = proctree_read(roots, root_count, manager, &count);
 	if (!processes)
 		status = ctl_failed(r, "/proc");
+	else if (r->kd)
+		show_kd(stdout, processes, count);
 	else if (r->json)
 		status = ctl_print_json(
 		    r, show_processes_json(processes, count, sessions->messages, sessions->count));
@@ -312,7 +314,8 @@ static const struct command commands[] = {
 	{ "list", NULL, "", "the sessions, as query session lists them", 0, TIMEOUT, list },
 	{ "show", "ID", "ID", "all about one session, with the phases of its start", 0, TIMEOUT,
 	    show },
-	{ "ps", NULL, "", "every process of the service and of its sessions", 0, TIMEOUT, ps },
+	{ "ps", NULL, "[--kd]", "every process of the service and of its sessions", OPTION_KD,
+	    TIMEOUT, ps },
 	{ "start", NULL, "[--command CMD]", "start a session without a client (StartCsr)",
 	    OPTION_COMMAND, START_TIMEOUT, start },
 	{ "stop", "ID", "ID", "end a session and everything in it (StopCsr)", 0, TIMEOUT, stop },
@@ -341,6 +344,7 @@ static void print_help(void)
 	    "                        else " DEFAULT_PORT_PATH ")\n"
 	    "  --json                answer with one JSON document\n"
 	    "  --command CMD         what the session runs instead of a logon\n"
+	    "  --kd                  the processes as a debugger of Windows shows them\n"
 	    "  --password-file FILE  take the password from FILE's first line; -: from standard\n"
 	    "                        input, as always where that is no terminal\n"
 	    "  --version             print the version and leave\n"
@@ -389,15 +393,19 @@ static int parse_command(struct request *r, char *const *words, int count)
 		return ctl_usage_error("%s has no option --command", c->name);
 	if (r->password_file && !(c->options & OPTION_PASSWORD_FILE))
 		return ctl_usage_error("%s has no option --password-file", c->name);
+	if (r->kd && !(c->options & OPTION_KD))
+		return ctl_usage_error("%s has no option --kd", c->name);
+	if (r->kd && r->json)
+		return ctl_usage_error("%s: --kd and --json are two formats: choose one", c->name);
 	return 0;
 }
 
 /* Fills *R. Returns -1 to go on, or an exit status. */
 static int parse_options(struct request *r, int argc, char **argv)
 {
-	enum { SOCKET = 256, JSON, COMMAND, PASSWORD_FILE, VERSION, HELP };
+	enum { SOCKET = 256, JSON, KD, COMMAND, PASSWORD_FILE, VERSION, HELP };
 	static const struct option options[] = { { "socket", required_argument, NULL, SOCKET },
-		{ "json", no_argument, NULL, JSON },
+		{ "json", no_argument, NULL, JSON }, { "kd", no_argument, NULL, KD },
 		{ "command", required_argument, NULL, COMMAND },
 		{ "password-file", required_argument, NULL, PASSWORD_FILE },
 		{ "version", no_argument, NULL, VERSION }, { "help", no_argument, NULL, HELP },
@@ -411,6 +419,9 @@ static int parse_options(struct request *r, int argc, char **argv)
 			break;
 		case JSON:
 			r->json = true;
+			break;
+		case KD:
+			r->kd = true;
 			break;
 		case COMMAND:
 			r->initial = optarg;

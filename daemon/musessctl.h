@@ -23,13 +23,13 @@ struct request {
 	const char *operand;       /* ID or NAME; NULL: the command has none */
 	const char *initial;       /* --command */
 	const char *password_file; /* --password-file */
-	bool json;
+	bool json, kd;
 	int port;          /* -1 until connected */
 	uint64_t deadline; /* milliseconds of CLOCK_MONOTONIC; 0 until something was asked */
 	uint32_t message_id;
 };
 
-enum { OPTION_COMMAND = 1, OPTION_PASSWORD_FILE = 2 };
+enum { OPTION_COMMAND = 1, OPTION_PASSWORD_FILE = 2, OPTION_KD = 4 };
 
 struct command {
 	const char *name;      /* one word or two */

@@ -46,11 +46,29 @@ static const char *parse_pid(const char *text, pid_t *pid)
 	return errno == 0 && number == *pid && *end == ' ' ? end + 1 : NULL;
 }
 
+/* The numbers of the line's end, which begins with field 4. */
+static void parse_numbers(const char *text, struct proctree_entry *entry)
+{
+	const char *blank = text;
+
+	for (int field = 4; blank; field++) {
+		uint64_t number = strtoull(text, NULL, 10);
+		if (field == 22)
+			entry->started = number;
+		else if (field == 26)
+			entry->code = number;
+		else if (field == 48)
+			entry->arguments = number;
+		blank = strchr(text, ' ');
+		text = blank ? blank + 1 : text;
+	}
+}
+
 int proctree_parse(const char *line, struct proctree_entry *entry)
 {
 	const char *open, *close;
 
-	*entry = (struct proctree_entry){ .session = NO_SESSION };
+	*entry = (struct proctree_entry){ .session = NO_SESSION, .handles = -1 };
 	/* "12 (name) S 1 ...": the name may hold blanks and parentheses, the rest has none */
 	open = parse_pid(line, &entry->pid);
 	close = strrchr(line, ')');
@@ -58,6 +76,7 @@ int proctree_parse(const char *line, struct proctree_entry *entry)
 	    close[3] != ' ' || !parse_pid(close + 4, &entry->parent))
 		return -1;
 	copy_image(entry->image, open + 1, (size_t)(close - open - 1));
+	parse_numbers(close + 4, entry);
 	return 0;
 }
 
@@ -177,6 +196,23 @@ static struct proctree_entry *walk(DIR *proc, size_t *count)
 	return entries;
 }
 
+static int count_handles(int proc, pid_t pid)
+{
+	char path[32];
+	int count = 0, fd;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%d/fd", pid);
+	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (!d)
+		return -1;
+	for (const struct dirent *e; (e = readdir(d));)
+		count += e->d_name[0] != '.';
+	closedir(d);
+	return count;
+}
+
 struct proctree_entry *proctree_read(
     struct proctree_root *roots, size_t root_count, pid_t manager, size_t *count)
 {
@@ -186,8 +222,10 @@ struct proctree_entry *proctree_read(
 	if (!proc)
 		return NULL;
 	entries = walk(proc, count);
-	closedir(proc);
 	if (entries)
 		*count = proctree_assign(entries, *count, roots, root_count, manager);
+	for (size_t i = 0; entries && i < *count; i++)
+		entries[i].handles = count_handles(dirfd(proc), entries[i].pid);
+	closedir(proc);
 	return entries;
 }

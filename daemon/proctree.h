@@ -22,12 +22,15 @@ struct proctree_entry {
 	pid_t pid, parent;
 	uint32_t session;                /* as in its root */
 	bool owned;                      /* it has a root */
+	uint64_t started;                /* clock ticks since boot */
+	uint64_t code, arguments;        /* where they begin; 0: this caller may not know */
+	int handles;                     /* open descriptors; -1: this caller may not know */
 	char image[PROCTREE_IMAGE_SIZE]; /* printable UTF-8, whatever the process calls itself */
 };
 
 /*
- * Reads a line of /proc/PID/stat: pid, parent and image. LINE is terminated. Returns 0, or
- * -1 where it is no such line.
+ * Reads a line of /proc/PID/stat: pid, parent, image, when it started, and where code and
+ * arguments begin. LINE is terminated. Returns 0, or -1 where it is no such line.
  */
 int proctree_parse(const char *line, struct proctree_entry *entry);
 

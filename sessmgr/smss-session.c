@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,11 +90,25 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 	return session;
 }
 
+/* The whole system goes down with it, and says which process did that, as Windows does. */
+static void console_died(struct smss *smss, bool logon_process)
+{
+	if (!smss->was_ready) {
+		log_error("cannot load the console session: are all kinds of namespaces allowed "
+		          "here? (sysctl user.max_*_namespaces)");
+		smss_stop(smss, 1);
+		return;
+	}
+	log_error("the console session is gone: the service ends (%s)",
+	    logon_process ? "Windows Logon Process" : "Windows SubSystem");
+	smss_stop(smss, logon_process ? EXIT_WINDOWS_LOGON_PROCESS : EXIT_WINDOWS_SUBSYSTEM);
+}
+
 /* Every process is gone: the id is free, and who waits is told. */
 static void session_free(struct session *session)
 {
 	struct smss *smss = session->smss;
-	bool console = session->id == 0;
+	bool console = session->id == 0, logon_process_died = session->logon_process_died;
 
 	cgroup_remove(smss->cgroup, session->id);
 	smss->sessions[session->id] = NULL;
@@ -113,14 +128,8 @@ static void session_free(struct session *session)
 	if (!console || !smss->stopping) /* it ends because the service does */
 		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
 	free(session);
-	if (console && !smss->stopping) {
-		if (smss->was_ready)
-			log_error("the console session is gone: the service ends");
-		else
-			log_error("cannot load the console session: are all kinds of namespaces "
-			          "allowed here? (sysctl user.max_*_namespaces)");
-		smss_stop(smss, 1);
-	}
+	if (console && !smss->stopping)
+		console_died(smss, logon_process_died);
 }
 
 static void free_if_gone(struct session *session)
@@ -246,11 +255,23 @@ void session_started(struct smss *smss, const struct process_report *report)
 		services_check(smss);
 }
 
+/* When csrss ends the kernel ends winlogon too, which is reaped first then; the port's end
+   came before. */
+static bool subsystem_gone(const struct session *session)
+{
+	char byte;
+
+	return !session->subsystem ||
+	       recv(session->subsystem->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* What the end of csrss or winlogon says of how the session ended. */
 static void process_ended(struct session *session, bool winlogon, int wait_status)
 {
 	const char *name = winlogon ? "winlogon" : "csrss";
 
+	if (winlogon && session->step != SESSION_ENDING && !subsystem_gone(session))
+		session->logon_process_died = true;
 	if (winlogon && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
 		session_stop(session, END_USER_LOGOFF, STATUS_SUCCESS);
 		return;

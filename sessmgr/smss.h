@@ -88,6 +88,7 @@ struct session {
 	struct event *timeout;
 	int32_t status; /* why it failed, for the starter */
 	enum end_reason reason;
+	bool logon_process_died; /* winlogon ended first, and not with csrss */
 	struct msg_session info; /* what list and show tell */
 };
 
@@ -288,6 +289,9 @@ void accounts_fail(void);
  * status.
  */
 int smss_run(struct smss *smss);
+/* Exit statuses of the service: 1 is any failure that was said. */
+enum { EXIT_WINDOWS_SUBSYSTEM = 3, EXIT_WINDOWS_LOGON_PROCESS = 4 };
+
 /* Begins the end of the service. */
 void smss_stop(struct smss *smss, int exit_status);
 

@@ -182,6 +182,22 @@ ps_is_complete() {
 	done <"$WORK/ps"
 }
 
+# The debugger's list has the lines of the transcript's, and a session's processes as they are.
+kd_list() {
+	local process='PROCESS [0-9a-f]{8} SessionId: (none|[0-9]+) Cid: [0-9a-f]{4,} Peb: [0-9a-f]{8} ParentCid: [0-9a-f]{4,}'
+	local table='DirBase: [0-9a-f]{8} ObjectTable: [0-9a-f]{8} HandleCount: [0-9]+\.' pid entry
+	musessctl ps --kd >"$OUT/kd"
+	! sed 1d "$OUT/kd" | paste - - - | grep -vE "^$process	$table	Image: .+\$" ||
+		fail "the lines above do not look like the transcript's"
+	[ "$(sed -n 1p "$OUT/kd")" = '**** NT ACTIVE PROCESS DUMP ****' ] || fail "no head: $(head -n 1 "$OUT/kd")"
+	for pid in "$csrss" "$winlogon"; do
+		entry=$(grep -A2 "Cid: $(printf %04x "$pid") Peb" "$OUT/kd") || fail "no process $pid: $(cat "$OUT/kd")"
+		grep -q "SessionId: $session .* ParentCid: $(printf %04x "$musess_pid")\$" <<<"$entry" || fail "$entry"
+		grep -q "HandleCount: $(ls "/proc/$pid/fd" | wc -l)\.\$" <<<"$entry" || fail "$entry"
+		grep -qx "Image: $(status_of "$pid" Name)" <<<"$entry" || fail "$entry"
+	done
+}
+
 control() {
 	local row
 	echo "== musessctl"
@@ -197,6 +213,9 @@ control() {
 		expect "^  $row" show 1 --json
 	done
 	wait_until $PATIENCE ps_is_complete || fail "ps: $(cat "$WORK/ps")"
+	kd_list
+	refused 2 '' ps --kd --json
+	refused 2 '' list --kd
 	for row in smss lsass termsrv; do
 		expect "^ +-  +[0-9]+ +[0-9]+  $row\$" ps
 	done

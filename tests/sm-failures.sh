@@ -179,8 +179,8 @@ many() {
 	wait_until 5 same_footprint || fail "descriptors, children, kB: were ${before[*]}, are $(footprint)"
 }
 
-# The console is the system's own: with it everything ends.
-console_dies() {
+# The console is the system's own: with it everything ends, and the service says why.
+console_dies() { # PROCESS STATUS REASON
 	local births status=0
 	echo "== killed: the console's $1"
 	start_session
@@ -188,8 +188,8 @@ console_dies() {
 	kill -KILL "$(musessctl show 0 --json | sed -n "s/.*\"$1_pid\": \([0-9]*\),/\1/p")"
 	wait_until $PATIENCE ended "$musess_pid" || fail "the console is gone, the service is not"
 	wait "$musess_pid" || status=$?
-	[ $status = 1 ] || fail "the service ended with status $status"
-	logged 'the console session is gone: the service ends'
+	[ $status = "$2" ] || fail "the service ended with status $status"
+	logged "the console session is gone: the service ends \\($3\\)"
 	wait_until 5 is_gone "$births" || fail "processes are left: $births"
 }
 
@@ -215,7 +215,7 @@ for process in csrss winlogon shell; do
 done
 many
 waits_for_descriptors
-console_dies csrss
+console_dies csrss 3 'Windows SubSystem'
 start_service "$mode"
-console_dies winlogon
+console_dies winlogon 4 'Windows Logon Process'
 echo "failures stay where they happen"

@@ -41,6 +41,16 @@ static void test_proctree_parse(void **data)
 	    "012345678901234567890123456789012345678901234567890123456789012");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_int_equal(proctree_parse(bad[i], &e), -1);
+	/* each number is that of its field */
+	assert_int_equal(proctree_parse("12 (a) S 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 "
+	                                "22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39 40 "
+	                                "41 42 43 44 45 46 47 48 49 50 51 52\n",
+	                     &e),
+	    0);
+	assert_int_equal(e.parent, 4);
+	assert_int_equal(e.started, 22);
+	assert_int_equal(e.code, 26);
+	assert_int_equal(e.arguments, 48);
 }
 
 static void test_proctree_assign(void **data)

@@ -423,16 +423,20 @@ static int connect_sm_port(struct csrss *c)
 {
 	struct msg_csr_connect m = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = SB_PORT };
 	struct sockaddr_un address;
+	int log = -1;
 
 	c->smss = socket_at(SM_PORT, &address);
 	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
 	if (c->smss < 0 || connect(c->smss, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    port_send(c->smss, &m.h, -1) < 0 || port_receive(c->smss, &m, sizeof(m), NULL) <= 0)
+	    port_send(c->smss, &m.h, -1) < 0 || port_receive(c->smss, &m, sizeof(m), &log) <= 0)
 		return die("cannot connect to " SM_PORT);
 	if (m.status != STATUS_SUCCESS) {
 		log_error("smss refused this subsystem: %s", ntstatus_name(m.status));
 		return -1;
 	}
+	if (log >= 0)
+		dup2(log, STDERR_FILENO);
+	fd_close(&log);
 	c->session = m.session;
 	return 0;
 }
@@ -458,8 +462,8 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_IGN); /* orphans of the session come to process 1: reaped at once */
 	c.listener = listen_api_port();
 	c.terminal = terminal_create(c.columns, c.rows - 1);
-	if (c.listener < 0 || !c.terminal)
-		return 1;
+	if (c.listener < 0 || !c.terminal) /* there is no log yet */
+		return c.terminal ? 1 : CSRSS_NO_TERMINAL;
 	if (connect_sm_port(&c) < 0)
 		return 1;
 	status = loop(&c) < 0 ? 1 : 0;

@@ -135,6 +135,9 @@ enum end_reason { END_REASON_TABLE(END_REASON_ENUM) };
 /* What END_REASON says to a person. Never NULL. */
 const char *end_reason_text(uint32_t reason);
 
+/* csrss's exit status where it got no pseudo-terminal, before it has a log. */
+enum { CSRSS_NO_TERMINAL = 10 };
+
 /* MuSessionId of no session. */
 #define NO_SESSION 0xffffffffu
 

@@ -8,6 +8,7 @@
 #include "smss.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define FROM(role) (1u << CLIENT_##role)
 
@@ -86,7 +87,8 @@ static int csr_connect(struct client *client, const PORT_MESSAGE *m, int *passed
 		reply.status = STATUS_ACCESS_DENIED;
 	else
 		reply.session = session->id;
-	client_send(client, &reply.h, -1);
+	/* with it csrss, which was created without any descriptor, gets its log */
+	client_send(client, &reply.h, reply.status == STATUS_SUCCESS ? STDERR_FILENO : -1);
 	if (reply.status != STATUS_SUCCESS) {
 		log_warn("process %d is refused as a subsystem: %s", client->pid,
 		    ntstatus_name(reply.status));

@@ -16,10 +16,12 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/sched.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,7 +112,9 @@ static void session_map(const struct smss *smss, uint32_t slot, char *map, size_
 		snprintf(map, size, "%u 0 1\n", USER_UID);
 }
 
-/* The child's side of "suspended": nothing runs until the parent says so. */
+/* The page of the session process that this is until it has executed its program. */
+static struct process_start *own_start;
+
 static void await_go(int go)
 {
 	char byte;
@@ -167,8 +171,57 @@ static void null_input(void)
 
 static void die(const char *what)
 {
-	log_error("cannot set up: %s: %s", what, strerror(errno));
+	if (own_start) { /* it has no log yet: smss reads this */
+		own_start->error = errno;
+		snprintf(own_start->what, sizeof(own_start->what), "%s", what);
+	} else {
+		log_error("cannot set up: %s: %s", what, strerror(errno));
+	}
 	_exit(1);
+}
+
+/* For a process without descriptors; its log comes when it connects to smss. */
+static void null_all(void)
+{
+	if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || dup(0) != 2)
+		die("/dev/null");
+}
+
+/*
+ * The child's side of "suspended": no instruction of its program has run, and it has no
+ * descriptor (the transcript, lines 173 to 175: HandleCount 0).
+ */
+static void suspend(struct process_start *start)
+{
+	const struct timespec limit = { .tv_sec = 60 }; /* should smss end before the next line */
+
+	own_start = start;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (syscall(SYS_close_range, 0, ~0u, 0) < 0)
+		die("its descriptors");
+	while (atomic_load(&start->state) == PROCESS_SUSPENDED)
+		if (syscall(SYS_futex, &start->state, FUTEX_WAIT, PROCESS_SUSPENDED, &limit) < 0 &&
+		    errno == ETIMEDOUT)
+			_exit(1);
+	if (atomic_load(&start->state) != PROCESS_RUNS)
+		_exit(1);
+}
+
+static void resume(struct process_start *start, enum process_state state)
+{
+	atomic_store(&start->state, state);
+	syscall(SYS_futex, &start->state, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+void process_release(struct process_start *start)
+{
+	resume(start, PROCESS_RUNS);
+}
+
+void process_forget(struct process_start *start)
+{
+	if (start)
+		munmap(start, sizeof(*start));
 }
 
 /* Becomes ID of the user namespace. Capabilities stay only where that is 0. */
@@ -282,15 +335,14 @@ static void loopback_up(void)
 }
 
 /* The child that becomes csrss: root of its new namespaces until it executes it. */
-static void csrss_child(const struct smss *smss, const struct session *session, int go)
+static void csrss_child(
+    const struct smss *smss, const struct session *session, struct process_start *start)
 {
 	char id[16], host[32];
 	char *argv[] = { "csrss", id, NULL };
 
 	prctl(PR_SET_NAME, "csrss");
-	await_go(go);
-	log_process("csrss");
-	log_session(session->id);
+	suspend(start);
 	end_before_services(); /* while this is still its owner */
 	become(smss->privileged, 0);
 	snprintf(id, sizeof(id), "%u", session->id);
@@ -299,9 +351,7 @@ static void csrss_child(const struct smss *smss, const struct session *session, 
 		die("the host name");
 	loopback_up();
 	session_mounts(smss->privileged);
-	null_input();
-	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
-		die("descriptors");
+	null_all();
 	lock_in(smss, CSRSS_UID, CSRSS_FILES);
 	execve(ROOT_BIN "/csrss", argv, session_environment);
 	die(ROOT_BIN "/csrss");
@@ -311,38 +361,25 @@ int process_create(
     struct smss *smss, const struct session *session, int cgroup, struct process_new *new)
 {
 	char map[64];
-	int go[2], error;
+	int error;
 
-	*new = (struct process_new){ .pidfd = -1, .go = -1 };
-	if (pipe2(go, O_CLOEXEC) < 0)
+	*new = (struct process_new){ .pidfd = -1 };
+	new->start = mmap(
+	    NULL, sizeof(*new->start), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (new->start == MAP_FAILED)
 		return -1;
 	new->pid = spawn(SESSION_NAMESPACES, cgroup, &new->pidfd);
-	if (new->pid == 0) {
-		close(go[1]);
-		csrss_child(smss, session, go[0]);
-	}
-	close(go[0]);
-	new->go = go[1];
-	if (new->pid < 0) {
-		fd_close(&new->go);
-		return -1;
-	}
+	if (new->pid == 0)
+		csrss_child(smss, session, new->start);
 	session_map(smss, session->slot, map, sizeof(map));
-	if (map_ids(smss, new->pid, map) == 0)
+	if (new->pid > 0 && map_ids(smss, new->pid, map) == 0)
 		return 0;
 	error = errno;
-	fd_close(&new->go); /* it ends by itself, and nobody knows it when it is reaped */
+	resume(new->start, PROCESS_GIVEN_UP); /* nobody knows it when it is reaped */
+	process_forget(new->start);
 	fd_close(&new->pidfd);
 	errno = error;
 	return -1;
-}
-
-int process_release(struct process_new *new)
-{
-	int result = write(new->go, "g", 1) == 1 ? 0 : -1;
-
-	fd_close(&new->go);
-	return result;
 }
 
 /* In the session's namespaces: winlogon itself. Its parent is smss. */

@@ -124,6 +124,7 @@ static void session_free(struct session *session)
 	    session->status ? session->status : STATUS_UNSUCCESSFUL);
 	sm_reply(session->stopper, &session->stop_call, STATUS_SUCCESS);
 	fd_close(&session->csrss_pidfd);
+	process_forget(session->csrss_start);
 	event_free(session->timeout);
 	if (!console || !smss->stopping) /* it ends because the service does */
 		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
@@ -197,6 +198,8 @@ void session_ready(struct session *session)
 	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
 
 	event_del(session->timeout);
+	process_forget(session->csrss_start);
+	session->csrss_start = NULL;
 	session->info.phase[PHASE_CSRSS] = clock_us();
 	session->step = SESSION_STARTING;
 	session->helper = process_start_winlogon(session->smss, session, cgroup);
@@ -276,11 +279,18 @@ static void process_ended(struct session *session, bool winlogon, int wait_statu
 		session_stop(session, END_USER_LOGOFF, STATUS_SUCCESS);
 		return;
 	}
+	if (!winlogon && session->csrss_start && session->csrss_start->what[0])
+		log_error("session %u: cannot set up %.*s: %s", session->id,
+		    (int)sizeof(session->csrss_start->what) - 1, session->csrss_start->what,
+		    strerror(session->csrss_start->error));
 	/* the end of its port may have come first; SIGKILL is what it gets from us then */
 	if (WIFSIGNALED(wait_status) &&
 	    (session->step != SESSION_ENDING || WTERMSIG(wait_status) != SIGKILL))
 		log_warn("session %u: %s was ended by signal %d", session->id, name,
 		    WTERMSIG(wait_status));
+	else if (!winlogon && WEXITSTATUS(wait_status) == CSRSS_NO_TERMINAL)
+		log_error("session %u: no pseudo-terminal is left: raise the sysctl kernel.pty.max",
+		    session->id);
 	else if (session->step != SESSION_ENDING)
 		log_warn("session %u: %s ended with status %d", session->id, name,
 		    WEXITSTATUS(wait_status));
@@ -325,8 +335,10 @@ SMP_FRAME static int32_t SmpExecuteImage(
 		return error == EPERM || error == EACCES ? STATUS_ACCESS_DENIED : STATUS_NO_MEMORY;
 	}
 	session->csrss_pidfd = created.pidfd;
+	session->csrss_start = created.start;
 	*ProcessId = session->csrss = created.pid;
-	return process_release(&created) < 0 ? STATUS_UNSUCCESSFUL : STATUS_PENDING;
+	process_release(created.start);
+	return STATUS_PENDING;
 }
 
 /* Starts a subsystem's process and awaits its connection. */

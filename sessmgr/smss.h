@@ -80,9 +80,10 @@ struct session {
 	enum session_state state;
 	pid_t csrss, helper, winlogon; /* 0: none, or reaped */
 	int csrss_pidfd;
-	struct client *subsystem;         /* csrss's connection */
-	struct client *starter, *stopper; /* who waits for StartCsr, StopCsr */
-	bool awaits_client;               /* termsrv is to connect one */
+	struct process_start *csrss_start; /* until csrss has connected; NULL */
+	struct client *subsystem;          /* csrss's connection */
+	struct client *starter, *stopper;  /* who waits for StartCsr, StopCsr */
+	bool awaits_client;                /* termsrv is to connect one */
 	SMAPIMSG start_call, stop_call;
 	char command[COMMAND_SIZE]; /* UTF-8; empty: the default initial command */
 	struct event *timeout;
@@ -176,11 +177,23 @@ void cgroup_close(int parent);
 /* Prepares what children need (the session's system call filter). 0 or -1. */
 int process_init(void);
 
+/*
+ * What smss and a process that it has just created share until that executes its program: a
+ * page of memory, so that a suspended process needs no descriptor to wait on.
+ */
+struct process_start {
+	_Atomic uint32_t state; /* a futex: enum process_state */
+	int error;              /* of what failed before the program was executed */
+	char what[120];         /* empty: nothing did */
+};
+
+enum process_state { PROCESS_SUSPENDED, PROCESS_RUNS, PROCESS_GIVEN_UP };
+
 /* What process_create makes: a child in new namespaces, suspended until released. */
 struct process_new {
 	pid_t pid;
-	int pidfd; /* owned by the caller */
-	int go;    /* descriptor that process_release uses up */
+	int pidfd;                   /* owned by the caller */
+	struct process_start *start; /* likewise: process_forget */
 };
 
 /*
@@ -190,8 +203,10 @@ struct process_new {
  */
 int process_create(
     struct smss *smss, const struct session *session, int cgroup, struct process_new *new);
-/* Lets it run. Returns 0 or -1. */
-int process_release(struct process_new *new);
+/* Lets it run. */
+void process_release(struct process_start *start);
+/* Lets go of it; NULL is allowed. */
+void process_forget(struct process_start *start);
 /* A helper that joins SESSION's namespaces and starts winlogon there as smss's child. */
 pid_t process_start_winlogon(struct smss *smss, const struct session *session, int cgroup);
 /* The host's user id of a service process: owner of its state. */

@@ -29,10 +29,8 @@ static int sm_connect(void)
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SM_PORT };
 	int port = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		log_error("cannot connect to %s", SM_PORT);
-		exit(4);
-	}
+	if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof(address)) < 0)
+		exit(4); /* there is no log yet */
 	return port;
 }
 
@@ -51,13 +49,25 @@ static void shake_hands(uint32_t type, const char *sb_port, size_t length)
 	memcpy(m.sb_port, sb_port, length);
 	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
 	if (port_send(port, &m.h, -1) < 0)
-		log_error("cannot send");
+		exit(5);
 	stay();
+}
+
+/* A right one, with which the log comes. */
+static void take_log(int port)
+{
+	struct msg_csr_connect m = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = "/x" };
+	int log = -1;
+
+	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
+	if (port_send(port, &m.h, -1) == 0 && port_receive(port, &m, sizeof(m), &log) > 0)
+		dup2(log, STDERR_FILENO);
 }
 
 /* What a subsystem is answered to each call of the SM API. */
 static void make_calls(void)
 {
+	int32_t answers[SmMaxApiNumber + 1];
 	int port = sm_connect();
 
 	for (uint32_t i = 0; i <= SmMaxApiNumber; i++) {
@@ -66,16 +76,18 @@ static void make_calls(void)
 		port_header(&m.h, LPC_REQUEST, sizeof(m), i);
 		if (port_send(port, &m.h, -1) < 0 ||
 		    port_receive(port, &m, sizeof(m), NULL) != sizeof(m))
-			log_error("no answer to call %u", i);
-		else
-			log_info("call %u: %s", i, ntstatus_name(m.ReturnedStatus));
+			exit(5);
+		answers[i] = m.ReturnedStatus;
 	}
+	take_log(port);
+	for (uint32_t i = 0; i <= SmMaxApiNumber; i++)
+		log_info("call %u: %s", i, ntstatus_name(answers[i]));
 }
 
 static void rubbish(void)
 {
 	if (send(sm_connect(), "rubbish", 7, MSG_NOSIGNAL) != 7)
-		log_error("cannot send");
+		exit(5);
 	stay();
 }
 

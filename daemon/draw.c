@@ -116,12 +116,6 @@ void draw_finish(struct draw *d)
 	d->due = NULL;
 }
 
-/* Red and blue, and what is above them stays. */
-static uint32_t exchange(uint32_t colour)
-{
-	return (colour & 0xff00ff00) | (colour & 0xff) << 16 | (colour >> 16 & 0xff);
-}
-
 void draw_row(
     struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells)
 {
@@ -136,10 +130,6 @@ void draw_row(
 		struct cell new = cells[i];
 		bool same;
 
-		if (d->exchanged) {
-			new.foreground = exchange(new.foreground);
-			new.background = exchange(new.background);
-		}
 		new.foreground &= 0xffffff;
 		new.background &= 0xffffff | ATTRIBUTES << 24;
 		/* the cursor shows the foreground of a blank cell too */

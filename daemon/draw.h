@@ -31,8 +31,6 @@ struct draw {
 	const struct glyphs *glyphs;
 	uint16_t width, height; /* of the desktop, in pixels */
 	uint16_t columns, rows; /* whole cells: what draw_row may fill */
-	bool exchanged; /* red and blue, for a client that exchanges them once more; draw_init
-	                   leaves it false */
 	/* The rest is private. */
 	uint16_t grid_columns, grid_rows; /* with cells that are cut off */
 	uint8_t bpp;

@@ -179,14 +179,6 @@ static BOOL on_post_connect(freerdp_peer *peer)
 	return sent;
 }
 
-/* It says that it is of Windows XP, whose own client has no 32 bpp, and lacks what every other
-   client of that depth has. It shows planar bitmaps with red and blue exchanged. */
-static bool is_rdesktop(const rdpSettings *s)
-{
-	return freerdp_settings_get_uint32(s, FreeRDP_ClientBuild) <= 2600 &&
-	       !freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha);
-}
-
 static BOOL on_activate(freerdp_peer *peer)
 {
 	struct rdpwd *w = of_peer(peer);
@@ -200,7 +192,6 @@ static BOOL on_activate(freerdp_peer *peer)
 	        (uint8_t)freerdp_settings_get_uint32(s, FreeRDP_ColorDepth),
 	        freerdp_settings_get_bool(s, FreeRDP_DrawAllowSkipAlpha)) < 0)
 		return FALSE;
-	w->draw.exchanged = is_rdesktop(s) && w->draw.bpp == 32;
 	w->drawing = w->activated = true;
 	w->frame_due = true;
 	w->active = clock_us();

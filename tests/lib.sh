@@ -206,7 +206,9 @@ stop_musess() {
 start_x() {
 	local file=$WORK/display-$1
 	: >"$file"
-	Xvfb -displayfd 3 -screen 0 "1280x1024x${2-24}" -nolisten tcp -noreset \
+	# GLX brings visuals that have blue first; rdesktop takes one of them for 32 bpp, and shows
+	# red and blue exchanged
+	Xvfb -displayfd 3 -screen 0 "1280x1024x${2-24}" -nolisten tcp -noreset -extension GLX \
 		3>"$file" >"$WORK/xvfb-$1.log" 2>&1 &
 	started+=("$!")
 	wait_until $PATIENCE grep -q . "$file" ||

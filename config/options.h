@@ -9,7 +9,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { OPTION_TEXT_SIZE = 256 };
+enum { OPTION_TEXT_SIZE = 256, SUBSYSTEM_NAME_SIZE = 33, SUBSYSTEMS_MAX = 8, POOL_MAX = 64 };
+
+/* A subsystem's command, as [SubSystems] has it: NAME = COMMAND. */
+struct subsystem_command {
+	char name[SUBSYSTEM_NAME_SIZE];
+	char command[OPTION_TEXT_SIZE];
+};
+
+enum session_id_policy { SESSION_ID_LOWEST, SESSION_ID_INCREASING };
+enum session_creation { SESSION_CREATION_PARALLEL, SESSION_CREATION_SERIAL };
 
 struct musess_config {
 	/* [Listener] */
@@ -26,6 +35,15 @@ struct musess_config {
 	uint32_t SubsystemTimeout;             /* milliseconds for csrss to connect */
 	uint32_t TasksMax;                     /* processes and threads of one session */
 	uint64_t MemoryMax;                    /* bytes of one session, where cgroups allow */
+	uint32_t IdleWinStationPoolCount;      /* sessions made ahead, up to POOL_MAX */
+	uint32_t SessionIdPolicy;              /* enum session_id_policy */
+	uint32_t SessionCreation;              /* enum session_creation */
+	/* [SubSystems] */
+	char Kmode[OPTION_TEXT_SIZE];    /* the session space's name */
+	char Required[OPTION_TEXT_SIZE]; /* names, separated by blanks; Debug is ignored */
+	char Optional[OPTION_TEXT_SIZE]; /* likewise; loaded on demand */
+	char Execute[OPTION_TEXT_SIZE];  /* the initial command; empty: winlogon */
+	struct subsystem_command commands[SUBSYSTEMS_MAX]; /* unused ones have no name */
 	/* [Accounts] */
 	uint32_t AccountPatterns; /* 1: an account's name may end in '*' */
 	/* [Display] */
@@ -50,6 +68,10 @@ int config_read(struct musess_config *config, const char *path, FILE *errors);
  */
 int config_set(struct musess_config *config, const char *name, const char *value, char *error,
     size_t error_size);
+
+/* The command of the subsystem NAME (LENGTH bytes of it), or NULL where it has none. */
+const char *config_subsystem_command(
+    const struct musess_config *config, const char *name, size_t length);
 
 /* Writes *CONFIG as a file that config_read reads back to the same values: sections in
    the table's order, each option's help as a comment above it. */

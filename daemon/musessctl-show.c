@@ -118,6 +118,7 @@ static const char *const phase_names[PHASE_COUNT] = {
 	[PHASE_START_CSR] = "start-csr",
 	[PHASE_CSRSS] = "csrss",
 	[PHASE_WINLOGON] = "winlogon",
+	[PHASE_ANSWERED] = "answered",
 	[PHASE_SHELL] = "shell",
 	[PHASE_ACTIVE] = "active",
 	[PHASE_PAINTED] = "painted",

@@ -143,6 +143,7 @@ int logon_painted(struct worker *w, const struct msg_painted *m)
 	if (w->step != WORKER_SESSION)
 		return -1;
 	message.session = w->client.session;
+	message.generation = w->client.generation;
 	port_header(&message.h, WS_PAINTED, sizeof(message), 0);
 	port_send(w->t->smss, &message.h, -1);
 	return 0;
@@ -159,7 +160,7 @@ static void tell(struct worker *w, uint16_t type, int32_t status, int passed)
 /* The user of a session whose winlogon had to ask. */
 static void logged_on_at_prompt(struct worker *w, const struct lsa_answer *answer)
 {
-	struct msg_user m = { .session = w->client.session };
+	struct msg_user m = { .session = w->client.session, .generation = w->client.generation };
 
 	if (answer->status != STATUS_SUCCESS) {
 		tell(w, RW_DENIED, answer->status, -1);
@@ -204,11 +205,13 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 	return 0;
 }
 
-static void stop_session(struct termsrv *t, uint32_t session)
+static void stop_session(struct termsrv *t, const SMAPIMSG *started)
 {
-	SMAPIMSG call = { .ApiNumber = SmStopCsrApi, .u.StopCsr.MuSessionId = session };
+	SMAPIMSG call = { .ApiNumber = SmStopCsrApi,
+		.u.StopCsr.MuSessionId = started->u.StartCsr.MuSessionId };
 
 	port_header(&call.h, LPC_REQUEST, sizeof(call), 0);
+	call.h.client_view_size = started->h.client_view_size; /* not a later one of its id */
 	port_send(t->smss, &call.h, -1);
 }
 
@@ -223,24 +226,24 @@ void logon_abandon(struct worker *w)
 }
 
 /* The session is there: a port between the worker and csrss, one end to each. */
-static void connect_session(struct worker *w, const SMSTARTCSR *started)
+static void connect_session(struct worker *w, const SMAPIMSG *started)
 {
 	int pair[2];
 
 	if (port_pair(pair) < 0) {
-		stop_session(w->t, started->MuSessionId);
+		stop_session(w->t, started);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return;
 	}
 	w->step = WORKER_SESSION;
-	w->client.session = started->MuSessionId;
-	w->client.csrss = started->WindowsSubSysProcessId;
+	w->client.session = started->u.StartCsr.MuSessionId;
+	w->client.generation = started->h.client_view_size;
 	memcpy(w->client.address, w->address, sizeof(w->client.address));
 	port_header(&w->client.h, WS_CONNECT, sizeof(w->client), 0);
 	if (port_send(w->t->smss, &w->client.h, pair[0]) < 0) {
 		close(pair[0]);
 		close(pair[1]);
-		stop_session(w->t, started->MuSessionId);
+		stop_session(w->t, started);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return;
 	}
@@ -257,7 +260,7 @@ static int started(struct termsrv *t, const SMAPIMSG *reply)
 		return 0; /* StopCsr's: nobody waits */
 	if (!w || w->step != WORKER_STARTING) {
 		if (reply->ReturnedStatus == STATUS_SUCCESS)
-			stop_session(t, reply->u.StartCsr.MuSessionId);
+			stop_session(t, reply);
 		return 0;
 	}
 	if (reply->ReturnedStatus != STATUS_SUCCESS) {
@@ -266,7 +269,7 @@ static int started(struct termsrv *t, const SMAPIMSG *reply)
 		worker_deny(w, reply->ReturnedStatus, END_OUT_OF_MEMORY);
 		return 0;
 	}
-	connect_session(w, &reply->u.StartCsr);
+	connect_session(w, reply);
 	return 0;
 }
 

@@ -13,6 +13,9 @@
  *   rdpwd   - csrss    a pair made by termsrv, passed on by smss       DSP_
  *   winlogon - csrss   winlogon connects to the session's ApiPort      WL_
  *   musessctl - smss   musessctl connects to the service's SmApiPort   SM API, CTL_, ACCT_
+ *   psxss   - smss     psxss connects to \SmApiPort                     SM API, CSR_CONNECT
+ *   smss - csrss, psxss  smss connects to their SbApiPort               SBAPIMSG (smapi.h)
+ *   musessctl - psxss  a pair made by musessctl, passed on by smss      EX_
  */
 #ifndef MUSESS_MESSAGES_H
 #define MUSESS_MESSAGES_H
@@ -77,6 +80,14 @@ enum message_type {
 	CTL_PROCESS,
 	CTL_VERSION, /* answered with the same type */
 	CTL_END,
+	CTL_POOL, /* the idle sessions, or how many there shall be; answered with the same type */
+	CTL_EXEC, /* a Posix session in a session; one end of a port for EX_ is passed beside it;
+	             answered with the same type */
+	/* musessctl and psxss, over the port that CTL_EXEC passed */
+	EX_COMMAND = 0x800, /* to psxss: what to run; once, and first */
+	EX_INPUT,           /* to psxss: its standard input; no bytes: the end of it */
+	EX_OUTPUT,          /* to musessctl: what it wrote */
+	EX_EXIT,            /* to musessctl: how it ended; the last message */
 };
 
 enum {
@@ -86,7 +97,7 @@ enum {
 	STATION_SIZE = 64,    /* the client's computer name */
 	ADDRESS_SIZE = 64,    /* "192.0.2.1:50000", "[2001:db8::1]:50000" */
 	WINSTATION_SIZE = 32, /* "RDP-Tcp#3", "Console" */
-	PORT_NAME_SIZE = 120,
+	PORT_NAME_SIZE = 240, /* of a subsystem's SbApiPort */
 	COMMAND_SIZE = 512,
 	IMAGE_SIZE = 16,
 	VERSION_SIZE = 32,
@@ -111,6 +122,7 @@ enum phase {
 	PHASE_START_CSR,  /* StartCsr was called */
 	PHASE_CSRSS,      /* csrss connected to the SM API port */
 	PHASE_WINLOGON,   /* the initial command was started */
+	PHASE_ANSWERED,   /* StartCsr was answered */
 	PHASE_SHELL,      /* the user's command was started */
 	PHASE_ACTIVE,     /* the client is activated */
 	PHASE_PAINTED,    /* the first picture is out */
@@ -160,8 +172,9 @@ struct msg_client {
 	char station[STATION_SIZE];
 	char address[ADDRESS_SIZE];
 	char winstation[WINSTATION_SIZE]; /* filled in by smss */
-	uint32_t csrss;    /* StartCsr's answer: tells the session from a later one of its id */
-	uint32_t winlogon; /* filled in by smss */
+	uint32_t generation;      /* of StartCsr's reply: tells it from a later one of its id */
+	uint32_t csrss, winlogon; /* filled in by smss */
+	uint32_t reserved;
 };
 
 /* TS_READY: the port that termsrv listens on. */
@@ -175,7 +188,7 @@ struct msg_listening {
 struct msg_user {
 	PORT_MESSAGE h;
 	uint32_t session;
-	uint32_t reserved;
+	uint32_t generation;
 	char user[USER_SIZE];
 };
 
@@ -183,7 +196,7 @@ struct msg_user {
 struct msg_painted {
 	PORT_MESSAGE h;
 	uint32_t session;
-	uint32_t reserved;
+	uint32_t generation;      /* WS_PAINTED only */
 	uint64_t active, painted; /* microseconds, as phases */
 };
 
@@ -234,8 +247,10 @@ struct msg_rw_session {
 	uint32_t reserved;
 };
 
-/* CSR_CONNECT: type and callback port's name from csrss; status and session from smss. */
-enum { SUBSYSTEM_WINDOWS = 2 }; /* IMAGE_SUBSYSTEM_WINDOWS_GUI, the type csrss serves */
+/* CSR_CONNECT: type and callback port's name from a subsystem; status and session from smss,
+   with the log beside it. The types are an image's (MS: IMAGE_SUBSYSTEM_*): csrss serves
+   WINDOWS_GUI, psxss POSIX_CUI. */
+enum { SUBSYSTEM_WINDOWS = 2, SUBSYSTEM_POSIX = 7 };
 struct msg_csr_connect {
 	PORT_MESSAGE h;
 	uint32_t subsystem_type;
@@ -371,6 +386,47 @@ struct msg_session {
 	char address[ADDRESS_SIZE];
 };
 
+/* CTL_POOL. */
+#define POOL_ASK 0xffffffffu /* as size: change nothing */
+struct msg_pool {
+	PORT_MESSAGE h;
+	uint32_t size; /* IdleWinStationPoolCount: how many there shall be */
+	uint32_t idle; /* in the answer: how many there are */
+	int32_t status;
+	uint32_t reserved;
+};
+
+/* CTL_EXEC: its answer comes when psxss has the port. */
+struct msg_exec {
+	PORT_MESSAGE h;
+	uint32_t session; /* MuSessionId */
+	int32_t status;
+};
+
+/* EX_COMMAND: COUNT strings, each with its terminator, one behind the other. */
+enum { EX_COMMAND_SIZE = 8192, EX_DATA_SIZE = 4096, EX_ARGUMENTS_MAX = 1024 };
+struct ex_command {
+	PORT_MESSAGE h;
+	uint32_t count;
+	uint32_t length; /* bytes of them all */
+	char arguments[EX_COMMAND_SIZE];
+};
+
+/* EX_INPUT, EX_OUTPUT. */
+struct ex_data {
+	PORT_MESSAGE h;
+	uint32_t stream; /* EX_OUTPUT: 1 standard output, 2 standard error */
+	uint32_t length;
+	char data[EX_DATA_SIZE];
+};
+
+/* EX_EXIT. */
+struct ex_exit {
+	PORT_MESSAGE h;
+	uint32_t status; /* its exit status, or 128 + the signal that ended it */
+	int32_t error;   /* errno where it could not be run: STATUS is 127 or 126 then */
+};
+
 /* CTL_VERSION. */
 struct msg_version {
 	PORT_MESSAGE h;
@@ -380,10 +436,11 @@ struct msg_version {
 _Static_assert(sizeof(struct cell) == 12, "cell");
 _Static_assert(sizeof(struct msg_row) <= PORT_MAX_MESSAGE, "the largest message");
 _Static_assert(offsetof(struct msg_row, cells) == 32, "msg_row");
-_Static_assert(sizeof(struct msg_client) == 472, "msg_client");
+_Static_assert(sizeof(struct msg_client) == 488, "msg_client");
+_Static_assert(sizeof(struct ex_command) <= PORT_MAX_MESSAGE, "EX_COMMAND");
 _Static_assert(sizeof(struct lsa_request) == 536, "lsa_request");
 _Static_assert(sizeof(struct lsa_answer) == 176, "lsa_answer");
 _Static_assert(sizeof(struct msg_rw_logon) == 552, "msg_rw_logon");
-_Static_assert(sizeof(struct msg_session) == 488, "msg_session");
+_Static_assert(sizeof(struct msg_session) == 496, "msg_session");
 
 #endif

@@ -21,7 +21,8 @@ typedef struct _PORT_MESSAGE {
 	uint32_t process;          /* informative only: identity is what the kernel reports */
 	uint32_t thread;
 	uint32_t message_id;       /* chosen by the requester, repeated in the reply */
-	uint32_t client_view_size; /* always 0 */
+	uint32_t client_view_size; /* LPC's CallbackId too: in StartCsr's reply the session's
+	                              generation; in termsrv's StopCsr the one that is meant */
 } PORT_MESSAGE;
 
 enum { LPC_REQUEST = 1, LPC_REPLY = 2, LPC_CONNECTION_REQUEST = 10 };
@@ -42,8 +43,12 @@ typedef enum _SMAPINUMBER {
 
 enum { SM_COMMAND_CHARS = 128, SM_SUBSYSTEM_CHARS = 32 };
 
+/* The three calls about foreign sessions have no documented payload but SessionComplete's;
+   the fields here are musess's own. SessionId is an environment session's: it counts up from
+   1 and has nothing to do with a MuSessionId. */
 typedef struct _SMCREATEFOREIGNSESSION {
-	uint32_t reserved;
+	uint32_t SubsystemType; /* of the subsystem that is to make it */
+	uint32_t SessionId;     /* out */
 } SMCREATEFOREIGNSESSION;
 
 typedef struct _SMSESSIONCOMPLETE {
@@ -52,12 +57,12 @@ typedef struct _SMSESSIONCOMPLETE {
 } SMSESSIONCOMPLETE;
 
 typedef struct _SMTERMINATEFOREIGNSESSION {
-	uint32_t reserved;
+	uint32_t SessionId;
 } SMTERMINATEFOREIGNSESSION;
 
 typedef struct _SMEXECPGM {
-	uint32_t ProcessId;
-	uint32_t DebugFlag;
+	uint32_t ProcessId; /* as the caller's namespace numbers it; a pidfd is passed beside it */
+	uint32_t DebugFlag; /* not 0: it stays suspended */
 } SMEXECPGM;
 
 typedef struct _SMLOADDEFERED {
@@ -92,6 +97,47 @@ typedef struct _SMAPIMSG {
 	} u;
 } SMAPIMSG;
 
+/* Callbacks: smss asks a subsystem, over that one's SbApiPort. The numbers are ReactOS's
+   (session-manager.md section 2), the layout is musess's own. */
+typedef enum _SBAPINUMBER {
+	SbCreateSessionApi = 0,          /* make an environment session */
+	SbTerminateSessionApi = 1,       /* end it */
+	SbForeignSessionCompleteApi = 2, /* one that this subsystem had made has ended */
+	SbCreateProcessApi = 3,          /* a suspended process is adopted into this subsystem */
+	SbMaxApiNumber = 4
+} SBAPINUMBER;
+
+typedef struct _SBCREATESESSION {
+	uint32_t SessionId; /* the creator's port may be passed beside it */
+} SBCREATESESSION;
+
+typedef struct _SBTERMINATESESSION {
+	uint32_t SessionId;
+} SBTERMINATESESSION;
+
+typedef struct _SBFOREIGNSESSIONCOMPLETE {
+	uint32_t SessionId;
+	int32_t SessionStatus;
+} SBFOREIGNSESSIONCOMPLETE;
+
+typedef struct _SBCREATEPROCESS {
+	uint32_t ProcessId; /* ExecPgm's; a pidfd is passed beside it */
+	uint32_t DebugFlag;
+} SBCREATEPROCESS;
+
+typedef struct _SBAPIMSG {
+	PORT_MESSAGE h;
+	uint32_t ApiNumber; /* SBAPINUMBER */
+	int32_t ReturnedStatus;
+	union {
+		SBCREATESESSION CreateSession;
+		SBTERMINATESESSION TerminateSession;
+		SBFOREIGNSESSIONCOMPLETE ForeignSessionComplete;
+		SBCREATEPROCESS CreateProcess;
+	} u;
+} SBAPIMSG;
+
+_Static_assert(sizeof(SBAPIMSG) == 0x28, "SBAPIMSG");
 _Static_assert(sizeof(PORT_MESSAGE) == 0x18, "PORT_MESSAGE");
 _Static_assert(offsetof(SMAPIMSG, h) == 0x0, "h");
 _Static_assert(offsetof(SMAPIMSG, ApiNumber) == 0x18, "ApiNumber");

@@ -41,11 +41,12 @@ static const struct {
 
 void sm_reply(struct client *client, SMAPIMSG *call, int32_t status)
 {
-	uint32_t id = call->h.message_id;
+	PORT_MESSAGE request = call->h;
 
 	if (!client)
 		return;
-	port_header(&call->h, LPC_REPLY, sizeof(*call), id);
+	port_header(&call->h, LPC_REPLY, sizeof(*call), request.message_id);
+	call->h.client_view_size = request.client_view_size;
 	call->ReturnedStatus = status;
 	client_send(client, &call->h, -1);
 }
@@ -122,17 +123,17 @@ static int csr_disconnected(struct client *client, const PORT_MESSAGE *m, int *p
 }
 
 /* The session that a message of termsrv is about; NULL where it is gone. */
-static struct session *connected_session(struct client *client, uint32_t id)
+static struct session *connected_session(struct client *client, uint32_t id, uint32_t generation)
 {
 	struct session *s = session_find(client->smss, id);
 
-	return s && s->step == SESSION_RUNNING ? s : NULL;
+	return s && s->step == SESSION_RUNNING && s->generation == generation ? s : NULL;
 }
 
 static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	struct msg_client message = *(const struct msg_client *)m;
-	struct session *s = connected_session(client, message.session);
+	struct session *s = connected_session(client, message.session, message.generation);
 	struct msg_session *info;
 
 	if (!port_text_valid(message.user, sizeof(message.user)) ||
@@ -142,7 +143,7 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	    message.width < DESKTOP_MIN || message.width > DESKTOP_MAX ||
 	    message.height < DESKTOP_MIN || message.height > DESKTOP_MAX)
 		return -1;
-	if (!s || s->csrss != (pid_t)message.csrss || !s->awaits_client)
+	if (!s || !s->awaits_client)
 		return 0; /* ended meanwhile: the display port closes, and rdpwd with it */
 	if (*passed < 0) {
 		log_warn("session %u: the port to its client is lost: out of descriptors", s->id);
@@ -162,6 +163,7 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	s->state = message.user[0] ? WTS_ACTIVE : WTS_CONNECTED;
 	memcpy(message.winstation, info->winstation, sizeof(message.winstation));
 	memcpy(message.phase, info->phase, sizeof(message.phase));
+	message.csrss = (uint32_t)s->csrss;
 	message.winlogon = (uint32_t)s->winlogon;
 	message.h.type = CSR_CLIENT;
 	client_send(s->subsystem, &message.h, *passed);
@@ -171,7 +173,7 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	struct msg_user message = *(const struct msg_user *)m;
-	struct session *s = connected_session(client, message.session);
+	struct session *s = connected_session(client, message.session, message.generation);
 
 	(void)passed;
 	if (!port_text_valid(message.user, sizeof(message.user)) || !message.user[0])
@@ -188,7 +190,7 @@ static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
 static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	const struct msg_painted *message = (const void *)m;
-	struct session *s = connected_session(client, message->session);
+	struct session *s = connected_session(client, message->session, message->generation);
 
 	(void)passed;
 	if (s) {

@@ -76,6 +76,8 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 	session->smss = smss;
 	session->id = id;
 	session->slot = lowest_slot(smss);
+	session->generation =
+	    ++smss->last_generation ? smss->last_generation : ++smss->last_generation;
 	session->csrss_pidfd = -1;
 	session->state = WTS_INIT;
 	session->info.session = id;
@@ -250,6 +252,7 @@ void session_started(struct smss *smss, const struct process_report *report)
 	session->start_call.u.StartCsr.MuSessionId = session->id;
 	session->start_call.u.StartCsr.InitialCommandProcessId = (uint32_t)session->winlogon;
 	session->start_call.u.StartCsr.WindowsSubSysProcessId = (uint32_t)session->csrss;
+	session->info.phase[PHASE_ANSWERED] = clock_us();
 	if (session->id != 0) /* the console's is said once all is well */
 		session_log_started(session);
 	sm_reply(session->starter, &session->start_call, STATUS_SUCCESS);
@@ -452,6 +455,7 @@ SMP_FRAME int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, 
 	session->starter = CallingClient;
 	session->awaits_client = CallingClient->role == CLIENT_TERMSRV;
 	session->start_call = *SmApiMsg;
+	session->start_call.h.client_view_size = session->generation;
 	return STATUS_PENDING;
 }
 
@@ -461,7 +465,8 @@ SMP_FRAME int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, i
 	    session_find(CallingClient->smss, SmApiMsg->u.StopCsr.MuSessionId);
 
 	(void)CallPort;
-	if (!session)
+	if (!session ||
+	    (SmApiMsg->h.client_view_size && SmApiMsg->h.client_view_size != session->generation))
 		return STATUS_OBJECT_NAME_NOT_FOUND;
 	if (session->id == 0)
 		return STATUS_ACCESS_DENIED;

@@ -75,7 +75,8 @@ enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_
 struct session {
 	struct smss *smss;
 	uint32_t id;
-	uint32_t slot; /* of the host's user ids; lowest free one */
+	uint32_t slot;       /* of the host's user ids; lowest free one */
+	uint32_t generation; /* tells it from a later one of its id */
 	enum session_step step;
 	enum session_state state;
 	pid_t csrss, helper, winlogon; /* 0: none, or reaped */
@@ -130,7 +131,7 @@ struct smss {
 	struct event *admin_event, *sm_event, *report_event, *signals[5], *stop_deadline;
 	LIST_HEAD(, client) clients;
 	struct session **sessions; /* by id; capacity MaxInstanceCount + 1 */
-	uint32_t capacity, session_count;
+	uint32_t capacity, session_count, last_generation;
 	uint8_t *slots; /* in use: 1 */
 	struct service services[SERVICE_COUNT];
 	uint16_t listening_port;

@@ -92,7 +92,8 @@ static const char sample_json[] =
     " 'type': 'rdpwd', 'client_name': 'DESK-7', 'client_address': '[2001:db8::7]:50000',"
     " 'width': 1024, 'height': 768, 'csrss_pid': 1748, 'winlogon_pid': 1750,"
     " 'started': 1700000000, 'phases_ms': {'accept': 0.0, 'request': 1.5, 'negotiated': 20.0,"
-    " 'logon': 21.0, 'start_csr': 21.25, 'csrss': 24.0, 'winlogon': 30.0, 'shell': null,"
+    " 'logon': 21.0, 'start_csr': 21.25, 'csrss': 24.0, 'winlogon': 30.0,"
+    " 'answered': 30.5, 'shell': null,"
     " 'active': 29.0, 'painted': 41.125}, 'total_ms': 41.125}";
 
 static void test_list_json(void **data)
@@ -102,7 +103,8 @@ static void test_list_json(void **data)
 	    " 'type': 'rdpwd', 'client_name': '', 'client_address': '', 'width': null,"
 	    " 'height': null, 'csrss_pid': null, 'winlogon_pid': null, 'started': null,"
 	    " 'phases_ms': {'accept': null, 'request': null, 'negotiated': null, 'logon': null,"
-	    " 'start_csr': null, 'csrss': null, 'winlogon': null, 'shell': null, 'active': null,"
+	    " 'start_csr': null, 'csrss': null, 'winlogon': null, 'answered': null, 'shell': null,"
+	    " 'active': null,"
 	    " 'painted': null}, 'total_ms': null}";
 	const struct msg_session two[] = { fake_sample[FAKE_LISTENER], fake_sample[FAKE_LAB] };
 	struct fake *f = *data;
@@ -140,6 +142,7 @@ static void test_show(void **data)
 	                            "  start-csr     21.250\n"
 	                            "  csrss         24.000\n"
 	                            "  winlogon      30.000\n"
+	                            "  answered      30.500\n"
 	                            "  shell              -\n"
 	                            "  active        29.000\n"
 	                            "  painted       41.125\n"

@@ -2,7 +2,8 @@
  * csrss: the subsystem process of one session, process 1 of its namespaces. It holds the
  * session's desktop: a status line above a terminal, as a grid of cells that rdpwd draws.
  *
- *   smss      its connection to \SmApiPort: who is at the screen, when to end
+ *   smss      its connection to \SmApiPort: who is at the screen, when to end; and smss's
+ *             callbacks, which ask for what a desktop has not got
  *   winlogon  the one client of the session's ApiPort
  *   display   rdpwd: keys come in, frames of changed rows go out, one at a time and only
  *             when rdpwd asked for one, so that a slow client costs no memory
@@ -14,6 +15,7 @@
 #include "log.h"
 #include "messages.h"
 #include "ntstatus.h"
+#include "subsystem-port.h"
 #include "terminal.h"
 
 #include <errno.h>
@@ -24,19 +26,16 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#define SM_PORT "/opt/musess/SmApiPort"
 #define AP_PORT "/run/Windows/ApiPort"
 #define SB_PORT "/run/Windows/SbApiPort"
 
 enum { STATUS_FOREGROUND = 0xffffff, STATUS_BACKGROUND = 0x204a87 };
 
 struct csrss {
-	uint32_t session;
-	int smss, listener, winlogon, display;
+	struct subsystem sm; /* smss and its callbacks; the session's id */
+	int listener, winlogon, display;
 	struct terminal *terminal;
 	int columns, rows;        /* of the desktop, the status line included */
 	struct msg_client client; /* who is at the screen */
@@ -89,7 +88,7 @@ static int status_form(const struct csrss *c, int form, char *text, size_t size)
 	const struct msg_client *m = &c->client;
 	uint64_t begin =
 	    m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
-	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->session,
+	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->sm.session,
 	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
 
 	if (n > 0 && (size_t)n < size && c->shell)
@@ -204,7 +203,7 @@ static int send_frame(struct csrss *c)
 /* winlogon is told to log USER on, or to ask; the terminal goes with it. */
 static int send_logon(struct csrss *c)
 {
-	struct msg_verdict m = { .session = c->session };
+	struct msg_verdict m = { .session = c->sm.session };
 	const char *user = c->command ? "system" : c->client.user;
 	int slave, result;
 
@@ -244,7 +243,7 @@ static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 /* The user that lsass agreed to, as smss says: not rdpwd's word, which has a client. */
 static int on_user(struct csrss *c, const struct msg_user *m)
 {
-	struct msg_verdict verdict = { .session = c->session, .status = STATUS_SUCCESS };
+	struct msg_verdict verdict = { .session = c->sm.session, .status = STATUS_SUCCESS };
 
 	memcpy(c->client.user, m->user, sizeof(c->client.user));
 	c->status_changed = true;
@@ -266,7 +265,7 @@ static int on_smss(struct csrss *c)
 		struct msg_end end;
 	} m;
 	int passed = -1, result = 0;
-	ssize_t got = port_receive(c->smss, &m, sizeof(m), &passed);
+	ssize_t got = port_receive(c->sm.smss, &m, sizeof(m), &passed);
 
 	if (got < 0 && errno == EAGAIN)
 		return 0;
@@ -327,7 +326,7 @@ static int on_winlogon(struct csrss *c)
 	if (m.h.type == WL_SHELL && got == sizeof(m.process)) {
 		c->shell = clock_us();
 		c->status_changed = true;
-		return send_plain(c->smss, CSR_SHELL, -1);
+		return send_plain(c->sm.smss, CSR_SHELL, -1);
 	}
 	return 0;
 }
@@ -337,7 +336,7 @@ static int display_lost(struct csrss *c)
 {
 	fd_close(&c->display);
 	c->wanted = c->in_frame = false;
-	return send_plain(c->smss, CSR_DISCONNECTED, -1);
+	return send_plain(c->sm.smss, CSR_DISCONNECTED, -1);
 }
 
 static int on_display(struct csrss *c)
@@ -360,7 +359,7 @@ static int on_display(struct csrss *c)
 		terminal_key(c->terminal, &m.key);
 	} else if (m.h.type == DSP_VERDICT && got == sizeof(m.verdict) && c->winlogon >= 0 &&
 	           m.verdict.status != STATUS_SUCCESS) {
-		struct msg_verdict no = { .session = c->session, .status = m.verdict.status };
+		struct msg_verdict no = { .session = c->sm.session, .status = m.verdict.status };
 		port_header(&no.h, WL_VERDICT, sizeof(no), 0);
 		return port_send(c->winlogon, &no.h, -1);
 	} else {
@@ -370,22 +369,43 @@ static int on_display(struct csrss *c)
 	return 0;
 }
 
+/* What smss asks of a subsystem. There is one desktop, and no session of another kind. */
+static int32_t on_callback(void *data, SBAPIMSG *m, int *passed)
+{
+	(void)data;
+	(void)passed;
+	switch (m->ApiNumber) {
+	case SbCreateSessionApi:
+		return STATUS_UNSUCCESSFUL;
+	case SbTerminateSessionApi:
+		return STATUS_OBJECT_NAME_NOT_FOUND;
+	case SbForeignSessionCompleteApi:
+	case SbCreateProcessApi: /* every process of the session may use the desktop */
+		return STATUS_SUCCESS;
+	default:
+		return STATUS_NOT_IMPLEMENTED;
+	}
+}
+
 static int loop(struct csrss *c)
 {
-	enum { SMSS, LISTENER, WINLOGON, DISPLAY, TERMINAL, COUNT };
+	enum { SMSS, CALLBACKS, LISTENER, WINLOGON, DISPLAY, TERMINAL, COUNT };
 	bool programs = true; /* that hold the terminal */
 
 	for (;;) {
-		struct pollfd p[COUNT] = { { c->smss, POLLIN, 0 }, { c->listener, POLLIN, 0 },
-			{ c->winlogon, POLLIN, 0 },
+		struct pollfd p[COUNT] = {
+			{ c->sm.smss, POLLIN, 0 }, { subsystem_callback_port(&c->sm), POLLIN, 0 },
+			{ c->listener, POLLIN, 0 }, { c->winlogon, POLLIN, 0 },
 			{ c->display, (short)(c->in_frame ? POLLIN | POLLOUT : POLLIN), 0 },
-			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN,
-			    0 } };
+			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN, 0 }
+		};
 
 		if (poll(p, COUNT, -1) < 0 && errno != EINTR)
 			return die("poll");
 		if (p[SMSS].revents && on_smss(c) < 0)
 			return 0;
+		if (p[CALLBACKS].revents)
+			subsystem_callback(&c->sm, on_callback, c);
 		if (p[LISTENER].revents)
 			on_connect(c);
 		if (p[WINLOGON].revents && on_winlogon(c) < 0)
@@ -399,52 +419,10 @@ static int loop(struct csrss *c)
 	}
 }
 
-static int socket_at(const char *path, struct sockaddr_un *address)
-{
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(address->sun_path, sizeof(address->sun_path), "%s", path);
-	return socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-}
-
-/* The session's ApiPort, for winlogon. */
-static int listen_api_port(void)
-{
-	struct sockaddr_un address;
-	int fd = socket_at(AP_PORT, &address);
-
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    chmod(AP_PORT, 0666) == 0 && listen(fd, 1) == 0)
-		return fd;
-	return die("cannot listen at " AP_PORT);
-}
-
-/* The handshake with smss, which knows this process by its id. */
-static int connect_sm_port(struct csrss *c)
-{
-	struct msg_csr_connect m = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = SB_PORT };
-	struct sockaddr_un address;
-	int log = -1;
-
-	c->smss = socket_at(SM_PORT, &address);
-	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
-	if (c->smss < 0 || connect(c->smss, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    port_send(c->smss, &m.h, -1) < 0 || port_receive(c->smss, &m, sizeof(m), &log) <= 0)
-		return die("cannot connect to " SM_PORT);
-	if (m.status != STATUS_SUCCESS) {
-		log_error("smss refused this subsystem: %s", ntstatus_name(m.status));
-		return -1;
-	}
-	if (log >= 0)
-		dup2(log, STDERR_FILENO);
-	fd_close(&log);
-	c->session = m.session;
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	int status;
-	struct csrss c = { .smss = -1,
+	struct csrss c = { .sm = SUBSYSTEM_INIT,
 		.listener = -1,
 		.winlogon = -1,
 		.display = -1,
@@ -460,11 +438,13 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* in user mode the shell has the same id */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* orphans of the session come to process 1: reaped at once */
-	c.listener = listen_api_port();
+	c.listener = subsystem_listen(AP_PORT);
+	if (c.listener < 0)
+		die("cannot listen at " AP_PORT);
 	c.terminal = terminal_create(c.columns, c.rows - 1);
 	if (c.listener < 0 || !c.terminal) /* there is no log yet */
 		return c.terminal ? 1 : CSRSS_NO_TERMINAL;
-	if (connect_sm_port(&c) < 0)
+	if (subsystem_connect(&c.sm, SUBSYSTEM_WINDOWS, SB_PORT) < 0)
 		return 1;
 	status = loop(&c) < 0 ? 1 : 0;
 	terminal_destroy(c.terminal);

@@ -1,0 +1,54 @@
+/*
+ * What subsystem processes (csrss, psxss) have in common: their connection to \SmApiPort,
+ * and the one that smss makes to their SbApiPort while they shake hands. smss alone is
+ * trusted to be at either end: it is who listens at the first path, and the first that
+ * connects to the second, before any program of the user runs.
+ */
+#ifndef MUSESS_SUBSYSTEM_PORT_H
+#define MUSESS_SUBSYSTEM_PORT_H
+
+#include "messages.h"
+
+struct subsystem {
+	int smss;            /* \SmApiPort; blocking */
+	int listener;        /* SbApiPort, until smss has connected; -1 then */
+	int callbacks;       /* smss's connection to it; -1: there is none */
+	uint32_t session;    /* as smss says */
+	const char *sb_port; /* path of SbApiPort; kept, not copied */
+};
+
+/* No port is open yet. */
+#define SUBSYSTEM_INIT                                                                             \
+	{                                                                                          \
+		.smss = -1, .listener = -1, .callbacks = -1                                        \
+	}
+
+/*
+ * Answers a request of smss (its size and type are right) with a status. *PASSED is the
+ * descriptor that came beside it, or -1; who keeps it leaves -1 there, or it is closed. The
+ * union of M goes back with the reply, as the handler leaves it.
+ */
+typedef int32_t subsystem_handler(void *data, SBAPIMSG *m, int *passed);
+
+/* Listens at PATH as a port for everybody who can reach it. A socket left there by a
+   predecessor is replaced. Returns a non-blocking descriptor, or -1 with errno. */
+int subsystem_listen(const char *path);
+
+/*
+ * Listens at SB_PORT and shakes hands with smss as a subsystem of TYPE; the log that comes
+ * with the answer becomes standard error. Does not wait for smss's own connection. Returns
+ * 0, or -1 after saying why.
+ */
+int subsystem_connect(struct subsystem *s, uint32_t type, const char *sb_port);
+
+/* What to poll for reading on behalf of callbacks: the listener or the connection; -1: none. */
+int subsystem_callback_port(const struct subsystem *s);
+
+/* That one is ready: takes smss's connection, or one request, which HANDLER answers. A
+   connection that ends or breaks the rules is closed. */
+void subsystem_callback(struct subsystem *s, subsystem_handler *handler, void *data);
+
+/* Closes all of it. */
+void subsystem_close(struct subsystem *s);
+
+#endif

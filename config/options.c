@@ -240,6 +240,12 @@ void config_defaults(struct musess_config *config)
 	memset(config, 0, sizeof(*config));
 	for (const struct option *o = options; o < options + OPTIONS; o++)
 		store(o, config, o->initial);
+	/* [SubSystems] has no options yet: the built-in list */
+	snprintf(config->Required, sizeof(config->Required), "Debug Windows");
+	snprintf(config->Optional, sizeof(config->Optional), "Posix");
+	snprintf(config->Kmode, sizeof(config->Kmode), "win32k");
+	config->commands[0] = (struct subsystem_command){ "Windows", "csrss" };
+	config->commands[1] = (struct subsystem_command){ "Posix", "psxss" };
 }
 
 int config_set(struct musess_config *config, const char *name, const char *value, char *error,
@@ -542,4 +548,14 @@ int config_read(struct musess_config *config, const char *path, FILE *errors)
 	fclose(file);
 	find_contradictions(&r);
 	return r.mistakes > 0 ? -1 : 0;
+}
+
+const char *config_subsystem_command(
+    const struct musess_config *config, const char *name, size_t length)
+{
+	for (size_t i = 0; i < SUBSYSTEMS_MAX; i++)
+		if (length > 0 && strlen(config->commands[i].name) == length &&
+		    strncmp(config->commands[i].name, name, length) == 0)
+			return config->commands[i].command;
+	return NULL;
 }

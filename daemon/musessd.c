@@ -152,7 +152,8 @@ static bool has_capabilities(void)
  */
 static int choose_mode(bool *privileged, const struct musess_config *config)
 {
-	unsigned long ids = ((unsigned long)config->MaxInstanceCount + 2) * HOST_ID_SPAN;
+	unsigned long ids =
+	    ((unsigned long)config->MaxInstanceCount + EXTRA_SESSIONS + 1) * HOST_ID_SPAN;
 
 	*privileged = has_capabilities();
 	if (*privileged && !ids_mapped(HOST_ID_FIRST, ids)) {

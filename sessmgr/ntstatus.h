@@ -21,10 +21,12 @@
 	X(STATUS_OBJECT_NAME_NOT_FOUND, 0xc0000034, "no such session, image or account")           \
 	X(STATUS_OBJECT_NAME_COLLISION, 0xc0000035, "an account of that name exists already")      \
 	X(STATUS_PORT_DISCONNECTED, 0xc0000037, "the peer is gone")                                \
+	X(STATUS_PORT_CONNECTION_REFUSED, 0xc0000041, "the subsystem is served already")           \
 	X(STATUS_DELETE_PENDING, 0xc0000056, "the session is being ended")                         \
 	X(STATUS_LOGON_FAILURE, 0xc000006d, "unknown user or wrong password")                      \
 	X(STATUS_INVALID_IMAGE_FORMAT, 0xc000007b, "the file is no program for this machine")      \
 	X(STATUS_IO_TIMEOUT, 0xc00000b5, "no answer in time")                                      \
+	X(STATUS_NO_SUCH_PACKAGE, 0xc00000fe, "the session has no such subsystem")                 \
 	X(STATUS_PROCESS_IS_TERMINATING, 0xc000010a, "the process is ending")
 
 #define NTSTATUS_ENUM(name, number, text) name = (int32_t)(number),

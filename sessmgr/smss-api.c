@@ -12,31 +12,32 @@
 
 #define FROM(role) (1u << CLIENT_##role)
 
-static int32_t SmpNotImplemented(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)
-{
-	(void)SmApiMsg;
-	(void)CallingClient;
-	(void)CallPort;
-	return STATUS_NOT_IMPLEMENTED;
-}
+enum when { ANY_TIME, CONNECTED }; /* a subsystem: once it has shaken hands */
 
-/* The seven calls, by number (session-manager.md section 2). */
+/* The seven calls, by number (session-manager.md section 2). Who may not make one is answered
+   as the last column says. */
 static const struct {
 	const char *name;
 	unsigned from;
+	enum when when;
+	bool descriptor; /* one may come along */
 	int32_t (*handler)(SMAPIMSG *, struct client *, int);
+	int32_t refusal;
 } calls[SmMaxApiNumber] = {
-	[SmCreateForeignSessionApi] = { "CreateForeignSession", FROM(SUBSYSTEM),
-	    SmpNotImplemented },
-	[SmSessionCompleteApi] = { "SessionComplete", FROM(SUBSYSTEM), SmpNotImplemented },
-	[SmTerminateForeignSessionApi] = { "TerminateForeignSession", FROM(SUBSYSTEM),
-	    SmpNotImplemented },
-	[SmExecPgmApi] = { "ExecPgm", FROM(SUBSYSTEM) | FROM(ADMINISTRATOR) | FROM(TERMSRV),
-	    SmpNotImplemented },
+	[SmCreateForeignSessionApi] = { "CreateForeignSession", FROM(SUBSYSTEM), CONNECTED, true,
+	    SmpCreateForeignSession, STATUS_INVALID_PARAMETER },
+	[SmSessionCompleteApi] = { "SessionComplete", FROM(SUBSYSTEM), CONNECTED, false,
+	    SmpSessionComplete, STATUS_INVALID_PARAMETER },
+	[SmTerminateForeignSessionApi] = { "TerminateForeignSession", FROM(SUBSYSTEM), CONNECTED,
+	    false, SmpTerminateForeignSession, STATUS_INVALID_PARAMETER },
+	[SmExecPgmApi] = { "ExecPgm", FROM(SUBSYSTEM), CONNECTED, true, SmpExecPgm,
+	    STATUS_ACCESS_DENIED },
 	[SmLoadDeferedApi] = { "LoadDefered", FROM(SUBSYSTEM) | FROM(ADMINISTRATOR) | FROM(TERMSRV),
-	    SmpNotImplemented },
-	[SmStartCsrApi] = { "StartCsr", FROM(ADMINISTRATOR) | FROM(TERMSRV), SmpStartCsr },
-	[SmStopCsrApi] = { "StopCsr", FROM(ADMINISTRATOR) | FROM(TERMSRV), SmpStopCsr },
+	    CONNECTED, false, SmpLoadDefered, STATUS_ACCESS_DENIED },
+	[SmStartCsrApi] = { "StartCsr", FROM(ADMINISTRATOR) | FROM(TERMSRV), ANY_TIME, false,
+	    SmpStartCsr, STATUS_ACCESS_DENIED },
+	[SmStopCsrApi] = { "StopCsr", FROM(ADMINISTRATOR) | FROM(TERMSRV), ANY_TIME, false,
+	    SmpStopCsr, STATUS_ACCESS_DENIED },
 };
 
 void sm_reply(struct client *client, SMAPIMSG *call, int32_t status)
@@ -51,63 +52,61 @@ void sm_reply(struct client *client, SMAPIMSG *call, int32_t status)
 	client_send(client, &call->h, -1);
 }
 
-static int sm_call(struct client *client, SMAPIMSG *call)
+static int32_t dispatch(struct client *client, SMAPIMSG *call)
 {
-	int32_t status = STATUS_NOT_IMPLEMENTED;
+	if (call->ApiNumber >= SmMaxApiNumber)
+		return STATUS_NOT_IMPLEMENTED;
+	if (!(calls[call->ApiNumber].from & (1u << client->role)) ||
+	    (calls[call->ApiNumber].when == CONNECTED && client->role == CLIENT_SUBSYSTEM &&
+	        !client->subsystem))
+		return calls[call->ApiNumber].refusal;
+	if (client->subsystem && client->subsystem->session->step == SESSION_ENDING)
+		return STATUS_PROCESS_IS_TERMINATING;
+	return calls[call->ApiNumber].handler(call, client, client->port);
+}
 
+static bool takes_descriptor(const struct client *client, uint32_t number)
+{
+	return number < SmMaxApiNumber && calls[number].descriptor &&
+	       (calls[number].from & (1u << client->role));
+}
+
+/* A descriptor beside a call that takes none breaks framing. */
+static int sm_call(struct client *client, SMAPIMSG *call, int *passed)
+{
+	int32_t status;
+
+	if (*passed >= 0 && !takes_descriptor(client, call->ApiNumber))
+		return -1;
+	client->passed = *passed;
+	*passed = -1;
 	call->ReturnedStatus = STATUS_PENDING;
-	if (call->ApiNumber < SmMaxApiNumber) {
-		if (!(calls[call->ApiNumber].from & (1u << client->role)))
-			/* calls 0 to 2 belong to subsystems; the others are an administrator's */
-			status = call->ApiNumber <= SmTerminateForeignSessionApi
-			             ? STATUS_INVALID_PARAMETER
-			             : STATUS_ACCESS_DENIED;
-		else
-			status = calls[call->ApiNumber].handler(call, client, client->port);
-	}
+	status = dispatch(client, call);
+	fd_close(&client->passed);
 	if (status != STATUS_PENDING)
 		sm_reply(client, call, status);
 	return 0;
 }
 
-/* csrss's handshake: smss knows it by its process id, whatever it says of itself. */
-static int csr_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
+static int sb_reply(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
-	struct msg_csr_connect reply = { .session = NO_SESSION };
-	const struct msg_csr_connect *call = (const void *)m;
-	struct session *session = session_of_process(client->smss, client->pid);
-
 	(void)passed;
-	port_header(&reply.h, CSR_CONNECT, sizeof(reply), m->message_id);
-	if (!port_text_valid(call->sb_port, sizeof(call->sb_port)))
-		reply.status = STATUS_INVALID_PARAMETER;
-	else if ((call->sb_port[0] != 0) != (call->subsystem_type != 0))
-		reply.status = STATUS_INVALID_PARAMETER_MIX;
-	else if (!session || session->csrss != client->pid || session->subsystem ||
-	         session->step != SESSION_LOADING || call->subsystem_type != SUBSYSTEM_WINDOWS)
-		reply.status = STATUS_ACCESS_DENIED;
-	else
-		reply.session = session->id;
-	/* with it csrss, which was created without any descriptor, gets its log */
-	client_send(client, &reply.h, reply.status == STATUS_SUCCESS ? STDERR_FILENO : -1);
-	if (reply.status != STATUS_SUCCESS) {
-		log_warn("process %d is refused as a subsystem: %s", client->pid,
-		    ntstatus_name(reply.status));
-		return -1;
-	}
-	client->session = session;
-	session->subsystem = client;
-	session_ready(session);
-	return 0;
+	return callback_reply(client, (const void *)m);
+}
+
+/* csrss, once it has shaken hands. */
+static bool is_windows(const struct client *client)
+{
+	return client->subsystem && client->subsystem == client->subsystem->session->windows;
 }
 
 static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	(void)m;
 	(void)passed;
-	if (!client->session)
+	if (!is_windows(client))
 		return -1;
-	client->session->info.phase[PHASE_SHELL] = clock_us();
+	client->subsystem->session->info.phase[PHASE_SHELL] = clock_us();
 	return 0;
 }
 
@@ -116,9 +115,9 @@ static int csr_disconnected(struct client *client, const PORT_MESSAGE *m, int *p
 {
 	(void)m;
 	(void)passed;
-	if (!client->session)
+	if (!is_windows(client))
 		return -1;
-	session_stop(client->session, END_USER_DISCONNECT, STATUS_SUCCESS);
+	session_stop(client->subsystem->session, END_USER_DISCONNECT, STATUS_SUCCESS);
 	return 0;
 }
 
@@ -127,7 +126,8 @@ static struct session *connected_session(struct client *client, uint32_t id, uin
 {
 	struct session *s = session_find(client->smss, id);
 
-	return s && s->step == SESSION_RUNNING && s->generation == generation ? s : NULL;
+	return s && s->step == SESSION_RUNNING && s->windows && s->generation == generation ? s
+	                                                                                    : NULL;
 }
 
 static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
@@ -163,10 +163,10 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	s->state = message.user[0] ? WTS_ACTIVE : WTS_CONNECTED;
 	memcpy(message.winstation, info->winstation, sizeof(message.winstation));
 	memcpy(message.phase, info->phase, sizeof(message.phase));
-	message.csrss = (uint32_t)s->csrss;
+	message.csrss = (uint32_t)s->windows->pid;
 	message.winlogon = (uint32_t)s->winlogon;
 	message.h.type = CSR_CLIENT;
-	client_send(s->subsystem, &message.h, *passed);
+	client_send(s->windows->client, &message.h, *passed);
 	return 0;
 }
 
@@ -183,7 +183,7 @@ static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
 	memcpy(s->info.user, message.user, sizeof(message.user));
 	s->state = WTS_ACTIVE;
 	message.h.type = CSR_USER;
-	client_send(s->subsystem, &message.h, -1);
+	client_send(s->windows->client, &message.h, -1);
 	return 0;
 }
 
@@ -245,6 +245,19 @@ static int ctl_version(struct client *client, const PORT_MESSAGE *m, int *passed
 	return 0;
 }
 
+static int ctl_pool(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	control_pool(client, (const void *)m);
+	return 0;
+}
+
+static int ctl_exec(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	control_exec(client, (const void *)m, passed);
+	return 0;
+}
+
 /* All other messages. */
 static const struct {
 	uint16_t type;
@@ -253,9 +266,10 @@ static const struct {
 	bool descriptor;
 	int (*handler)(struct client *, const PORT_MESSAGE *, int *);
 } messages[] = {
-	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), false, csr_connect },
+	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), false, subsystem_connect },
 	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), false, csr_shell },
 	{ CSR_DISCONNECTED, sizeof(struct msg_plain), FROM(SUBSYSTEM), false, csr_disconnected },
+	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), false, sb_reply },
 	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), false, service_ready },
 	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), true, ws_connect },
 	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), false, ws_logon },
@@ -270,12 +284,16 @@ static const struct {
 	{ CTL_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_list },
 	{ CTL_SERVICE, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_service },
 	{ CTL_VERSION, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_version },
+	{ CTL_POOL, sizeof(struct msg_pool), FROM(ADMINISTRATOR), false, ctl_pool },
+	{ CTL_EXEC, sizeof(struct msg_exec), FROM(ADMINISTRATOR), true, ctl_exec },
 };
 
-SMP_FRAME int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed)
+int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed)
 {
-	if (message->type == LPC_REQUEST && size == sizeof(SMAPIMSG) && *passed == -1)
-		return sm_call(client, (SMAPIMSG *)(void *)message);
+	if (message->type == LPC_REQUEST && size == sizeof(SMAPIMSG) &&
+	    client->role != CLIENT_CALLBACK &&
+	    sm_call(client, (SMAPIMSG *)(void *)message, passed) == 0)
+		return 0;
 	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++)
 		if (messages[i].type == message->type) {
 			if (messages[i].size != size || (*passed >= 0 && !messages[i].descriptor) ||

@@ -35,23 +35,31 @@ static void message_free(struct queued_message *m)
 	free(m);
 }
 
-/* Nobody may answer a client that is gone; what only termsrv knew of ends with it. */
+/* What only termsrv knew of ends with it. */
+static void forget_termsrv(const struct client *client)
+{
+	struct smss *smss = client->smss;
+
+	start_forget(smss, client);
+	for (uint32_t slot = 0; slot < smss->capacity; slot++)
+		if (smss->slots[slot] && smss->slots[slot]->awaits_client)
+			session_stop(smss->slots[slot], END_CLOSED, STATUS_PORT_DISCONNECTED);
+}
+
+/* Nobody may answer a client that is gone. */
 static void forget(struct client *client)
 {
 	struct smss *smss = client->smss;
 
-	for (uint32_t id = 0; id < smss->capacity; id++) {
-		struct session *s = smss->sessions[id];
-		if (!s)
-			continue;
-		if (s->starter == client)
-			s->starter = NULL;
-		if (s->stopper == client)
-			s->stopper = NULL;
-		if (s->awaits_client && client->role == CLIENT_TERMSRV)
-			session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED);
-	}
+	struct call *call;
+
+	if (client->role == CLIENT_TERMSRV)
+		forget_termsrv(client);
+	LIST_FOREACH(call, &smss->calls, in_all)
+	if (call->client == client)
+		call->client = NULL;
 	accounts_forget(client);
+	callback_forget_client(client);
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].client == client) {
 			smss->services[i].client = NULL;
@@ -65,11 +73,13 @@ static void forget(struct client *client)
 void client_destroy(struct client *client)
 {
 	struct queued_message *m;
-	struct session *session;
+	struct subsystem *subsystem;
+	bool callback;
 
 	if (!client)
 		return;
-	session = client->session;
+	subsystem = client->subsystem;
+	callback = client->role == CLIENT_CALLBACK;
 	LIST_REMOVE(client, entry);
 	forget(client);
 	if (client->readable)
@@ -81,24 +91,28 @@ void client_destroy(struct client *client)
 		STAILQ_REMOVE_HEAD(&client->queue, entry);
 		message_free(m);
 	}
+	fd_close(&client->passed);
 	free(client);
-	if (session && session->subsystem == client) {
-		session->subsystem = NULL;
-		session_stop(session, END_CLOSED, STATUS_PORT_DISCONNECTED);
-	}
+	if (!subsystem)
+		return;
+	if (callback)
+		subsystem->callback = NULL;
+	else
+		subsystem->client = NULL;
+	subsystem_failed(subsystem, STATUS_PORT_DISCONNECTED);
 }
 
-/* A csrss that breaks the rules, or off, before it was recognised can become none. */
+/* A subsystem that breaks the rules, or off, before it was recognised can become none. */
 static void end_unrecognised(const struct client *client)
 {
-	struct session *s = NULL;
+	struct subsystem *subsystem = NULL;
 
-	if (client->role == CLIENT_SUBSYSTEM)
-		s = session_of_process(client->smss, client->pid);
-	if (!s || s->csrss != client->pid || s->step != SESSION_LOADING)
+	if (client->role == CLIENT_SUBSYSTEM && !client->subsystem)
+		subsystem = subsystem_of_process(client->smss, client->pid);
+	if (!subsystem || subsystem->connected)
 		return;
-	log_warn("session %u: its subsystem cannot be used: ended", s->id);
-	session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED);
+	log_warn("session %u: %s cannot be used: ended", subsystem->session->id, subsystem->name);
+	subsystem_failed(subsystem, STATUS_PORT_DISCONNECTED);
 }
 
 static void on_readable(int port, short what, void *argument)
@@ -156,6 +170,7 @@ struct client *client_create(struct smss *smss, int port, enum client_role role,
 	client->role = role;
 	client->port = port;
 	client->pid = pid;
+	client->passed = -1;
 	STAILQ_INIT(&client->queue);
 	LIST_INSERT_HEAD(&smss->clients, client, entry);
 	client->readable = event_new(smss->base, port, EV_READ | EV_PERSIST, on_readable, client);
@@ -203,6 +218,54 @@ int client_send(struct client *client, const PORT_MESSAGE *message, int passed)
 	client->cut_off = true;
 	shutdown(client->port, SHUT_RDWR); /* read as its end in the next turn */
 	return -1;
+}
+
+/* ---- calls that are answered later ---- */
+
+enum { SUBSYSTEM_CALLS_MAX = 16 }; /* what a session can make smss remember */
+
+struct call *call_keep(struct client *client, const PORT_MESSAGE *message, size_t size, int passed)
+{
+	bool too_many =
+	    client && client->role == CLIENT_SUBSYSTEM && client->calls >= SUBSYSTEM_CALLS_MAX;
+	struct call *call = too_many ? NULL : calloc(1, sizeof(*call));
+
+	if (!call) {
+		fd_close(&passed);
+		return NULL;
+	}
+	memcpy(&call->m, message, size);
+	call->client = client;
+	call->passed = passed;
+	if (client)
+		client->calls++;
+	LIST_INSERT_HEAD(&Smp->calls, call, in_all);
+	return call;
+}
+
+void call_drop(struct call *call)
+{
+	if (!call)
+		return;
+	LIST_REMOVE(call, in_all);
+	if (call->client)
+		call->client->calls--;
+	fd_close(&call->passed);
+	free(call);
+}
+
+void call_answer(struct call *call, int32_t status)
+{
+	struct client *client = call ? call->client : NULL;
+
+	if (client && call->m.h.type == CTL_EXEC) {
+		struct msg_exec reply = { .session = call->m.exec.session, .status = status };
+		port_header(&reply.h, CTL_EXEC, sizeof(reply), call->m.h.message_id);
+		client_send(client, &reply.h, -1);
+	} else if (client) {
+		sm_reply(client, &call->m.sm, status);
+	}
+	call_drop(call);
 }
 
 int client_listen(const char *path, unsigned mode)
@@ -254,13 +317,13 @@ static void log_refusal(pid_t pid)
 	unsaid = 0;
 }
 
-/* A csrss that is awaited and has not come yet. */
+/* A subsystem that is awaited and has not come yet. */
 static bool is_expected(struct smss *smss, pid_t pid)
 {
-	const struct session *session = session_of_process(smss, pid);
+	const struct subsystem *subsystem = subsystem_of_process(smss, pid);
 	const struct client *client;
 
-	if (!session || session->csrss != pid || session->step != SESSION_LOADING)
+	if (!subsystem || subsystem->client || subsystem->session->step == SESSION_ENDING)
 		return false;
 	LIST_FOREACH(client, &smss->clients, entry)
 	if (client->role == CLIENT_SUBSYSTEM && client->pid == pid)

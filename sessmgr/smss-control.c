@@ -34,7 +34,7 @@ static void send_session(struct client *client, uint32_t message_id, const struc
 
 	port_header(&row.h, CTL_SESSION, sizeof(row), message_id);
 	row.state = s->state;
-	row.csrss = (uint32_t)s->csrss;
+	row.csrss = s->windows ? (uint32_t)s->windows->pid : 0;
 	row.winlogon = (uint32_t)s->winlogon;
 	if (s->id != 0 && !row.width) /* nobody is at its screen */
 		memset(row.winstation, 0, sizeof(row.winstation));
@@ -48,9 +48,9 @@ void control_list(struct client *client, uint32_t message_id)
 		.session = LISTENER_ID, .state = WTS_LISTEN, .winstation = "RDP-Tcp"
 	};
 
-	for (uint32_t id = 0; id < smss->capacity; id++)
-		if (smss->sessions[id])
-			send_session(client, message_id, smss->sessions[id]);
+	for (uint32_t slot = 0; slot < smss->capacity; slot++)
+		if (smss->slots[slot])
+			send_session(client, message_id, smss->slots[slot]);
 	port_header(&listener.h, CTL_SESSION, sizeof(listener), message_id);
 	if (!smss->services[SERVICE_TERMSRV].ready)
 		listener.state = WTS_DOWN;
@@ -85,6 +85,42 @@ void control_version(struct client *client, uint32_t message_id)
 
 	port_header(&reply.h, CTL_VERSION, sizeof(reply), message_id);
 	client_send(client, &reply.h, -1);
+}
+
+void control_pool(struct client *client, const struct msg_pool *call)
+{
+	struct msg_pool reply = { .status = STATUS_SUCCESS };
+
+	if (call->size != POOL_ASK && call->size > POOL_MAX)
+		reply.status = STATUS_INVALID_PARAMETER;
+	start_resize(
+	    client->smss, reply.status == STATUS_SUCCESS ? call->size : POOL_ASK, &reply.idle);
+	reply.size = client->smss->pool_size;
+	port_header(&reply.h, CTL_POOL, sizeof(reply), call->h.message_id);
+	client_send(client, &reply.h, -1);
+}
+
+/* The Posix subsystem runs commands. */
+static const char posix[] = "Posix";
+
+void control_exec(struct client *client, const struct msg_exec *m, int *passed)
+{
+	struct session *session = session_find(client->smss, m->session);
+	bool port = *passed >= 0;
+	struct call *call = call_keep(client, &m->h, sizeof(*m), *passed);
+	struct msg_exec reply = { .session = m->session, .status = STATUS_NO_MEMORY };
+
+	*passed = -1;
+	if (!call) {
+		port_header(&reply.h, CTL_EXEC, sizeof(reply), m->h.message_id);
+		client_send(client, &reply.h, -1);
+	} else if (!port) {
+		call_answer(call, STATUS_INVALID_PARAMETER);
+	} else if (!session) {
+		call_answer(call, STATUS_OBJECT_NAME_NOT_FOUND);
+	} else {
+		subsystem_demand(session, posix, strlen(posix), call);
+	}
 }
 
 static void account_reply(struct client *client, uint32_t message_id, int32_t status)

@@ -182,6 +182,7 @@ void services_check(struct smss *smss)
 	session_log_started(console);
 	if (smss->ready(smss) < 0)
 		smss_stop(smss, 1);
+	start_refill(smss);
 }
 
 void services_stop(struct smss *smss)

@@ -1,14 +1,16 @@
 /*
- * The session table, and the chain that starts a session:
+ * A session's life, from its first process to the end of its last. Nothing waits: the chain
+ * (smss-chain.c) begins the creation of a process, and what happens later moves the session
+ * on: whoever creates reports, a subsystem connects, a child ends, time is up.
  *
- *   SmpStartCsr -> SmpLoadSubSystemsForMuSession -> SmpExecuteCommand -> SmpLoadSubSystem
- *   -> SmpExecuteImage -> process_create
- *
- * as in the transcript (lines 103-115). Nothing waits: the chain returns STATUS_PENDING
- * once csrss is created, and what happens later (csrss connects, the helper reports, a
- * child ends, time is up) moves the session on.
+ *   session_advance    loads the next Required subsystem, then the initial command
+ *   session_created    a process of it is there
+ *   session_stop       the one way to its end, whatever the reason
+ *   session_reaped     a process of it has ended; the last one frees it
  */
+#include "fault.h"
 #include "log.h"
+#include "probe.h"
 #include "smss.h"
 
 #include <errno.h>
@@ -19,78 +21,272 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-struct session *session_find(struct smss *smss, uint32_t id)
+static void set_step(struct session *session, enum session_step step)
 {
-	return id < smss->capacity ? smss->sessions[id] : NULL;
+	session->step = step;
+	PROBE_STATE(session->id, step, session->status);
 }
 
-struct session *session_of_process(struct smss *smss, pid_t pid)
-{
-	for (uint32_t id = 0; id < smss->capacity; id++) {
-		struct session *s = smss->sessions[id];
-		if (s && (s->csrss == pid || s->winlogon == pid || s->helper == pid))
-			return s;
-	}
-	return NULL;
-}
+/* ---- time ---- */
 
-static uint32_t lowest_slot(struct smss *smss)
-{
-	uint32_t slot = 0;
-
-	while (smss->slots[slot])
-		slot++;
-	return slot; /* there are as many slots as sessions */
-}
-
+/* csrss was told to leave and did not. */
 static void on_timeout(int fd, short what, void *argument)
 {
 	struct session *session = argument;
 
 	(void)fd;
 	(void)what;
-	if (session->step == SESSION_ENDING)
+	if (session->step == SESSION_ENDING) {
+		if (session->windows && session->windows->pid > 0)
+			kill(session->windows->pid, SIGKILL);
 		return;
-	log_warn("session %u: its subsystem did not connect in %u ms: ended", session->id,
+	}
+	log_warn("session %u: its processes were not created in %u ms: ended", session->id,
 	    session->smss->config->SubsystemTimeout);
 	session_stop(session, END_CLOSED, STATUS_IO_TIMEOUT);
 }
 
+static void expect(struct session *session, uint32_t milliseconds)
+{
+	struct timeval in = { .tv_sec = milliseconds / 1000,
+		.tv_usec = milliseconds % 1000 * 1000 };
+
+	event_add(session->timeout, &in);
+}
+
+/* ---- the beginning ---- */
+
 struct session *session_create(struct smss *smss, bool console, int32_t *status)
 {
-	uint32_t id = console ? 0 : 1;
-	struct session *session;
+	struct session *session =
+	    fault("session", console ? 0 : NO_SESSION) ? NULL : calloc(1, sizeof(*session));
 
-	while (id < smss->capacity && smss->sessions[id])
-		id++;
-	session = id < smss->capacity ? calloc(1, sizeof(*session)) : NULL;
-	if (session)
-		session->timeout = evtimer_new(smss->base, on_timeout, session);
-	if (!session || !session->timeout) {
+	*status = STATUS_NO_MEMORY;
+	if (!session)
+		return NULL;
+	session->smss = smss;
+	session->creator_port = -1;
+	session->state = WTS_INIT;
+	LIST_INIT(&session->subsystems);
+	session->timeout = evtimer_new(smss->base, on_timeout, session);
+	if (!session->timeout || table_add(smss, session, console) < 0) {
+		if (session->timeout)
+			event_free(session->timeout);
 		free(session);
-		*status = STATUS_NO_MEMORY;
 		return NULL;
 	}
-	session->smss = smss;
-	session->id = id;
-	session->slot = lowest_slot(smss);
-	session->generation =
-	    ++smss->last_generation ? smss->last_generation : ++smss->last_generation;
-	session->csrss_pidfd = -1;
-	session->state = WTS_INIT;
-	session->info.session = id;
+	session->info.session = session->id;
 	session->info.started = (uint64_t)time(NULL);
+	session->info.phase[PHASE_START_CSR] = clock_us();
 	if (console)
 		snprintf(session->info.winstation, WINSTATION_SIZE, "Console");
 	else
-		snprintf(session->info.winstation, WINSTATION_SIZE, "RDP-Tcp#%u", id);
-	smss->slots[session->slot] = 1;
-	smss->sessions[id] = session;
-	smss->session_count++;
+		snprintf(session->info.winstation, WINSTATION_SIZE, "RDP-Tcp#%u", session->id);
+	start_began(session);
+	set_step(session, SESSION_LOADING);
 	return session;
 }
+
+/* What of it is smss's own. */
+static void release(struct session *session)
+{
+	struct subsystem *subsystem;
+
+	while ((subsystem = LIST_FIRST(&session->subsystems)))
+		subsystem_destroy(subsystem, STATUS_DELETE_PENDING);
+	cgroup_remove(session->smss->cgroup, session->id);
+	process_creator_dismiss(session);
+	process_space_destroy(session);
+	start_done(session);
+	table_remove(session);
+	event_free(session->timeout);
+}
+
+int32_t session_status(int error, bool executing)
+{
+	switch (error) {
+	case EAGAIN:
+	case ENOMEM:
+	case ENOSPC:
+	case EMFILE:
+	case ENFILE:
+	case EUSERS:
+		return STATUS_NO_MEMORY;
+	case EPERM:
+	case EACCES:
+		return STATUS_ACCESS_DENIED;
+	case ENOENT:
+	case ENOTDIR:
+		return executing ? STATUS_OBJECT_NAME_NOT_FOUND : STATUS_UNSUCCESSFUL;
+	case ENOEXEC:
+	case ELIBBAD:
+		return executing ? STATUS_INVALID_IMAGE_FORMAT : STATUS_UNSUCCESSFUL;
+	default:
+		return STATUS_UNSUCCESSFUL;
+	}
+}
+
+/* The next Required subsystem that has still to be loaded, or NULL. */
+static const struct known_name *next_required(struct session *session)
+{
+	const struct smss *smss = session->smss;
+
+	while (session->next_required < smss->required_count) {
+		const struct known_name *known = &smss->required[session->next_required++];
+		if (!subsystem_by_name(session, known->name, strlen(known->name)))
+			return known;
+	}
+	return NULL;
+}
+
+static void load(struct session *session, const struct known_name *known)
+{
+	struct subsystem *subsystem = subsystem_create(session, known);
+	UNICODE_STRING command = { .Buffer = (char *)(uintptr_t)known->command,
+		.Length = (uint16_t)strlen(known->command) };
+	uint32_t process = 0;
+	int32_t status = STATUS_NO_MEMORY;
+
+	if (subsystem) {
+		subsystem->required = true;
+		status = SmpExecuteCommand(&command, session, subsystem, &process);
+	}
+	if (status != STATUS_PENDING)
+		session_stop(session, END_OUT_OF_MEMORY, status);
+}
+
+void session_advance(struct session *session)
+{
+	UNICODE_STRING command = { .Buffer = session->command,
+		.Length = (uint16_t)strlen(session->command) };
+	const struct known_name *known = next_required(session);
+	int32_t status;
+
+	if (known) {
+		load(session, known);
+		return;
+	}
+	set_step(session, SESSION_STARTING);
+	status = SmpExecuteInitialCommand(session, &command);
+	if (status != STATUS_PENDING)
+		session_stop(session, END_OUT_OF_MEMORY, status);
+	else if (session->id != 0)
+		expect(session, session->smss->config->SubsystemTimeout);
+}
+
+void session_log_started(const struct session *session)
+{
+	log_info("session %u has started with initial command process id %d and Windows subsystem "
+	         "process id %d",
+	    session->id, session->winlogon, session->windows->pid);
+}
+
+/* The initial command runs, and who started it has left. */
+static void started(struct session *session)
+{
+	struct smss *smss = session->smss;
+	SMSTARTCSR *answer;
+
+	event_del(session->timeout);
+	set_step(session, SESSION_RUNNING);
+	session->state = session->id == 0 ? WTS_CONNECTED : WTS_IDLE;
+	session->ready_since = clock_us();
+	start_done(session);
+	if (session->id == 0) { /* it is said once all is well */
+		services_check(smss);
+		return;
+	}
+	if (session->pooled)
+		smss->pool_pause = 0;
+	else
+		session_log_started(session);
+	if (!session->starter)
+		return;
+	session->info.phase[PHASE_ANSWERED] = clock_us();
+	answer = &session->starter->m.sm.u.StartCsr;
+	answer->MuSessionId = session->id;
+	answer->InitialCommandProcessId = (uint32_t)session->winlogon;
+	answer->WindowsSubSysProcessId = (uint32_t)session->windows->pid;
+	session->starter->m.h.client_view_size = session->generation;
+	call_answer(session->starter, STATUS_SUCCESS);
+	session->starter = NULL;
+}
+
+/* A subsystem's process, or NULL where the place of the session space is nobody's. */
+static struct subsystem *subsystem_at(struct session *session, unsigned start)
+{
+	struct subsystem *subsystem;
+
+	LIST_FOREACH(subsystem, &session->subsystems, entry)
+	if (subsystem->start == start)
+		return subsystem;
+	return NULL;
+}
+
+static void creation_failed(struct session *session, const struct process_report *report)
+{
+	const struct process_start *start = &session->space->starts[report->start % SPACE_STARTS];
+	struct subsystem *subsystem = subsystem_at(session, report->start);
+	int32_t status = session_status(report->error, start->executing);
+
+	log_warn("session %u: cannot start %s: %.*s%s%s", session->id,
+	    subsystem ? subsystem->name : "the initial command", (int)sizeof(start->what) - 1,
+	    start->what, start->what[0] ? ": " : "", strerror(report->error));
+	if (subsystem)
+		subsystem_failed(subsystem, status);
+	else
+		session_stop(
+		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
+}
+
+void session_created(struct session *session, const struct process_report *report)
+{
+	struct subsystem *subsystem = subsystem_at(session, report->start);
+
+	/* one that was forked for a deferred subsystem leaves when it has no more to do */
+	if (session->step == SESSION_RUNNING && session->creator_orders == 0)
+		process_creator_dismiss(session);
+	if (report->pid <= 0) {
+		creation_failed(session, report);
+		return;
+	}
+	if (table_add_process(session, report->kind == PROCESS_INITIAL_COMMAND ? NULL : subsystem,
+	        report->pid) < 0) {
+		kill(report->pid, SIGKILL);
+		session_stop(session, END_OUT_OF_MEMORY, STATUS_NO_MEMORY);
+		return;
+	}
+	if (report->kind == PROCESS_INITIAL_COMMAND) {
+		session->winlogon = report->pid;
+		session->info.phase[PHASE_WINLOGON] = clock_us();
+	} else if (subsystem) {
+		subsystem_created(subsystem, report->pid);
+	}
+	if (session->step == SESSION_ENDING)
+		kill(report->pid, SIGKILL);
+}
+
+void session_creator_lost(struct session *session)
+{
+	struct subsystem *subsystem, *next;
+
+	session->creator_orders = 0;
+	if (session->step == SESSION_ENDING)
+		return;
+	log_warn("session %u: what creates its processes has ended", session->id);
+	if (session->step != SESSION_RUNNING) {
+		session_stop(session, END_OUT_OF_MEMORY, STATUS_UNSUCCESSFUL);
+		return;
+	}
+	for (subsystem = LIST_FIRST(&session->subsystems); subsystem; subsystem = next) {
+		next = LIST_NEXT(subsystem, entry);
+		if (!subsystem->pid && subsystem->ordered)
+			subsystem_failed(subsystem, STATUS_UNSUCCESSFUL);
+	}
+}
+
+/* ---- the end ---- */
 
 /* The whole system goes down with it, and says which process did that, as Windows does. */
 static void console_died(struct smss *smss, bool logon_process)
@@ -109,25 +305,12 @@ static void console_died(struct smss *smss, bool logon_process)
 /* Every process is gone: the id is free, and who waits is told. */
 static void session_free(struct session *session)
 {
-	struct smss *smss = session->smss;
 	bool console = session->id == 0, logon_process_died = session->logon_process_died;
+	struct smss *smss = session->smss;
 
-	cgroup_remove(smss->cgroup, session->id);
-	smss->sessions[session->id] = NULL;
-	smss->slots[session->slot] = 0;
-	smss->session_count--;
-	if (session->subsystem) {
-		struct client *client = session->subsystem;
-		session->subsystem = NULL;
-		client->session = NULL;
-		client_destroy(client);
-	}
-	sm_reply(session->starter, &session->start_call,
-	    session->status ? session->status : STATUS_UNSUCCESSFUL);
-	sm_reply(session->stopper, &session->stop_call, STATUS_SUCCESS);
-	fd_close(&session->csrss_pidfd);
-	process_forget(session->csrss_start);
-	event_free(session->timeout);
+	release(session);
+	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
+	call_answer(session->stopper, STATUS_SUCCESS);
 	if (!console || !smss->stopping) /* it ends because the service does */
 		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
 	free(session);
@@ -137,345 +320,163 @@ static void session_free(struct session *session)
 
 static void free_if_gone(struct session *session)
 {
-	if (session->step == SESSION_ENDING && !session->csrss && !session->helper &&
-	    !session->winlogon)
-		session_free(session);
+	const struct subsystem *subsystem;
+
+	if (session->step != SESSION_ENDING || session->creator || session->winlogon)
+		return;
+	LIST_FOREACH(subsystem, &session->subsystems, entry)
+	if (subsystem->pid)
+		return;
+	session_free(session);
+}
+
+/* Without any process it has nobody to be reaped. */
+static void on_nobody(int fd, short what, void *argument)
+{
+	(void)fd;
+	(void)what;
+	free_if_gone(argument);
+}
+
+/* An idle session that ends is made anew; at leisure, unless an administrator ended it. */
+static void leave_pool(struct session *session)
+{
+	struct smss *smss = session->smss;
+
+	if (!session->pooled)
+		return;
+	session->pooled = false;
+	smss->pooled_count--;
+	if (session->reason == END_ADMIN_LOGOFF)
+		start_refill(smss);
+	else
+		start_pool_lost(smss);
 }
 
 void session_stop(struct session *session, enum end_reason reason, int32_t status)
 {
 	struct msg_end end = { .reason = reason };
+	struct subsystem *windows = session->windows;
+	const struct timeval now = { 0 };
 
 	if (session->step == SESSION_ENDING)
 		return;
-	session->step = SESSION_ENDING;
 	session->state = WTS_DOWN;
 	session->reason = reason;
 	session->status = status;
+	set_step(session, SESSION_ENDING);
+	leave_pool(session);
+	start_done(session);
+	if (session->creator)
+		kill(session->creator, SIGKILL);
 	port_header(&end.h, CSR_TERMINATE, sizeof(end), 0);
 	/* csrss tells the client why and leaves; whoever is left then is killed with it,
 	   for it is process 1 of the session */
-	if (!session->subsystem || client_send(session->subsystem, &end.h, -1) < 0) {
-		if (session->csrss > 0)
-			kill(session->csrss, SIGKILL);
-	} else {
-		session_expect(session, 1000);
+	if (windows && windows->client && windows->connected &&
+	    client_send(windows->client, &end.h, -1) == 0) {
+		expect(session, 1000);
+	} else if (windows && windows->pid > 0) {
+		kill(windows->pid, SIGKILL);
+	} else if (!session->creator) {
+		event_del(session->timeout);
+		event_assign(session->timeout, session->smss->base, -1, 0, on_nobody, session);
+		event_add(session->timeout, &now);
 	}
-}
-
-/* csrss was told to leave and did not. */
-static void on_lingering(int fd, short what, void *argument)
-{
-	struct session *session = argument;
-
-	(void)fd;
-	(void)what;
-	if (session->csrss > 0)
-		kill(session->csrss, SIGKILL);
-}
-
-void session_expect(struct session *session, uint32_t milliseconds)
-{
-	struct timeval in = { .tv_sec = milliseconds / 1000,
-		.tv_usec = milliseconds % 1000 * 1000 };
-
-	event_del(session->timeout);
-	event_assign(session->timeout, session->smss->base, -1, 0,
-	    session->step == SESSION_ENDING ? on_lingering : on_timeout, session);
-	event_add(session->timeout, &in);
-}
-
-static void session_failed(struct session *session, const char *what, int error)
-{
-	log_warn("session %u: cannot start %s: %s", session->id, what, strerror(error));
-	session_stop(session, END_OUT_OF_MEMORY,
-	    error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EMFILE ||
-	            error == ENFILE
-	        ? STATUS_NO_MEMORY
-	        : STATUS_UNSUCCESSFUL);
-}
-
-void session_ready(struct session *session)
-{
-	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
-
-	event_del(session->timeout);
-	process_forget(session->csrss_start);
-	session->csrss_start = NULL;
-	session->info.phase[PHASE_CSRSS] = clock_us();
-	session->step = SESSION_STARTING;
-	session->helper = process_start_winlogon(session->smss, session, cgroup);
-	fd_close(&cgroup);
-	if (session->helper < 0) {
-		session->helper = 0;
-		session_failed(session, "winlogon", errno);
-	}
-}
-
-static bool ended_before_report(const struct smss *smss, pid_t pid)
-{
-	uint64_t now = clock_us();
-
-	for (int i = 0; i < UNKNOWN_MAX; i++)
-		if (smss->unknown[i].pid == pid && now - smss->unknown[i].reaped < UNKNOWN_US)
-			return true;
-	return false;
-}
-
-void session_log_started(const struct session *session)
-{
-	log_info("session %u has started with initial command process id %d and Windows subsystem "
-	         "process id %d",
-	    session->id, session->winlogon, session->csrss);
-}
-
-void session_started(struct smss *smss, const struct process_report *report)
-{
-	struct session *session = session_find(smss, report->session);
-
-	if (!session || session->helper != report->helper)
-		return; /* of a session that had this id before */
-	if (report->winlogon <= 0) {
-		session_failed(session, "winlogon", report->error);
-		return;
-	}
-	if (ended_before_report(smss, report->winlogon)) {
-		session_failed(session, "winlogon", ECHILD);
-		return;
-	}
-	session->winlogon = report->winlogon;
-	if (session->step != SESSION_STARTING)
-		return; /* it is being ended */
-	session->step = SESSION_RUNNING;
-	session->state = session->id == 0 ? WTS_CONNECTED : WTS_IDLE;
-	session->info.phase[PHASE_WINLOGON] = clock_us();
-	session->start_call.u.StartCsr.MuSessionId = session->id;
-	session->start_call.u.StartCsr.InitialCommandProcessId = (uint32_t)session->winlogon;
-	session->start_call.u.StartCsr.WindowsSubSysProcessId = (uint32_t)session->csrss;
-	session->info.phase[PHASE_ANSWERED] = clock_us();
-	if (session->id != 0) /* the console's is said once all is well */
-		session_log_started(session);
-	sm_reply(session->starter, &session->start_call, STATUS_SUCCESS);
-	session->starter = NULL;
-	if (session->id == 0)
-		services_check(smss);
 }
 
 /* When csrss ends the kernel ends winlogon too, which is reaped first then; the port's end
    came before. */
-static bool subsystem_gone(const struct session *session)
+static bool windows_gone(const struct session *session)
 {
+	const struct subsystem *windows = session->windows;
 	char byte;
 
-	return !session->subsystem ||
-	       recv(session->subsystem->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	return !windows || !windows->client ||
+	       recv(windows->client->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
-/* What the end of csrss or winlogon says of how the session ended. */
-static void process_ended(struct session *session, bool winlogon, int wait_status)
+static void winlogon_ended(struct session *session, int wait_status)
 {
-	const char *name = winlogon ? "winlogon" : "csrss";
-
-	if (winlogon && session->step != SESSION_ENDING && !subsystem_gone(session))
+	if (session->step != SESSION_ENDING && !windows_gone(session))
 		session->logon_process_died = true;
-	if (winlogon && WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
 		session_stop(session, END_USER_LOGOFF, STATUS_SUCCESS);
 		return;
 	}
-	if (!winlogon && session->csrss_start && session->csrss_start->what[0])
-		log_error("session %u: cannot set up %.*s: %s", session->id,
-		    (int)sizeof(session->csrss_start->what) - 1, session->csrss_start->what,
-		    strerror(session->csrss_start->error));
-	/* the end of its port may have come first; SIGKILL is what it gets from us then */
+	/* the end of csrss's port may have come first; SIGKILL is what it gets with that */
 	if (WIFSIGNALED(wait_status) &&
 	    (session->step != SESSION_ENDING || WTERMSIG(wait_status) != SIGKILL))
-		log_warn("session %u: %s was ended by signal %d", session->id, name,
+		log_warn("session %u: winlogon was ended by signal %d", session->id,
 		    WTERMSIG(wait_status));
-	else if (!winlogon && WEXITSTATUS(wait_status) == CSRSS_NO_TERMINAL)
+	else if (WIFEXITED(wait_status) && session->step != SESSION_ENDING)
+		log_warn("session %u: winlogon ended with status %d", session->id,
+		    WEXITSTATUS(wait_status));
+	session_stop(
+	    session, WIFEXITED(wait_status) ? END_DENIED : END_CLOSED, STATUS_UNSUCCESSFUL);
+}
+
+static void log_subsystem_end(const struct subsystem *subsystem, int wait_status)
+{
+	const struct session *session = subsystem->session;
+	const struct process_start *start = &session->space->starts[subsystem->start];
+
+	if (!subsystem->client && start->what[0])
+		log_error("session %u: cannot set up %.*s: %s", session->id,
+		    (int)sizeof(start->what) - 1, start->what, strerror(start->error));
+	if (WIFSIGNALED(wait_status) &&
+	    (session->step != SESSION_ENDING || WTERMSIG(wait_status) != SIGKILL))
+		log_warn("session %u: %s was ended by signal %d", session->id, subsystem->name,
+		    WTERMSIG(wait_status));
+	else if (WIFEXITED(wait_status) && subsystem == session->windows &&
+	         WEXITSTATUS(wait_status) == CSRSS_NO_TERMINAL)
 		log_error("session %u: no pseudo-terminal is left: raise the sysctl kernel.pty.max",
 		    session->id);
-	else if (session->step != SESSION_ENDING)
-		log_warn("session %u: %s ended with status %d", session->id, name,
+	else if (WIFEXITED(wait_status) && session->step != SESSION_ENDING)
+		log_warn("session %u: %s ended with status %d", session->id, subsystem->name,
 		    WEXITSTATUS(wait_status));
-	session_stop(session, winlogon && WIFEXITED(wait_status) ? END_DENIED : END_CLOSED,
-	    STATUS_UNSUCCESSFUL);
+}
+
+static void subsystem_ended(struct subsystem *subsystem, int wait_status)
+{
+	const struct process_start *start = &subsystem->session->space->starts[subsystem->start];
+	int32_t status = STATUS_UNSUCCESSFUL;
+
+	subsystem->pid = 0;
+	log_subsystem_end(subsystem, wait_status);
+	if (!subsystem->client && start->what[0])
+		status = session_status(start->error, start->executing);
+	subsystem_failed(subsystem, status);
+}
+
+static void creator_ended(struct session *session)
+{
+	process_creator_reports(session); /* sent before its end */
+	process_creator_dismiss(session);
+	session->creator = 0;
+	if (session->creator_orders > 0)
+		session_creator_lost(session);
+	else if (session->step == SESSION_STARTING && session->winlogon)
+		started(session);
+	if (session->step == SESSION_RUNNING)
+		subsystem_load_waiting(session);
 }
 
 bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 {
+	struct subsystem *subsystem = subsystem_of_process(smss, pid);
 	struct session *session = session_of_process(smss, pid);
 
 	if (!session)
 		return false;
-	if (pid == session->helper) {
-		session->helper = 0;
-		if (session->step == SESSION_STARTING && wait_status != 0)
-			session_failed(session, "winlogon", ECHILD);
+	table_remove_process(smss, pid);
+	if (subsystem) {
+		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {
 		session->winlogon = 0;
-		process_ended(session, true, wait_status);
+		winlogon_ended(session, wait_status);
 	} else {
-		session->csrss = 0;
-		process_ended(session, false, wait_status);
+		creator_ended(session);
 	}
 	free_if_gone(session);
 	return true;
-}
-
-/* Creates a session's process from its image, suspended, and lets it run. */
-SMP_FRAME static int32_t SmpExecuteImage(
-    struct smss *smss, struct session *session, const char *FileName, pid_t *ProcessId)
-{
-	int cgroup = cgroup_create(smss->cgroup, session->id, smss->config);
-	struct process_new created;
-	int result = process_create(smss, session, cgroup, &created);
-	int error = errno;
-
-	fd_close(&cgroup);
-	if (result < 0) {
-		log_warn(
-		    "session %u: cannot create %s: %s", session->id, FileName, strerror(error));
-		return error == EPERM || error == EACCES ? STATUS_ACCESS_DENIED : STATUS_NO_MEMORY;
-	}
-	session->csrss_pidfd = created.pidfd;
-	session->csrss_start = created.start;
-	*ProcessId = session->csrss = created.pid;
-	process_release(created.start);
-	return STATUS_PENDING;
-}
-
-/* Starts a subsystem's process and awaits its connection. */
-SMP_FRAME static int32_t SmpLoadSubSystem(
-    struct smss *smss, struct session *session, const char *FileName, pid_t *ProcessId)
-{
-	int32_t Status = SmpExecuteImage(smss, session, FileName, ProcessId);
-
-	if (Status == STATUS_PENDING && session->id != 0)
-		session_expect(session, smss->config->SubsystemTimeout);
-	return Status;
-}
-
-/* Runs one command of the subsystem list: here always a subsystem's. */
-SMP_FRAME static int32_t SmpExecuteCommand(
-    struct smss *smss, struct session *session, const char *Command, pid_t *ProcessId)
-{
-	return SmpLoadSubSystem(smss, session, Command, ProcessId);
-}
-
-SMP_FRAME int32_t SmpLoadSubSystemsForMuSession(struct smss *smss, uint32_t *pMuSessionId,
-    uint32_t *pWindowsSubSysProcessId, const char *InitialCommand)
-{
-	int32_t Status = STATUS_NO_MEMORY;
-	struct session *session = session_create(smss, *pMuSessionId == 0, &Status);
-	pid_t ProcessId = 0;
-
-	if (!session)
-		return Status;
-	snprintf(session->command, sizeof(session->command), "%s", InitialCommand);
-	session->info.phase[PHASE_START_CSR] = clock_us();
-	Status = SmpExecuteCommand(smss, session, ROOT_BIN "/csrss", &ProcessId);
-	if (Status != STATUS_PENDING) {
-		session_stop(session, END_OUT_OF_MEMORY, Status);
-		free_if_gone(session);
-		return Status;
-	}
-	*pMuSessionId = session->id;
-	*pWindowsSubSysProcessId = (uint32_t)ProcessId;
-	return Status;
-}
-
-/* UTF-16 of a message to UTF-8. Returns 0, or -1 where it is none. */
-static int command_text(const SMSTARTCSR *call, char *text, size_t size)
-{
-	size_t count = call->InitialCommandLength / 2, used = 0;
-
-	if (call->InitialCommandLength > sizeof(call->InitialCommand) ||
-	    call->InitialCommandLength % 2)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t c = call->InitialCommand[i];
-		if (c >= 0xd800 && c < 0xdc00 && i + 1 < count) {
-			uint32_t low = call->InitialCommand[++i];
-			if (low < 0xdc00 || low > 0xdfff)
-				return -1;
-			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		} else if (c == 0 || (c >= 0xd800 && c < 0xe000)) {
-			return -1;
-		}
-		if (used + 5 > size)
-			return -1;
-		if (c < 0x80) {
-			text[used++] = (char)c;
-		} else {
-			unsigned more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-			text[used++] = (char)((0xff00u >> (more + 1) & 0xff) | c >> (6 * more));
-			while (more-- > 0)
-				text[used++] = (char)(0x80 | ((c >> (6 * more)) & 0x3f));
-		}
-	}
-	text[used] = 0;
-	return 0;
-}
-
-/* StartCsr of a session that exists: session 0 is the console, loaded at the start. */
-static int32_t existing(struct smss *smss, SMSTARTCSR *call)
-{
-	struct session *session = session_find(smss, call->MuSessionId);
-
-	if (!session)
-		return call->MuSessionId == 0 ? STATUS_UNSUCCESSFUL : STATUS_INVALID_PARAMETER;
-	if (call->MuSessionId != 0)
-		return STATUS_ALREADY_COMMITTED;
-	call->InitialCommandProcessId = (uint32_t)session->winlogon;
-	call->WindowsSubSysProcessId = (uint32_t)session->csrss;
-	return STATUS_SUCCESS;
-}
-
-SMP_FRAME int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)
-{
-	struct smss *smss = CallingClient->smss;
-	uint32_t MuSessionId = SmApiMsg->u.StartCsr.MuSessionId;
-	uint32_t WindowsSubSysProcessId = 0;
-	char InitialCommand[COMMAND_SIZE];
-	struct session *session;
-	int32_t Status;
-
-	(void)CallPort;
-	if (command_text(&SmApiMsg->u.StartCsr, InitialCommand, sizeof(InitialCommand)) < 0)
-		return STATUS_INVALID_PARAMETER;
-	if (MuSessionId != SM_NO_MUSESSION)
-		return existing(smss, &SmApiMsg->u.StartCsr);
-	if (smss->stopping)
-		return STATUS_DELETE_PENDING;
-	Status = SmpLoadSubSystemsForMuSession(
-	    smss, &MuSessionId, &WindowsSubSysProcessId, InitialCommand);
-	if (Status != STATUS_PENDING)
-		return Status;
-	session = session_find(smss, MuSessionId);
-	session->starter = CallingClient;
-	session->awaits_client = CallingClient->role == CLIENT_TERMSRV;
-	session->start_call = *SmApiMsg;
-	session->start_call.h.client_view_size = session->generation;
-	return STATUS_PENDING;
-}
-
-SMP_FRAME int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)
-{
-	struct session *session =
-	    session_find(CallingClient->smss, SmApiMsg->u.StopCsr.MuSessionId);
-
-	(void)CallPort;
-	if (!session ||
-	    (SmApiMsg->h.client_view_size && SmApiMsg->h.client_view_size != session->generation))
-		return STATUS_OBJECT_NAME_NOT_FOUND;
-	if (session->id == 0)
-		return STATUS_ACCESS_DENIED;
-	if (session->stopper)
-		return STATUS_DELETE_PENDING;
-	session->stopper = CallingClient;
-	session->stop_call = *SmApiMsg;
-	session_stop(session,
-	    CallingClient->role == CLIENT_TERMSRV ? END_USER_DISCONNECT : END_ADMIN_LOGOFF,
-	    STATUS_DELETE_PENDING);
-	return STATUS_PENDING;
 }

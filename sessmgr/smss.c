@@ -1,5 +1,5 @@
 /*
- * smss's loop: signals, listeners, helpers' reports, and the order of start and end.
+ * smss's loop: signals, listeners, and the order of start and end.
  * Everything else happens in the callbacks of the other smss-*.c files.
  */
 #include "smss.h"
@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,23 +28,6 @@ static void leave_if_done(struct smss *smss)
 	event_base_loopbreak(smss->base);
 }
 
-static void on_report(int fd, short what, void *argument)
-{
-	struct process_report report;
-
-	(void)what;
-	while (recv(fd, &report, sizeof(report), MSG_DONTWAIT) == sizeof(report))
-		session_started(argument, &report);
-}
-
-static void remember_unknown(struct smss *smss, pid_t pid)
-{
-	unsigned at = smss->unknown_count++ % UNKNOWN_MAX;
-
-	smss->unknown[at].pid = pid;
-	smss->unknown[at].reaped = clock_us();
-}
-
 static void on_child(int signal_number, short what, void *argument)
 {
 	struct smss *smss = argument;
@@ -54,13 +36,10 @@ static void on_child(int signal_number, short what, void *argument)
 
 	(void)signal_number;
 	(void)what;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		on_report(smss->reports, 0, smss); /* sent before the helper's end */
-		/* whoever is neither a session's nor a service is a worker that lost its
-		   parent, or a winlogon that its helper is still to report */
-		if (!session_reaped(smss, pid, status) && !services_reaped(smss, pid, status))
-			remember_unknown(smss, pid);
-	}
+	/* whoever is neither a session's nor a service is a worker that lost its parent */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!session_reaped(smss, pid, status))
+			services_reaped(smss, pid, status);
 	leave_if_done(smss);
 }
 
@@ -107,10 +86,10 @@ void smss_stop(struct smss *smss, int exit_status)
 	smss->stopping = true;
 	smss->exit_status = exit_status;
 	services_stop(smss);
-	for (uint32_t id = 0; id < smss->capacity; id++)
-		if (smss->sessions[id])
+	for (uint32_t slot = 0; slot < smss->capacity; slot++)
+		if (smss->slots[slot])
 			session_stop(
-			    smss->sessions[id], END_ADMIN_DISCONNECT, STATUS_DELETE_PENDING);
+			    smss->slots[slot], END_ADMIN_DISCONNECT, STATUS_DELETE_PENDING);
 	event_add(smss->stop_deadline, &limit);
 	leave_if_done(smss);
 }
@@ -121,39 +100,34 @@ static int init_events(struct smss *smss)
 {
 	/* a terminal that is closed sends SIGHUP: nothing may be left then either */
 	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	int reports[2];
 
 	smss->base = event_base_new();
-	if (!smss->base || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, reports) < 0)
+	if (!smss->base)
 		return -1;
-	smss->reports = reports[0];
-	smss->report_to = reports[1];
 	for (int i = 0; i < SIGNALS; i++) {
 		smss->signals[i] =
 		    evsignal_new(smss->base, numbers[i], i == 0 ? on_child : on_end, smss);
 		if (!smss->signals[i] || event_add(smss->signals[i], NULL) < 0)
 			return -1;
 	}
-	smss->report_event =
-	    event_new(smss->base, smss->reports, EV_READ | EV_PERSIST, on_report, smss);
 	smss->admin_event =
 	    event_new(smss->base, smss->admin_listener, EV_READ | EV_PERSIST, client_accept, smss);
 	smss->sm_event =
 	    event_new(smss->base, smss->sm_listener, EV_READ | EV_PERSIST, client_accept, smss);
 	smss->stop_deadline = evtimer_new(smss->base, on_stop_deadline, smss);
-	if (!smss->report_event || !smss->admin_event || !smss->sm_event || !smss->stop_deadline ||
-	    event_add(smss->report_event, NULL) < 0 || event_add(smss->admin_event, NULL) < 0 ||
-	    event_add(smss->sm_event, NULL) < 0)
+	if (!smss->admin_event || !smss->sm_event || !smss->stop_deadline ||
+	    event_add(smss->admin_event, NULL) < 0 || event_add(smss->sm_event, NULL) < 0)
 		return -1;
-	return 0;
+	return start_init(smss);
 }
 
 /* The console session is loaded when the manager starts. */
 static int load_console(struct smss *smss)
 {
+	UNICODE_STRING command = { .Buffer = "" };
 	uint32_t id = 0, process = 0;
 
-	if (SmpLoadSubSystemsForMuSession(smss, &id, &process, "") == STATUS_PENDING)
+	if (SmpLoadSubSystemsForMuSession(&id, &process, &command) == STATUS_PENDING)
 		return 0;
 	if (!smss->stopping) /* else it has been said */
 		log_error("cannot load the console session: out of memory");
@@ -163,10 +137,9 @@ static int load_console(struct smss *smss)
 static int begin(struct smss *smss)
 {
 	LIST_INIT(&smss->clients);
-	smss->capacity = smss->config->MaxInstanceCount + 1;
-	smss->sessions = calloc(smss->capacity, sizeof(*smss->sessions));
-	smss->slots = calloc(smss->capacity, sizeof(*smss->slots));
-	if (!smss->sessions || !smss->slots || process_init() < 0)
+	LIST_INIT(&smss->calls);
+	if (table_init(smss, smss->config->MaxInstanceCount + EXTRA_SESSIONS) < 0 ||
+	    subsystems_init(smss) < 0 || process_init() < 0)
 		return -1;
 	smss->sm_listener = client_listen(ROOT_SM_PORT, 0666);
 	if (smss->sm_listener < 0) {
@@ -180,12 +153,12 @@ static int begin(struct smss *smss)
 
 static void finish(struct smss *smss)
 {
-	struct event *events[] = { smss->admin_event, smss->sm_event, smss->report_event,
-		smss->stop_deadline };
+	struct event *events[] = { smss->admin_event, smss->sm_event, smss->stop_deadline };
 
 	while (!LIST_EMPTY(&smss->clients))
 		client_destroy(LIST_FIRST(&smss->clients));
 	accounts_fail();
+	start_finish(smss);
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		if (events[i])
 			event_free(events[i]);
@@ -196,17 +169,15 @@ static void finish(struct smss *smss)
 		if (smss->services[i].restart)
 			event_free(smss->services[i].restart);
 	fd_close(&smss->sm_listener);
-	fd_close(&smss->reports);
-	fd_close(&smss->report_to);
 	if (smss->base)
 		event_base_free(smss->base);
-	free(smss->sessions);
-	free(smss->slots);
+	table_finish(smss);
 }
 
 int smss_run(struct smss *smss)
 {
-	smss->sm_listener = smss->reports = smss->report_to = -1;
+	Smp = smss;
+	smss->sm_listener = -1;
 	/* workers that outlive a termsrv must not become somebody else's children */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);

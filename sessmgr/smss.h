@@ -2,16 +2,19 @@
  * smss, the session manager: what its files share. Single-threaded, driven by libevent,
  * never blocks.
  *
- *   struct smss      the service: its root, cgroup, clients, sessions, service processes
- *   struct session   one MuSession: its processes and how far its creation has come
- *   struct client    a connected port: an administrator, a subsystem, termsrv, lsass
+ *   struct smss       the service: its root, cgroup, clients, sessions, service processes
+ *   struct session    one MuSession: its processes and how far its creation has come
+ *   struct subsystem  a known subsystem of a session: csrss, psxss; it is its process
+ *   struct client     a connected port: an administrator, a subsystem, termsrv, lsass
+ *   struct call       a call of the SM API that is answered later
  *
  * A session's life:
- *   SmpStartCsr -> LOADING   csrss is created, suspended, released
- *   its CSR_CONNECT -> STARTING   a helper starts winlogon in csrss's namespaces
- *   the helper's report -> RUNNING   StartCsr is answered
+ *   SmpStartCsr -> LOADING   csrss is created, suspended, released; it connects; the other
+ *                            Required subsystems likewise, one after another
+ *   the last of them -> STARTING   the initial command (winlogon) is started
+ *   its report, and the end of who started it -> RUNNING   StartCsr is answered
  *   StopCsr, or the end of csrss or winlogon -> ENDING   everything is killed
- *   all its children reaped -> the id is free, StopCsr is answered
+ *   all its processes reaped -> the id is free, StopCsr is answered
  */
 #ifndef MUSESS_SMSS_H
 #define MUSESS_SMSS_H
@@ -22,16 +25,10 @@
 #include "options.h"
 
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 #include <sys/types.h>
-
-/* The functions that model smss keep their frames, so that a debugger shows them. */
-#define SMP_FRAME __attribute__((noinline, noipa))
-#ifdef __clang__
-#undef SMP_FRAME
-#define SMP_FRAME __attribute__((noinline, optnone))
-#endif
 
 /* Paths in the private root (smss-root.c); every session sees the same. */
 #define ROOT_BIN "/opt/musess/bin"
@@ -42,13 +39,18 @@
    /etc/subuid hand out; each session slot has a span of them. */
 #define HOST_ID_FIRST 0x70000000u
 #define HOST_ID_SPAN 2048u
+enum { SERVICE_IDS = 16 }; /* of the service processes, before the sessions' */
 
 /* Ids inside a session. In user mode there is one, the user's. */
 enum { CSRSS_UID = 999, USER_UID = 1000 };
 
+/* Sessions beyond MaxInstanceCount: the console and the pool's. */
+enum { EXTRA_SESSIONS = 1 + POOL_MAX };
+
 enum client_role {
 	CLIENT_ADMINISTRATOR, /* came in on the service's own port */
 	CLIENT_SUBSYSTEM,     /* came in on \SmApiPort; known by its process id */
+	CLIENT_CALLBACK,      /* a subsystem's SbApiPort, to which smss has connected */
 	CLIENT_TERMSRV,
 	CLIENT_LSASS,
 	CLIENT_ROLE_COUNT
@@ -61,8 +63,10 @@ struct client {
 	struct smss *smss;
 	enum client_role role;
 	int port;
-	pid_t pid;               /* as the kernel reports it */
-	struct session *session; /* CLIENT_SUBSYSTEM once it is recognised */
+	pid_t pid;                   /* as the kernel reports it */
+	struct subsystem *subsystem; /* SUBSYSTEM once it is recognised, CALLBACK always */
+	int passed;                  /* that came with the call under way; -1: none */
+	unsigned calls;              /* that wait for an answer */
 	struct event *readable, *writable;
 	STAILQ_HEAD(, queued_message) queue; /* what the peer has not read yet */
 	size_t queued;                       /* bytes */
@@ -70,23 +74,101 @@ struct client {
 	bool cut_off; /* its end is to be read in the next turn */
 };
 
+/* A call that is answered later: one of the SM API, or CTL_EXEC. */
+struct call {
+	TAILQ_ENTRY(call) entry; /* where it waits: the queue of starts, a subsystem */
+	LIST_ENTRY(call) in_all;
+	struct client *client; /* NULL once it is gone */
+	union {
+		PORT_MESSAGE h;
+		SMAPIMSG sm;
+		struct msg_exec exec;
+	} m;
+	int passed; /* that came with it; owned; -1: none */
+};
+TAILQ_HEAD(call_queue, call);
+
+/* A subsystem of a session, known by its process. */
+struct subsystem {
+	LIST_ENTRY(subsystem) entry;
+	struct session *session;
+	char name[SUBSYSTEM_NAME_SIZE];
+	const char *command;
+	uint32_t type;           /* 0 until it has connected */
+	bool required;           /* its end is the session's */
+	bool connected;          /* smss has its SbApiPort */
+	pid_t pid;               /* 0: not created yet, or reaped */
+	bool ordered;            /* its process is being created */
+	unsigned start;          /* its place in the session space */
+	struct client *client;   /* its connection; NULL before, and after its end */
+	struct client *callback; /* its SbApiPort */
+	struct event *timeout;
+	struct call_queue waiting; /* who waits until it is loaded */
+};
+
+/*
+ * The session space: memory that smss shares with the processes which it creates in a session
+ * until they execute their programs, so that one that is suspended needs no descriptor to wait
+ * on. One place for each subsystem and one for the initial command.
+ */
+struct process_start {
+	_Atomic uint32_t state; /* a futex: enum process_state */
+	int error;              /* of what failed before the program was executed */
+	bool executing;         /* it was the program itself */
+	char what[118];         /* empty: nothing did */
+};
+
+enum process_state { PROCESS_SUSPENDED, PROCESS_RUNS };
+enum { SPACE_STARTS = SUBSYSTEMS_MAX + 1, SPACE_INITIAL_COMMAND = SUBSYSTEMS_MAX };
+
+struct session_space {
+	struct process_start starts[SPACE_STARTS];
+};
+
+/* What process_create is asked for, and what whoever does it reports. */
+enum process_kind { PROCESS_WINDOWS, PROCESS_SUBSYSTEM, PROCESS_INITIAL_COMMAND };
+
+struct process_order {
+	enum process_kind kind;
+	unsigned start;                 /* place in the session space */
+	bool last;                      /* whoever does it leaves then */
+	pid_t windows;                  /* process 1 of the session, but for PROCESS_WINDOWS */
+	char command[OPTION_TEXT_SIZE]; /* the program and its arguments; of the initial command
+	                                   what winlogon is to run */
+};
+
+struct process_report {
+	enum process_kind kind;
+	unsigned start;
+	pid_t pid; /* -1: it failed */
+	int error;
+};
+
 enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };
 
 struct session {
 	struct smss *smss;
 	uint32_t id;
-	uint32_t slot;       /* of the host's user ids; lowest free one */
+	uint32_t slot;       /* of the table and of the host's user ids; lowest free one */
 	uint32_t generation; /* tells it from a later one of its id */
+	LIST_ENTRY(session) same_bucket;
 	enum session_step step;
 	enum session_state state;
-	pid_t csrss, helper, winlogon; /* 0: none, or reaped */
-	int csrss_pidfd;
-	struct process_start *csrss_start; /* until csrss has connected; NULL */
-	struct client *subsystem;          /* csrss's connection */
-	struct client *starter, *stopper;  /* who waits for StartCsr, StopCsr */
-	bool awaits_client;                /* termsrv is to connect one */
-	SMAPIMSG start_call, stop_call;
-	char command[COMMAND_SIZE]; /* UTF-8; empty: the default initial command */
+	struct session_space *space;
+	LIST_HEAD(, subsystem) subsystems;
+	struct subsystem *windows; /* csrss */
+	unsigned next_required;    /* of smss->required: which is loaded next */
+	pid_t winlogon;            /* 0: none, or reaped */
+	pid_t creator;             /* the short-lived smss that starts its processes */
+	int creator_port;
+	struct event *creator_event;
+	unsigned creator_orders;        /* under way */
+	struct call *starter, *stopper; /* who waits for StartCsr, StopCsr */
+	bool awaits_client;             /* termsrv is to connect one */
+	bool in_flight;                 /* counts as being created */
+	bool pooled;                    /* idle, made ahead: nobody has it */
+	uint64_t ready_since;           /* microseconds; RUNNING since */
+	char command[COMMAND_SIZE];     /* UTF-8; empty: the default initial command */
 	struct event *timeout;
 	int32_t status; /* why it failed, for the starter */
 	enum end_reason reason;
@@ -106,9 +188,14 @@ struct service {
 
 enum { SERVICE_LSASS, SERVICE_TERMSRV, SERVICE_COUNT };
 
-/* A helper's report comes within moments; a process id that is older than this is another
-   process's by now. */
-enum { UNKNOWN_MAX = 256, UNKNOWN_US = 1000000 };
+/* A name of Required or Optional, with its command. */
+struct known_name {
+	char name[SUBSYSTEM_NAME_SIZE];
+	const char *command;
+};
+
+LIST_HEAD(pid_bucket, pid_entry);
+LIST_HEAD(id_bucket, session);
 
 struct smss {
 	const struct musess_config *config;
@@ -120,19 +207,24 @@ struct smss {
 	int certificate, private_key;         /* descriptors of configured files, or -1 */
 	int cgroup;                           /* of the sessions, or -1 */
 	int admin_listener, sm_listener;
-	int reports; /* where helpers report the process ids of what they started */
-	int report_to;
-	/* the last children that were reaped and not known, and when */
-	struct {
-		pid_t pid;
-		uint64_t reaped;
-	} unknown[UNKNOWN_MAX];
-	unsigned unknown_count;
-	struct event *admin_event, *sm_event, *report_event, *signals[5], *stop_deadline;
+	struct event *admin_event, *sm_event, *signals[5], *stop_deadline;
 	LIST_HEAD(, client) clients;
-	struct session **sessions; /* by id; capacity MaxInstanceCount + 1 */
-	uint32_t capacity, session_count, last_generation;
-	uint8_t *slots; /* in use: 1 */
+	LIST_HEAD(, call) calls; /* all that wait for an answer */
+	/* the session table (smss-table.c) */
+	struct session **slots; /* CAPACITY of them */
+	uint32_t capacity, session_count, pooled_count, last_generation, last_id;
+	struct id_bucket *ids;
+	struct pid_bucket *pids;
+	/* the subsystem list */
+	struct known_name required[SUBSYSTEMS_MAX], optional[SUBSYSTEMS_MAX];
+	unsigned required_count, optional_count;
+	/* the start of sessions (smss-start.c) */
+	struct call_queue starts; /* StartCsr that waits for its turn */
+	unsigned queued_starts, in_flight, in_flight_max;
+	uint32_t pool_size;  /* IdleWinStationPoolCount, now */
+	uint32_t pool_pause; /* milliseconds; 0: none */
+	uint64_t last_start; /* of a session that a StartCsr asked for; microseconds */
+	struct event *start_event, *pool_event;
 	struct service services[SERVICE_COUNT];
 	uint16_t listening_port;
 	const char *lab_account, *lab_password; /* made at the start; NULL: none */
@@ -141,6 +233,9 @@ struct smss {
 	int (*ready)(struct smss *smss); /* called once when everything is up; 0 or -1 */
 	bool was_ready;
 };
+
+/* The one that runs in this process: where a debugger begins. */
+extern struct smss *Smp;
 
 /* smss-root.c: the private root. */
 
@@ -173,54 +268,67 @@ void cgroup_remove(int parent, uint32_t id);
 /* Removes what cgroup_open made. */
 void cgroup_close(int parent);
 
-/* smss-process.c: process creation. All return a process id or -1 with errno. */
+/* smss-process.c: process creation. */
 
 /* Prepares what children need (the session's system call filter). 0 or -1. */
 int process_init(void);
+/* Makes SESSION's space. 0, or -1 with errno. */
+int process_space_create(struct session *session);
+/* Lets go of it; a session without one is allowed. */
+void process_space_destroy(struct session *session);
 
 /*
- * What smss and a process that it has just created share until that executes its program: a
- * page of memory, so that a suspended process needs no descriptor to wait on.
+ * Creates a process of SESSION as ORDER says. csrss and subsystems are suspended before their
+ * first instruction; the initial command runs. Where creation is serial smss creates csrss
+ * itself, and *PID is its process id; everything else a short-lived smss does, which reports
+ * (session_created), and *PID is 0. Returns 0, or -1 with errno and nothing left behind.
  */
-struct process_start {
-	_Atomic uint32_t state; /* a futex: enum process_state */
-	int error;              /* of what failed before the program was executed */
-	char what[120];         /* empty: nothing did */
-};
-
-enum process_state { PROCESS_SUSPENDED, PROCESS_RUNS, PROCESS_GIVEN_UP };
-
-/* What process_create makes: a child in new namespaces, suspended until released. */
-struct process_new {
-	pid_t pid;
-	int pidfd;                   /* owned by the caller */
-	struct process_start *start; /* likewise: process_forget */
-};
-
-/*
- * The creation of a session's csrss, suspended before its first instruction: new
- * namespaces, ids SLOT of their own, CGROUP (or -1). Fills *NEW. Returns 0, or -1 with
- * errno and nothing left behind.
- */
-int process_create(
-    struct smss *smss, const struct session *session, int cgroup, struct process_new *new);
-/* Lets it run. */
+int process_create(struct session *session, const struct process_order *order, pid_t *pid);
+/* Lets a suspended process run. */
 void process_release(struct process_start *start);
-/* Lets go of it; NULL is allowed. */
-void process_forget(struct process_start *start);
-/* A helper that joins SESSION's namespaces and starts winlogon there as smss's child. */
-pid_t process_start_winlogon(struct smss *smss, const struct session *session, int cgroup);
+/* Ends the short-lived smss: at once, or when its order is done where it has one. */
+void process_creator_dismiss(struct session *session);
+/* What it reported and was not read yet. */
+void process_creator_reports(struct session *session);
 /* The host's user id of a service process: owner of its state. */
 uid_t process_service_uid(const struct smss *smss, unsigned which);
 /* Starts lsass or termsrv: 3 PORT, 4 its state directory, and for termsrv 5 the
-   configuration, 6 and 7 the configured certificate and key. */
+   configuration, 6 and 7 the configured certificate and key. Process id, or -1 with errno. */
 pid_t process_start_service(struct smss *smss, unsigned which, int port);
-/* What a helper reports. */
-struct process_report {
-	uint32_t session;
-	pid_t helper, winlogon; /* -1: it failed */
-	int error;
-};
+/*
+ * Connects to the socket at PATH as process PID sees it, without following links out of what
+ * PID sees, and only where PID itself listens there. Never waits. Returns the port, or -1 with
+ * errno (EACCES: somebody else listens).
+ */
+int process_connect(pid_t pid, const char *path);
+/*
+ * What the kernel says of the process behind PIDFD: its id here into *PID, that in its
+ * innermost namespace into *INNER, whether it is in the process id namespace of BESIDE, and
+ * whether it is suspended. 0, or -1 where it is gone or PIDFD is no pidfd.
+ */
+int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended);
+
+/* smss-child.c: what the processes that smss forks do before they execute their programs. */
+
+/* clone3 with what all children have in common; as clone3. */
+pid_t child_spawn(uint64_t flags, int cgroup, int *pidfd);
+/* The namespaces of a session. */
+extern const uint64_t child_session_namespaces;
+/* The child that becomes csrss: in new namespaces, suspended until it is released. */
+_Noreturn void child_windows(const struct session *session, const struct process_order *order);
+/* The short-lived smss: does what orders arrive at PORT. */
+_Noreturn void child_creator(const struct session *session, int port);
+/* Writes the id maps of PID, a child of this process in a new user namespace of SESSION. 0, or
+   -1 with errno. */
+int child_map_session(const struct session *session, pid_t pid);
+/* The child that becomes service WHICH once GO has a byte; FDS from 3 on, -1: /dev/null. */
+enum { SERVICE_FDS = 5 };
+_Noreturn void child_service(
+    const struct smss *smss, unsigned which, const char *image, int go, const int *fds);
+/* Writes MAP as the id maps of PID. 0, or -1 with errno. */
+int child_map_ids(const struct smss *smss, pid_t pid, const char *map);
+/* filter_prepare, after which children can load it. 0, or -1 after logging. */
+int child_prepare(void);
 
 /* smss-client.c: ports and their clients. */
 
@@ -235,6 +343,14 @@ int client_listen(const char *path, unsigned mode);
 /* Accepts what waits on the listeners. Callbacks for libevent. */
 void client_accept(int listener, short what, void *smss);
 
+/* Keeps CALL (SIZE bytes) of CLIENT, and PASSED, which it owns from now on. NULL where CLIENT
+   has too many or memory is out; PASSED is closed then. */
+struct call *call_keep(struct client *client, const PORT_MESSAGE *call, size_t size, int passed);
+/* Answers it, where its client is still there, and frees it. NULL is allowed. */
+void call_answer(struct call *call, int32_t status);
+/* Frees it without an answer. */
+void call_drop(struct call *call);
+
 /* smss-api.c: the SM API. */
 
 /* One message from a client; decides by the dispatch tables. Returns 0, or -1 where the
@@ -243,30 +359,133 @@ int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *p
 /* Answers a call. */
 void sm_reply(struct client *client, SMAPIMSG *call, int32_t status);
 
-/* smss-session.c: the session table and a session's life. */
+/* smss-table.c: sessions by slot, by id and by process. */
 
-/* The lowest free id >= 1 (0 with CONSOLE); NULL with *STATUS where there is none. */
-struct session *session_create(struct smss *smss, bool console, int32_t *status);
+/* Makes the table of CAPACITY sessions. 0 or -1. */
+int table_init(struct smss *smss, uint32_t capacity);
+void table_finish(struct smss *smss);
+/*
+ * Gives SESSION a slot, a generation, and an id by the policy: 0 with CONSOLE, else 1 or
+ * higher. 0, or -1 where there is none.
+ */
+int table_add(struct smss *smss, struct session *session, bool console);
+void table_remove(struct session *session);
 struct session *session_find(struct smss *smss, uint32_t id);
+/* The session that process PID, which is none of its subsystems perhaps, belongs to: as its
+   csrss, another subsystem, winlogon, or short-lived smss. NULL where there is none. */
 struct session *session_of_process(struct smss *smss, pid_t pid);
-/* csrss has connected: the initial command comes next. */
-void session_ready(struct session *session);
+/* The known subsystem that is process PID, or NULL. */
+struct subsystem *subsystem_of_process(struct smss *smss, pid_t pid);
+/* PID belongs to SESSION from now on (SUBSYSTEM: as that one). 0, or -1: memory is out. */
+int table_add_process(struct session *session, struct subsystem *subsystem, pid_t pid);
+void table_remove_process(struct smss *smss, pid_t pid);
+/* How many sessions clients have or are to have: neither the console nor the pool's. */
+uint32_t table_used(const struct smss *smss);
+
+/* smss-session.c: a session's life. */
+
+/* A session with its space and its Windows subsystem, both still without a process. NULL with
+   *STATUS where there is none. */
+struct session *session_create(struct smss *smss, bool console, int32_t *status);
+/* A subsystem has connected, or none is left to be loaded: what comes next is begun. */
+void session_advance(struct session *session);
 /* The line that says so. */
 void session_log_started(const struct session *session);
-/* A helper's report. */
-void session_started(struct smss *smss, const struct process_report *report);
+/* A process of it was created. */
+void session_created(struct session *session, const struct process_report *report);
+/* Its short-lived smss is of no more use, without having reported what it was to. */
+void session_creator_lost(struct session *session);
 /* Ends it; REASON is told to the client at its screen. Safe to call twice. */
 void session_stop(struct session *session, enum end_reason reason, int32_t status);
 /* A child of smss was reaped: true where it belonged to a session. */
 bool session_reaped(struct smss *smss, pid_t pid, int wait_status);
-/* Starts the timer of csrss's connection. */
-void session_expect(struct session *session, uint32_t milliseconds);
+/* The status that tells ERROR of the creation of a process, and whether the program itself
+   was the reason. */
+int32_t session_status(int error, bool executing);
 
-/* The chain of the transcript (lines 103-115). */
+/* smss-chain.c: the chain of the transcript (lines 103-115). */
+
+/* Text with its length, as the transcript shows it; UTF-8. */
+typedef struct _UNICODE_STRING {
+	uint16_t Length; /* bytes */
+	uint16_t MaximumLength;
+	char *Buffer; /* terminated */
+} UNICODE_STRING;
+
 int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
 int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
-int32_t SmpLoadSubSystemsForMuSession(struct smss *smss, uint32_t *pMuSessionId,
-    uint32_t *pWindowsSubSysProcessId, const char *InitialCommand);
+int32_t SmpLoadSubSystemsForMuSession(
+    uint32_t *pMuSessionId, uint32_t *pWindowsSubSysProcessId, UNICODE_STRING *InitialCommand);
+/* Loads one subsystem of a session, and starts its initial command: STATUS_PENDING, or why
+   not. */
+int32_t SmpExecuteCommand(UNICODE_STRING *CommandLine, struct session *MuSession,
+    struct subsystem *KnownSubSys, uint32_t *pProcessId);
+int32_t SmpExecuteInitialCommand(struct session *MuSession, UNICODE_STRING *InitialCommand);
+
+/* smss-subsystem.c: known subsystems. */
+
+/* Reads the names of Required and Optional. 0, or -1 after logging. */
+int subsystems_init(struct smss *smss);
+/* A subsystem of SESSION that has no process yet. NULL where memory or places are out. */
+struct subsystem *subsystem_create(struct session *session, const struct known_name *known);
+/* Whoever waits for it is answered STATUS. */
+void subsystem_destroy(struct subsystem *subsystem, int32_t status);
+struct subsystem *subsystem_by_name(struct session *session, const char *name, size_t length);
+/* The connected one of TYPE in SESSION, or NULL. */
+struct subsystem *subsystem_by_type(struct session *session, uint32_t type);
+/* It has to be created and to connect in SubsystemTimeout. */
+void subsystem_expect(struct subsystem *subsystem);
+/* Its process is there: it is let run. */
+void subsystem_created(struct subsystem *subsystem, pid_t pid);
+/* Begins what had to wait until a short-lived smss had left. */
+void subsystem_load_waiting(struct session *session);
+/* It cannot be loaded, or is gone: its session ends where that needs it. */
+void subsystem_failed(struct subsystem *subsystem, int32_t status);
+/* CSR_CONNECT. Returns 0, or -1 where the sender is refused. */
+int subsystem_connect(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* The optional subsystem NAME (LENGTH bytes) of SESSION is to be loaded for CALL, which is
+   answered, or led on to callback_exec, when it is. Takes CALL. */
+void subsystem_demand(struct session *session, const char *name, size_t length, struct call *call);
+int32_t SmpLoadDefered(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+
+/* smss-callback.c: callbacks over SbApiPorts, foreign sessions, ExecPgm. */
+
+int32_t SmpCreateForeignSession(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+int32_t SmpSessionComplete(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+int32_t SmpTerminateForeignSession(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+int32_t SmpExecPgm(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+/* CTL_EXEC: POSIX is loaded, and gets CALL's port. Takes CALL. */
+void callback_exec(struct subsystem *posix, struct call *call);
+/* A subsystem's answer. 0, or -1 where it answers what it was not asked. */
+int callback_reply(struct client *client, const SBAPIMSG *reply);
+/* SUBSYSTEM is gone: what it was asked fails, its foreign sessions end. */
+void callback_forget_subsystem(struct subsystem *subsystem);
+/* CLIENT is gone: so are the foreign sessions that it had made. */
+void callback_forget_client(const struct client *client);
+
+/* smss-start.c: whose turn it is to be created, and the pool of idle sessions. */
+
+/* 0 or -1. */
+int start_init(struct smss *smss);
+void start_finish(struct smss *smss);
+/* Whether a StartCsr has to wait for its turn. */
+bool start_must_wait(const struct smss *smss, const SMAPIMSG *call);
+/* Keeps it until its turn comes. STATUS_PENDING, or why not. */
+int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *call);
+/* An idle session, or one that is being created to be one; nobody else's from now on. NULL
+   where there is none. */
+struct session *start_take_idle(struct smss *smss);
+/* SESSION is created from now on; it is no more, in whatever way. */
+void start_began(struct session *session);
+void start_done(struct session *session);
+/* An idle session has failed. */
+void start_pool_lost(struct smss *smss);
+/* The pool is filled, soon. */
+void start_refill(struct smss *smss);
+/* SIZE becomes the pool's; POOL_ASK changes nothing. How many are idle into *IDLE. */
+void start_resize(struct smss *smss, uint32_t size, uint32_t *idle);
+/* termsrv is gone: nobody is to be told of what it asked for. */
+void start_forget(struct smss *smss, const struct client *client);
 
 /* smss-service.c: lsass and termsrv. */
 
@@ -286,6 +505,9 @@ void services_check(struct smss *smss);
 void control_list(struct client *client, uint32_t message_id);
 void control_service(struct client *client, uint32_t message_id);
 void control_version(struct client *client, uint32_t message_id);
+void control_pool(struct client *client, const struct msg_pool *call);
+/* Takes *PASSED. */
+void control_exec(struct client *client, const struct msg_exec *call, int *passed);
 /* An ACCT_ call: passed on to lsass, its answers passed back. */
 void accounts_ask(struct client *client, const PORT_MESSAGE *call);
 void accounts_answer(struct smss *smss, const PORT_MESSAGE *answer);

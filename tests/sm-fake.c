@@ -18,11 +18,13 @@
 #include <string.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #define BIN "/opt/musess/bin"
 #define SM_PORT "/opt/musess/SmApiPort"
+#define SB_PORT "/run/Windows/SbApiPort"
 
 static int sm_connect(void)
 {
@@ -56,8 +58,13 @@ static void shake_hands(uint32_t type, const char *sb_port, size_t length)
 /* A right one, with which the log comes. */
 static void take_log(int port)
 {
-	struct msg_csr_connect m = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = "/x" };
-	int log = -1;
+	struct msg_csr_connect m = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = SB_PORT };
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SB_PORT };
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), log = -1;
+
+	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    chmod(SB_PORT, 0666) < 0 || listen(listener, 1) < 0)
+		exit(6);
 
 	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
 	if (port_send(port, &m.h, -1) == 0 && port_receive(port, &m, sizeof(m), &log) > 0)

@@ -1,0 +1,30 @@
+/*
+ * Injected faults, in test builds alone (MUSESS_FAULTS). The file FAULT_FILE holds one line,
+ * "WHERE HOW": at the place WHERE the process that comes by fails, hangs or is killed, as HOW
+ * says. The console's processes are spared. In any other build every place is 0.
+ */
+#ifndef MUSESS_FAULT_H
+#define MUSESS_FAULT_H
+
+#include <stdint.h>
+
+#ifdef MUSESS_FAULTS
+
+#define FAULT_FILE "/opt/musess/bin/fault"
+
+/* Whether WHERE is to fail for SESSION (errno is ENOMEM then). Does not return where the
+   process is to hang or to be killed. */
+int fault(const char *where, uint32_t session);
+
+#else
+
+static inline int fault(const char *where, uint32_t session)
+{
+	(void)where;
+	(void)session;
+	return 0;
+}
+
+#endif
+
+#endif

@@ -21,10 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_type { NUMBER, FLAG, TIME, SIZE, TEXT, PATH, ADDRESS };
+/* A WORD is one of those in its note: its number, or itself where the field is text. NAMES are
+   separated by blanks; a COMMAND is a program and its arguments. */
+enum option_type { NUMBER, FLAG, TIME, SIZE, TEXT, PATH, ADDRESS, WORD, NAMES, COMMAND };
 
 /* Bounds are in milliseconds, bytes or as they are; a text may be empty where its default
-   is. The field's width says what is stored: 4 or 8 bytes of number, or text. */
+   is, or with a word for 0. The field's width says what is stored: 4 or 8 bytes of number, or text. */
 struct option {
 	const char *section, *name;
 	size_t offset, width;
@@ -39,7 +41,12 @@ struct option {
 #define FIELD(field)                                                                               \
 	.name = #field, .offset = offsetof(struct musess_config, field),                           \
 	.width = sizeof(((struct musess_config *)0)->field)
+#define SUBSYSTEM(subsystem, place)                                                                \
+	.name = #subsystem, .offset = offsetof(struct musess_config, commands[place].command),     \
+	.width = OPTION_TEXT_SIZE
 #define FONTS "/usr/share/fonts/truetype/dejavu/"
+
+#define SUBSYSTEMS "SubSystems"
 
 static const struct option options[] = {
 	{ "Listener", FIELD(PortNumber), NUMBER, 1, 65535, "3389",
@@ -68,6 +75,28 @@ static const struct option options[] = {
 	    "How many processes and threads a session may have." },
 	{ "Sessions", FIELD(MemoryMax), SIZE, 16ull << 20, 1ull << 40, "1G",
 	    "How much memory a session may have, where the system delegates cgroups." },
+	{ "Sessions", FIELD(IdleWinStationPoolCount), NUMBER, 0, POOL_MAX, "2",
+	    "How many sessions are made ahead of their logons; 0: none." },
+	{ "Sessions", FIELD(SessionIdPolicy), WORD, 0, 0, "lowest",
+	    "The number of a new session: the lowest that is free, or one that none had before.",
+	    .note = "lowest increasing" },
+	{ "Sessions", FIELD(SessionCreation), WORD, 0, 0, "parallel",
+	    "parallel: several sessions are created at a time, each by an smss of its own; serial: "
+	    "one.",
+	    .note = "parallel serial" },
+	{ SUBSYSTEMS, FIELD(Kmode), WORD, 0, 0, "win32k",
+	    "The session space, which every session gets first: namespaces, ids, limits.",
+	    .note = "win32k" },
+	{ SUBSYSTEMS, FIELD(Required), NAMES, 0, 0, "Debug Windows",
+	    "The subsystems that every session loads, Windows first of all; Debug is ignored." },
+	{ SUBSYSTEMS, FIELD(Optional), NAMES, 0, 0, "Posix",
+	    "The subsystems that a session loads when they are asked for.", .zero = "nothing" },
+	{ SUBSYSTEMS, FIELD(Execute), TEXT, 0, 0, "",
+	    "The initial command of a session that is started without one; empty: winlogon." },
+	{ SUBSYSTEMS, SUBSYSTEM(Windows, 0), COMMAND, 0, 0, "csrss",
+	    "The command of the subsystem Windows; one of your own is set likewise, by its name." },
+	{ SUBSYSTEMS, SUBSYSTEM(Posix, 1), COMMAND, 0, 0, "psxss",
+	    "The command of the subsystem Posix." },
 	{ "Accounts", FIELD(AccountPatterns), FLAG, 0, 1, "0",
 	    "1: an account whose name ends in * stands for all names that begin so." },
 	{ "Display", FIELD(Font), PATH, 0, 0, FONTS "DejaVuSansMono.ttf",
@@ -118,10 +147,25 @@ static void format_quantity(const struct option *o, uint64_t n, char *text, size
 		snprintf(text, size, "%llu%s", (unsigned long long)(n / unit->factor), unit->name);
 }
 
+static bool may_be_empty(const struct option *o)
+{
+	return !*o->initial || o->zero;
+}
+
+/* WORDS, which blanks separate, with " or " between them. */
+static void format_words(const char *words, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (; *words && used + 5 < size; words++)
+		used += (size_t)snprintf(
+		    text + used, size - used, *words == ' ' ? " or " : "%c", *words);
+}
+
 /* Fills TEXT with what is allowed as the option's value. */
 static void format_allowed(const struct option *o, char *text, size_t size)
 {
-	const char *nothing = *o->initial ? "" : ", or nothing";
+	const char *nothing = may_be_empty(o) ? ", or nothing" : "";
 	char low[32], high[32];
 
 	format_quantity(o, o->min, low, sizeof(low));
@@ -149,6 +193,16 @@ static void format_allowed(const struct option *o, char *text, size_t size)
 		break;
 	case ADDRESS:
 		snprintf(text, size, "an IPv4 or IPv6 address");
+		break;
+	case WORD:
+		format_words(o->note, text, size);
+		break;
+	case NAMES:
+		snprintf(text, size, "names of letters, digits, _ and -, up to %d each%s",
+		    SUBSYSTEM_NAME_SIZE - 1, nothing);
+		break;
+	case COMMAND:
+		snprintf(text, size, "a program of musess or an absolute path, and arguments");
 		break;
 	}
 }
@@ -189,11 +243,95 @@ static const char *store_quantity(const struct option *o, void *field, const cha
 	return why;
 }
 
+static bool name_valid(const char *name, size_t length)
+{
+	if (length == 0 || length >= SUBSYSTEM_NAME_SIZE || !isalpha((unsigned char)*name))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)name[i]) && name[i] != '_' && name[i] != '-')
+			return false;
+	return true;
+}
+
+/* The next of the names in *TEXT, which moves behind it: its length, 0 at the end. */
+static size_t next_name(const char **text, const char **name)
+{
+	size_t length;
+
+	*name = *text + strspn(*text, " \t");
+	length = strcspn(*name, " \t");
+	*text = *name + length;
+	return length;
+}
+
+static bool names_have(const char *text, const char *wanted)
+{
+	const char *name;
+	size_t length;
+
+	while ((length = next_name(&text, &name)) > 0)
+		if (strlen(wanted) == length && strncmp(name, wanted, length) == 0)
+			return true;
+	return false;
+}
+
+static const char *check_names(const char *text)
+{
+	const char *name;
+	size_t length;
+
+	while ((length = next_name(&text, &name)) > 0) {
+		if (!name_valid(name, length))
+			return "no list of names";
+		char one[SUBSYSTEM_NAME_SIZE];
+		snprintf(one, sizeof(one), "%.*s", (int)length, name);
+		if (names_have(text, one))
+			return "with a name twice";
+	}
+	return NULL;
+}
+
+/* Its program is one of musess's, or an absolute path. */
+static const char *check_command(const char *text)
+{
+	size_t length = strcspn(text, " \t");
+
+	if (*text != '/' && memchr(text, '/', length))
+		return "not an absolute path";
+	return *text == '.' ? "no program" : NULL;
+}
+
+/* The number of TEXT among the words of the note, or -1. */
+static int find_word(const struct option *o, const char *text)
+{
+	const char *words = o->note, *word;
+	size_t length;
+
+	for (int i = 0; (length = next_name(&words, &word)) > 0; i++)
+		if (strlen(text) == length && strncmp(word, text, length) == 0)
+			return i;
+	return -1;
+}
+
+static const char *store_word(const struct option *o, void *field, const char *text)
+{
+	int number = find_word(o, text);
+
+	if (number < 0)
+		return "none of these";
+	if (o->width == sizeof(uint32_t))
+		*(uint32_t *)field = (uint32_t)number;
+	else
+		snprintf(field, o->width, "%s", text);
+	return NULL;
+}
+
 static const char *store_text(const struct option *o, char *field, const char *text)
 {
 	uint8_t address[sizeof(struct in6_addr)];
+	const char *why = NULL;
 
-	if (!*text && *o->initial)
+	if (!*text && !may_be_empty(o))
 		return "empty";
 	if (!port_text_valid(text, o->width))
 		return "not printable UTF-8";
@@ -202,13 +340,19 @@ static const char *store_text(const struct option *o, char *field, const char *t
 	if (o->type == ADDRESS && inet_pton(AF_INET, text, address) != 1 &&
 	    inet_pton(AF_INET6, text, address) != 1)
 		return "not an address";
+	if (o->type == NAMES)
+		why = check_names(text);
+	else if (o->type == COMMAND)
+		why = check_command(text);
+	if (why)
+		return why;
 	snprintf(field, o->width, "%s", text);
 	return NULL;
 }
 
 static bool is_text(const struct option *o)
 {
-	return o->type == TEXT || o->type == PATH || o->type == ADDRESS;
+	return o->width > sizeof(uint64_t) && o->type != WORD;
 }
 
 /* Stores TEXT as the option's value. Returns what is wrong with it, or NULL. */
@@ -218,6 +362,8 @@ static const char *store(const struct option *o, struct musess_config *config, c
 
 	if (strlen(text) >= OPTION_TEXT_SIZE)
 		return "too long";
+	if (o->type == WORD)
+		return store_word(o, field, text);
 	return is_text(o) ? store_text(o, field, text) : store_quantity(o, field, text);
 }
 
@@ -240,12 +386,9 @@ void config_defaults(struct musess_config *config)
 	memset(config, 0, sizeof(*config));
 	for (const struct option *o = options; o < options + OPTIONS; o++)
 		store(o, config, o->initial);
-	/* [SubSystems] has no options yet: the built-in list */
-	snprintf(config->Required, sizeof(config->Required), "Debug Windows");
-	snprintf(config->Optional, sizeof(config->Optional), "Posix");
-	snprintf(config->Kmode, sizeof(config->Kmode), "win32k");
-	config->commands[0] = (struct subsystem_command){ "Windows", "csrss" };
-	config->commands[1] = (struct subsystem_command){ "Posix", "psxss" };
+	/* the two whose commands are options */
+	memcpy(config->commands[0].name, "Windows", sizeof("Windows"));
+	memcpy(config->commands[1].name, "Posix", sizeof("Posix"));
 }
 
 int config_set(struct musess_config *config, const char *name, const char *value, char *error,
@@ -264,13 +407,34 @@ int config_set(struct musess_config *config, const char *name, const char *value
 	return set_option(o, config, value, error, error_size);
 }
 
+static void format_word(const struct option *o, uint32_t number, char *text, size_t size)
+{
+	const char *words = o->note, *word = words;
+	size_t length = next_name(&words, &word);
+
+	for (; number > 0; number--)
+		length = next_name(&words, &word);
+	snprintf(text, size, "%.*s", (int)length, word);
+}
+
+/* The subsystems whose commands are no options of the table. */
+static void dump_own_subsystems(const struct musess_config *config, FILE *out)
+{
+	for (size_t i = 2; i < SUBSYSTEMS_MAX && config->commands[i].name[0]; i++)
+		fprintf(out, "\n# The command of the subsystem %s.\n%s = %s\n",
+		    config->commands[i].name, config->commands[i].name,
+		    config->commands[i].command);
+}
+
 static void dump_option(const struct option *o, const struct musess_config *config, FILE *out)
 {
 	const void *field = (const char *)config + o->offset;
 	char value[OPTION_TEXT_SIZE], allowed[160];
 
-	if (is_text(o))
+	if (is_text(o) || (o->type == WORD && o->width != sizeof(uint32_t)))
 		snprintf(value, sizeof(value), "%s", (const char *)field);
+	else if (o->type == WORD)
+		format_word(o, *(const uint32_t *)field, value, sizeof(value));
 	else
 		format_quantity(o,
 		    o->width == sizeof(uint32_t) ? *(const uint32_t *)field
@@ -290,6 +454,8 @@ void config_dump(const struct musess_config *config, FILE *out)
 		if (begins_section(o))
 			fprintf(out, "[%s]\n", o->section);
 		dump_option(o, config, out);
+		if (strcmp(o->name, "Posix") == 0)
+			dump_own_subsystems(config, out);
 	}
 }
 
@@ -303,6 +469,7 @@ struct reader {
 	const char *section;    /* of the table; "" before the first, NULL below an unknown one */
 	unsigned seen[OPTIONS]; /* the line that set the option; 0: none did */
 	bool wrong[OPTIONS];    /* what it said was a mistake */
+	unsigned own[SUBSYSTEMS_MAX]; /* the line of config->commands[], from 2 on */
 };
 
 __attribute__((format(printf, 2, 3))) static void mistake(struct reader *r, const char *format, ...)
@@ -380,11 +547,45 @@ static void unknown_option(struct reader *r, const char *name)
 	mistake(r, "\"%s\" is no option; allowed: %s", found, list);
 }
 
+/* A subsystem of the administrator's own: whether it is one is seen at the end of the file. */
+static void read_own_subsystem(struct reader *r, const char *name, const char *value)
+{
+	static const struct option like = {
+		.name = "", .type = COMMAND, .initial = "x", .width = OPTION_TEXT_SIZE
+	};
+	struct subsystem_command *c = r->config->commands;
+	struct option o = like;
+	char error[256];
+	size_t i = 2;
+
+	while (i < SUBSYSTEMS_MAX && c[i].name[0] && strcmp(c[i].name, name) != 0)
+		i++;
+	if (i == SUBSYSTEMS_MAX) {
+		mistake(r, "%s is one too many; allowed: %d subsystems", name, SUBSYSTEMS_MAX);
+		return;
+	}
+	if (c[i].name[0]) {
+		mistake(r, "%s is set again; allowed: once, which line %u did", name, r->own[i]);
+		return;
+	}
+	o.name = name;
+	o.offset = (size_t)((char *)c[i].command - (char *)r->config);
+	r->own[i] = r->line;
+	memcpy(c[i].name, name, strlen(name) + 1);
+	if (set_option(&o, r->config, value, error, sizeof(error)) < 0)
+		mistake(r, "%s", error);
+}
+
 static void read_option(struct reader *r, const char *name, const char *value)
 {
 	const struct option *o = find_option(name);
 	char error[256];
 
+	if (!o && r->section && strcmp(r->section, SUBSYSTEMS) == 0 &&
+	    name_valid(name, strlen(name))) {
+		read_own_subsystem(r, name, value);
+		return;
+	}
 	if (!o) {
 		unknown_option(r, name);
 		return;
@@ -535,6 +736,32 @@ static void find_contradictions(struct reader *r)
 		    "only one of Certificate and PrivateKey is set; allowed: both or neither");
 }
 
+/* Own subsystems that no list names are no options; a name in both lists is one too many. */
+static void check_subsystems(struct reader *r)
+{
+	const struct musess_config *c = r->config;
+	const char *names = c->Optional, *name;
+	size_t length;
+
+	r->section = SUBSYSTEMS;
+	for (size_t i = 2; i < SUBSYSTEMS_MAX && c->commands[i].name[0]; i++) {
+		r->line = r->own[i];
+		if (!names_have(c->Required, c->commands[i].name) &&
+		    !names_have(c->Optional, c->commands[i].name))
+			unknown_option(r, c->commands[i].name);
+	}
+	while ((length = next_name(&names, &name)) > 0) {
+		char one[SUBSYSTEM_NAME_SIZE];
+		snprintf(one, sizeof(one), "%.*s", (int)length, name);
+		if (names_have(c->Required, one))
+			contradiction(r, "Required", "Optional",
+			    "a subsystem is Required and Optional; allowed: one of the two");
+	}
+	if (!names_have(c->Required, "Windows"))
+		contradiction(r, "Required", "Required",
+		    "Required does not name Windows; allowed: a list with it");
+}
+
 int config_read(struct musess_config *config, const char *path, FILE *errors)
 {
 	struct reader r = { .config = config, .path = path, .errors = errors, .section = "" };
@@ -547,6 +774,7 @@ int config_read(struct musess_config *config, const char *path, FILE *errors)
 	read_lines(&r, file);
 	fclose(file);
 	find_contradictions(&r);
+	check_subsystems(&r);
 	return r.mistakes > 0 ? -1 : 0;
 }
 

@@ -196,8 +196,9 @@ static int create_windows(
 int process_create(struct session *session, const struct process_order *order, pid_t *pid)
 {
 	*pid = 0;
+	/* the console's too, so that a system that allows no sessions is found out at once */
 	if (order->kind == PROCESS_WINDOWS &&
-	    session->smss->config->SessionCreation == SESSION_CREATION_SERIAL)
+	    (session->smss->config->SessionCreation == SESSION_CREATION_SERIAL || session->id == 0))
 		return create_windows(session, order, pid);
 	return creator_order(session, order);
 }

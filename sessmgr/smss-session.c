@@ -288,12 +288,17 @@ void session_creator_lost(struct session *session)
 
 /* ---- the end ---- */
 
+void session_log_no_console(void)
+{
+	log_error("cannot load the console session: are all kinds of namespaces allowed here? "
+	          "(sysctl user.max_*_namespaces)");
+}
+
 /* The whole system goes down with it, and says which process did that, as Windows does. */
 static void console_died(struct smss *smss, bool logon_process)
 {
 	if (!smss->was_ready) {
-		log_error("cannot load the console session: are all kinds of namespaces allowed "
-		          "here? (sysctl user.max_*_namespaces)");
+		session_log_no_console();
 		smss_stop(smss, 1);
 		return;
 	}

@@ -122,15 +122,14 @@ static int init_events(struct smss *smss)
 }
 
 /* The console session is loaded when the manager starts. */
-static int load_console(struct smss *smss)
+static int load_console(void)
 {
 	UNICODE_STRING command = { .Buffer = "" };
 	uint32_t id = 0, process = 0;
 
 	if (SmpLoadSubSystemsForMuSession(&id, &process, &command) == STATUS_PENDING)
 		return 0;
-	if (!smss->stopping) /* else it has been said */
-		log_error("cannot load the console session: out of memory");
+	session_log_no_console();
 	return -1;
 }
 
@@ -148,7 +147,7 @@ static int begin(struct smss *smss)
 	}
 	if (root_seal() < 0 || init_events(smss) < 0)
 		return -1;
-	return load_console(smss) < 0 || services_start(smss) < 0 ? -1 : 0;
+	return load_console() < 0 || services_start(smss) < 0 ? -1 : 0;
 }
 
 static void finish(struct smss *smss)

@@ -279,7 +279,7 @@ void process_space_destroy(struct session *session);
 
 /*
  * Creates a process of SESSION as ORDER says. csrss and subsystems are suspended before their
- * first instruction; the initial command runs. Where creation is serial smss creates csrss
+ * first instruction; the initial command runs. Where creation is serial, and for the console, smss creates csrss
  * itself, and *PID is its process id; everything else a short-lived smss does, which reports
  * (session_created), and *PID is 0. Returns 0, or -1 with errno and nothing left behind.
  */
@@ -389,7 +389,9 @@ uint32_t table_used(const struct smss *smss);
 struct session *session_create(struct smss *smss, bool console, int32_t *status);
 /* A subsystem has connected, or none is left to be loaded: what comes next is begun. */
 void session_advance(struct session *session);
-/* The line that says so. */
+/* The line that says why the service cannot start. */
+void session_log_no_console(void);
+/* The line that says that it runs. */
 void session_log_started(const struct session *session);
 /* A process of it was created. */
 void session_created(struct session *session, const struct process_report *report);

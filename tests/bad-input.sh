@@ -198,8 +198,9 @@ one_hogs() {
 # Whoever has no account gets a part of the sessions, and the others still theirs.
 prompts() {
 	echo "== logon prompts are a part"
-	printf '[Sessions]\nMaxInstanceCount = 8\n' >"$WORK/few.conf"
-	start_musess -c "$WORK/few.conf"
+	config+=('MaxInstanceCount = 8')
+	start_musess
+	unset 'config[-1]'
 	! "$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 3 -c 3 -k 4 >"$OUT/prompts.log" ||
 		fail "three have a prompt"
 	grep -q '^2 of 3 painted' "$OUT/prompts.log" || fail "$(cat "$OUT/prompts.log")"
@@ -552,8 +553,8 @@ BIN=$WORK/bin
 out_of_memory
 prompts
 ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
-printf '[Listener]\nLogonTimeout = %dms\n' $TIMEOUT >"$WORK/musess.conf"
-start_musess -c "$WORK/musess.conf"
+config+=('[Listener]' "LogonTimeout = ${TIMEOUT}ms")
+start_musess
 connect stays xfreerdp3-nla-32
 wait_for_prompt stays
 wait_until 5 has_workers $((WARM + 1)) || fail "there are $(worker_count) workers"

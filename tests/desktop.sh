@@ -144,6 +144,7 @@ echoes() {
 		"$OUT/echo" || fail "the echo is late"
 }
 
+config=() # with idle sessions
 start_musess
 prompt
 three_tries

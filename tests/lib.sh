@@ -84,12 +84,19 @@ musess_answers_or_ended() {
 	[ -e "$STATE/lab.env" ] || ended "$musess_pid"
 }
 
+# The lines of the configuration below [Sessions]. Where nobody counts sessions there may be
+# idle ones.
+config=('IdleWinStationPoolCount = 0')
+
 # start_musess [option of musessd...]: sets STATE and what lab.env says.
 start_musess() {
+	printf '%s\n' '[Sessions]' "${config[@]}" >"$WORK/musess.conf"
+	chmod 644 "$WORK/musess.conf"
 	STATE=$(mktemp -d "$WORK/state.XXXXXX")
 	musess_log=$WORK/musessd.log
 	# The shell has its background processes ignore SIGINT, which is what stop_musess sends.
-	env --default-signal=INT,QUIT,HUP "$BIN/musessd" --lab --state "$STATE" --port 0 "$@" \
+	env --default-signal=INT,QUIT,HUP "$BIN/musessd" --lab --state "$STATE" --port 0 \
+		-c "$WORK/musess.conf" "$@" \
 		>>"$musess_log" 2>&1 </dev/null &
 	musess_pid=$!
 	started+=("$musess_pid")

@@ -164,11 +164,11 @@ cp "$BUILD/bin/tests/inside" "$WORK/bin/root-inside"
 chmod 4755 "$WORK/bin/root-inside"
 [ "$(setpriv --reuid $service_uid --clear-groups "$WORK/bin/root-inside" ids)" = "$service_uid 0 0" ] ||
 	echo "/tmp ignores set-user-id here: that it has no effect is proven by the mounts alone"
-printf '[Sessions]\nTasksMax = %d\n' $TASKS >"$WORK/musess.conf"
+config+=("TasksMax = $TASKS")
 echo secret >"$WORK/secret"
-chmod 644 "$WORK/secret" "$WORK/musess.conf"
+chmod 644 "$WORK/secret"
 before=$(mounts_of_host)
-start_service "$mode" -c "$WORK/musess.conf"
+start_service "$mode"
 ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
 
 mounts

@@ -206,9 +206,10 @@ cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/csrss"
 cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/winlogon"
 misbehave csrss real
 misbehave winlogon real
-printf '[Sessions]\nSubsystemTimeout = 500ms\nMaxInstanceCount = 4\n' >"$WORK/musess.conf"
-chmod -R a+rX "$WORK/bin" "$WORK/musess.conf"
-start_service "$mode" -c "$WORK/musess.conf"
+chmod -R a+rX "$WORK/bin"
+config+=('SubsystemTimeout = 500ms' 'MaxInstanceCount = 4')
+start_service "$mode"
+config=("${config[0]}")
 bad_csrss
 bad_winlogon
 too_many

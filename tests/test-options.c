@@ -324,8 +324,8 @@ static void test_every_mistake_is_reported(void **state)
 	                "FontBold = DejaVu\n"
 	                "[Accounts",
 	    "1: Font stands before any section; allowed: in [Display]\n"
-	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [Accounts], "
-	    "[Display]\n"
+	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [SubSystems], "
+	    "[Accounts], [Display]\n"
 	    "3: PortNumber is \"70000\", out of bounds; allowed: a number from 1 to 65535, or any\n"
 	    "5: \"foo\" is neither; allowed: [Section], Name = value, # comment\n"
 	    "6: \"PortNumbr\" is no option; allowed: the nearest is PortNumber, in [Listener]\n"
@@ -341,19 +341,20 @@ static void test_every_mistake_is_reported(void **state)
 	    "12: UserAuthentication is \"2\", out of bounds; allowed: 0 or 1\n"
 	    "13: ListenAddress is \"localhost\", not an address; allowed: an IPv4 or IPv6 address\n"
 	    "15: \"colour\" is no option; allowed: MaxInstanceCount, InitialProgram, "
-	    "SubsystemTimeout, TasksMax, MemoryMax\n"
+	    "SubsystemTimeout, TasksMax, MemoryMax, IdleWinStationPoolCount, SessionIdPolicy, "
+	    "SessionCreation\n"
 	    "16: TasksMax is \"-4\", out of bounds; allowed: a number from 16 to 32768\n"
 	    "17: MaxInstanceCount is \"\", not a number; allowed: a number from 1 to 30000\n"
 	    "18: AccountPatterns stands in another section; allowed: in [Accounts]\n"
 	    "19: \"\" is no option; allowed: MaxInstanceCount, InitialProgram, SubsystemTimeout, "
-	    "TasksMax, MemoryMax\n"
+	    "TasksMax, MemoryMax, IdleWinStationPoolCount, SessionIdPolicy, SessionCreation\n"
 	    "20: \"[Display] # or not\" is no section; allowed: [Listener], [Sessions], "
-	    "[Accounts], "
+	    "[SubSystems], [Accounts], "
 	    "[Display]\n"
 	    "21: FontBold is \"DejaVu\", not an absolute path; allowed: an absolute path of up to "
 	    "255 bytes\n"
-	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [Accounts], "
-	    "[Display]\n");
+	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [SubSystems], "
+	    "[Accounts], [Display]\n");
 }
 
 static void test_port_zero_in_a_file(void **state)
@@ -408,6 +409,97 @@ static void test_contradictions(void **state)
 	assert_read(&c, "[Listener]\nUserAuthentication = 1\nSecurityLayer = 1\n");
 	assert_read(&c, "[Listener]\nUserAuthentication = 0\nSecurityLayer = 2\n");
 	assert_read(&c, "[Listener]\nCertificate = /c\nPrivateKey = /k\n");
+}
+
+static void test_words(void **state)
+{
+	struct musess_config c;
+
+	(void)state;
+	assert_read(&c, "");
+	assert_int_equal(c.IdleWinStationPoolCount, 2);
+	assert_int_equal(c.SessionIdPolicy, SESSION_ID_LOWEST);
+	assert_int_equal(c.SessionCreation, SESSION_CREATION_PARALLEL);
+	assert_read(&c, "[Sessions]\nSessionIdPolicy = increasing\nSessionCreation = serial\n"
+	                "IdleWinStationPoolCount = 0\n");
+	assert_int_equal(c.IdleWinStationPoolCount, 0);
+	assert_int_equal(c.SessionIdPolicy, SESSION_ID_INCREASING);
+	assert_int_equal(c.SessionCreation, SESSION_CREATION_SERIAL);
+	assert_mistakes("[Sessions]\nSessionIdPolicy = low\nSessionCreation = serial parallel\n"
+	                "IdleWinStationPoolCount = 65\n[SubSystems]\nKmode = ntoskrnl\n",
+	    "2: SessionIdPolicy is \"low\", none of these; allowed: lowest or increasing\n"
+	    "3: SessionCreation is \"serial parallel\", none of these; allowed: parallel or "
+	    "serial\n"
+	    "4: IdleWinStationPoolCount is \"65\", out of bounds; allowed: a number from 0 to "
+	    "64\n"
+	    "6: Kmode is \"ntoskrnl\", none of these; allowed: win32k\n");
+}
+
+static void assert_command(const struct musess_config *c, const char *name, const char *expected)
+{
+	const char *command = config_subsystem_command(c, name, strlen(name));
+
+	if (expected)
+		assert_string_equal(command, expected);
+	else
+		assert_null(command);
+}
+
+static void test_subsystems(void **state)
+{
+	struct musess_config c, again;
+	char *text;
+
+	(void)state;
+	assert_read(&c, "");
+	assert_string_equal(c.Kmode, "win32k");
+	assert_string_equal(c.Required, "Debug Windows");
+	assert_string_equal(c.Optional, "Posix");
+	assert_string_equal(c.Execute, "");
+	assert_command(&c, "Windows", "csrss");
+	assert_command(&c, "Posix", "psxss");
+	assert_command(&c, "Debug", NULL);
+	assert_command(&c, "", NULL);
+	/* the names may come before the lists */
+	assert_read(&c, "[SubSystems]\nOs2-ss = /opt/os2ss -v\nRequired = Windows  Os2-ss\n"
+	                "Optional =\nExecute = sleep 5 ; true\nPosix = /bin/psx\n");
+	assert_string_equal(c.Optional, "");
+	assert_string_equal(c.Execute, "sleep 5 ; true");
+	assert_command(&c, "Os2-ss", "/opt/os2ss -v");
+	assert_command(&c, "Posix", "/bin/psx");
+	text = dump(&c);
+	assert_read(&again, text);
+	assert_memory_equal(&c, &again, sizeof(c));
+	free(text);
+}
+
+static void test_bad_subsystems(void **state)
+{
+	(void)state;
+	assert_mistakes("[SubSystems]\nWindoes = csrss\nOs2 = a/b\nRequired = Windows Os2\n",
+	    "3: Os2 is \"a/b\", not an absolute path; allowed: a program of musess or an absolute "
+	    "path, and arguments\n"
+	    "2: \"Windoes\" is no option; allowed: the nearest is Windows, in [SubSystems]\n");
+	assert_mistakes("[SubSystems]\nWindows =\nOptional = Posix Posix\n",
+	    "2: Windows is \"\", empty; allowed: a program of musess or an absolute path, and "
+	    "arguments\n"
+	    "3: Optional is \"Posix Posix\", with a name twice; allowed: names of letters, digits, "
+	    "_ and -, up to 32 each, or nothing\n");
+	assert_mistakes("[SubSystems]\nRequired = Windows 2x\n",
+	    "2: Required is \"Windows 2x\", no list of names; allowed: names of letters, digits, _ "
+	    "and -, up to 32 each\n");
+	assert_mistakes("[SubSystems]\nRequired =\n",
+	    "2: Required is \"\", empty; allowed: names of letters, digits, _ and -, up to 32 "
+	    "each\n");
+	assert_mistakes("[SubSystems]\nRequired = Debug\n",
+	    "2: Required does not name Windows; allowed: a list with it\n");
+	assert_mistakes("[SubSystems]\nRequired = Windows Posix\n",
+	    "2: a subsystem is Required and Optional; allowed: one of the two\n");
+	assert_mistakes("[SubSystems]\nX = a\nX = b\nOptional = X\n",
+	    "3: X is set again; allowed: once, which line 2 did\n");
+	assert_mistakes(
+	    "[SubSystems]\nOptional = A B C D E F G\nA=a\nB=b\nC=c\nD=d\nE=e\nF=f\nG=g\n",
+	    "9: G is one too many; allowed: 8 subsystems\n");
 }
 
 static void test_unreadable(void **state)
@@ -500,6 +592,9 @@ int main(void)
 		cmocka_unit_test(test_port_zero_in_a_file),
 		cmocka_unit_test(test_bytes_that_are_no_text),
 		cmocka_unit_test(test_contradictions),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_subsystems),
+		cmocka_unit_test(test_bad_subsystems),
 		cmocka_unit_test(test_unreadable),
 		cmocka_unit_test(test_empty_file),
 		cmocka_unit_test(test_other_builds_of_inih),

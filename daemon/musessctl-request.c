@@ -113,16 +113,22 @@ static int disconnected(const struct request *r)
 	    "it ended, or you are neither root nor the user it runs as");
 }
 
-int ctl_ask(struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total)
+int ctl_ask_passing(
+    struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total, int passed)
 {
 	if (!r->deadline)
 		r->deadline = now_ms() + (uint64_t)r->command->timeout * 1000;
 	port_header(message, type, total, ++r->message_id);
-	if (port_send(r->port, message, -1) == 0)
+	if (port_send(r->port, message, passed) == 0)
 		return 0;
 	if (errno == EAGAIN)
 		return ctl_refused(r, STATUS_IO_TIMEOUT, NULL);
 	return errno == EPIPE || errno == ECONNRESET ? disconnected(r) : ctl_failed(r, r->path);
+}
+
+int ctl_ask(struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total)
+{
+	return ctl_ask_passing(r, message, type, total, -1);
 }
 
 int ctl_ask_plainly(struct request *r, uint16_t type)
@@ -145,6 +151,10 @@ static size_t answer_size(uint16_t type)
 		return sizeof(struct msg_version);
 	case CTL_END:
 		return sizeof(struct msg_plain);
+	case CTL_POOL:
+		return sizeof(struct msg_pool);
+	case CTL_EXEC:
+		return sizeof(struct msg_exec);
 	case ACCT_ENTRY:
 	case LSA_ANSWER:
 		return sizeof(struct lsa_answer);

@@ -18,8 +18,7 @@
 
 #define DEFAULT_PORT_PATH "/run/musess/SmApiPort"
 
-/* A decimal number but NO_SESSION. */
-static bool parse_id(const char *text, uint32_t *id)
+bool ctl_parse_id(const char *text, uint32_t *id)
 {
 	char *end;
 	unsigned long long number;
@@ -32,7 +31,7 @@ static bool parse_id(const char *text, uint32_t *id)
 	return errno == 0 && !*end && number < NO_SESSION;
 }
 
-static int bad_id(const struct request *r)
+int ctl_bad_id(const struct request *r)
 {
 	return ctl_usage_error("%s: \"%s\" is no session id: a number from 0 to %u is",
 	    r->command->name, r->operand, NO_SESSION - 1);
@@ -63,7 +62,7 @@ static uint32_t own_session(void)
 	const char *text = getenv("MUSESSIONID");
 	uint32_t id;
 
-	return text && parse_id(text, &id) ? id : NO_SESSION;
+	return text && ctl_parse_id(text, &id) ? id : NO_SESSION;
 }
 
 static json_t *session_json(const void *session)
@@ -94,8 +93,8 @@ static int show(struct request *r)
 	uint32_t id;
 	int status;
 
-	if (!parse_id(r->operand, &id))
-		return bad_id(r);
+	if (!ctl_parse_id(r->operand, &id))
+		return ctl_bad_id(r);
 	status = ctl_connect(r);
 	if (status == 0)
 		status = ask_sessions(r, &sessions);
@@ -273,13 +272,45 @@ static int stop(struct request *r)
 	uint32_t id;
 	int status;
 
-	if (!parse_id(r->operand, &id))
-		return bad_id(r);
+	if (!ctl_parse_id(r->operand, &id))
+		return ctl_bad_id(r);
 	call.u.StopCsr.MuSessionId = id;
 	status = sm_call(r, &call, SmStopCsrApi);
 	if (status == 0 && r->json)
 		status = ctl_print_json(r, json_pack("{s:I}", "id", (json_int_t)id));
 	return status;
+}
+
+/* ---- pool ---- */
+
+enum { POOL_MAX = 64 };
+
+static int pool(struct request *r)
+{
+	struct msg_pool m = { .size = POOL_ASK };
+	union answer answer;
+	int status;
+
+	if (r->operand && (!ctl_parse_id(r->operand, &m.size) || m.size > POOL_MAX))
+		return ctl_usage_error(
+		    "pool: \"%s\" is no size: a number from 0 to %d is", r->operand, POOL_MAX);
+	status = ctl_connect(r);
+	if (status == 0)
+		status = ctl_ask(r, &m.h, CTL_POOL, sizeof(m));
+	if (status == 0)
+		status = ctl_receive(r, &answer);
+	if (status)
+		return status;
+	if (answer.h.type != CTL_POOL)
+		return ctl_bad_answer(r);
+	if (answer.pool.status != STATUS_SUCCESS)
+		return ctl_refused(r, answer.pool.status, NULL);
+	if (r->json)
+		return ctl_print_json(
+		    r, json_pack("{s:I, s:I}", "size", (json_int_t)answer.pool.size, "idle",
+		           (json_int_t)answer.pool.idle));
+	printf("idle %u of %u\n", answer.pool.idle, answer.pool.size);
+	return 0;
 }
 
 /* ---- version ---- */
@@ -307,7 +338,7 @@ static int version(struct request *r)
 
 /* ---- the command line ---- */
 
-/* A subsystem has 60 seconds to connect, and StartCsr waits for it. */
+/* A subsystem has 60 seconds to connect, and StartCsr waits for it, as exec does for psxss. */
 enum { TIMEOUT = 15, START_TIMEOUT = 90 };
 
 static const struct command commands[] = {
@@ -319,6 +350,10 @@ static const struct command commands[] = {
 	{ "start", NULL, "[--command CMD]", "start a session without a client (StartCsr)",
 	    OPTION_COMMAND, START_TIMEOUT, start },
 	{ "stop", "ID", "ID", "end a session and everything in it (StopCsr)", 0, TIMEOUT, stop },
+	{ "exec", "ID", "ID -- CMD...", "run a command in a session, on these pipes",
+	    OPTION_NO_JSON | OPTION_WORDS, START_TIMEOUT, ctl_exec },
+	{ "pool", "[SIZE]", "[SIZE]", "how many idle sessions there are, or shall be", 0, TIMEOUT,
+	    pool },
 	{ "account add", "NAME", "NAME [--password-file FILE]", "add an account",
 	    OPTION_PASSWORD_FILE, TIMEOUT, ctl_account_add },
 	{ "account remove", "NAME", "NAME", "remove an account", 0, TIMEOUT, ctl_account_remove },
@@ -349,7 +384,8 @@ static void print_help(void)
 	    "                        input, as always where that is no terminal\n"
 	    "  --version             print the version and leave\n"
 	    "  --help                print this and leave\n\n"
-	    "Exit status: 0; 1 refused, or no service; 2 the command line or its input is wrong.\n",
+	    "Exit status: 0; 1 refused, or no service; 2 the command line or its input is wrong.\n"
+	    "exec's is the command's own, or 125 for 1.\n",
 	    stdout);
 }
 
@@ -369,11 +405,44 @@ static const struct command *find_command(char *const *words, int count, int *us
 	return NULL;
 }
 
-/* Returns 0 or CTL_USAGE. */
-static int parse_command(struct request *r, char *const *words, int count)
+/* An option that the command has not got. Returns 0 or CTL_USAGE. */
+static int check_options(const struct request *r)
+{
+	const struct command *c = r->command;
+
+	if (r->initial && !(c->options & OPTION_COMMAND))
+		return ctl_usage_error("%s has no option --command", c->name);
+	if (r->password_file && !(c->options & OPTION_PASSWORD_FILE))
+		return ctl_usage_error("%s has no option --password-file", c->name);
+	if (r->kd && !(c->options & OPTION_KD))
+		return ctl_usage_error("%s has no option --kd", c->name);
+	if (r->json && (c->options & OPTION_NO_JSON))
+		return ctl_usage_error("%s has no option --json", c->name);
+	if (r->kd && r->json)
+		return ctl_usage_error("%s: --kd and --json are two formats: choose one", c->name);
+	return 0;
+}
+
+/* The COUNT words behind the command's name. Returns 0 or CTL_USAGE. */
+static int take_operand(struct request *r, char *const *words, int count)
+{
+	const struct command *c = r->command;
+
+	if (count < (c->operand && *c->operand != '[' ? 1 : 0))
+		return ctl_usage_error("%s: %s is missing", c->name, c->operand);
+	if (count > (c->operand ? 1 : 0))
+		return ctl_usage_error("%s: too many arguments: %s%s", c->name, words[count - 1],
+		    c->options & OPTION_WORDS ? "; the command to run stands behind --" : "");
+	if (count > 0)
+		r->operand = words[0];
+	return 0;
+}
+
+/* Of COUNT words, which end in NULL, BEFORE stood before "--". Returns 0 or CTL_USAGE. */
+static int parse_command(struct request *r, char *const *words, int count, int before)
 {
 	const struct command *c;
-	int used = 0;
+	int used = 0, status;
 
 	if (count == 0)
 		return ctl_usage_error("no command");
@@ -383,27 +452,21 @@ static int parse_command(struct request *r, char *const *words, int count)
 	if (!c)
 		return ctl_usage_error("unknown command: %s%s%s", words[0], count > 1 ? " " : "",
 		    count > 1 ? words[1] : "");
-	if (count - used < (c->operand ? 1 : 0))
-		return ctl_usage_error("%s: %s is missing", c->name, c->operand);
-	if (count - used > (c->operand ? 1 : 0))
-		return ctl_usage_error("%s: too many arguments: %s", c->name, words[count - 1]);
-	if (c->operand)
-		r->operand = words[used];
-	if (r->initial && !(c->options & OPTION_COMMAND))
-		return ctl_usage_error("%s has no option --command", c->name);
-	if (r->password_file && !(c->options & OPTION_PASSWORD_FILE))
-		return ctl_usage_error("%s has no option --password-file", c->name);
-	if (r->kd && !(c->options & OPTION_KD))
-		return ctl_usage_error("%s has no option --kd", c->name);
-	if (r->kd && r->json)
-		return ctl_usage_error("%s: --kd and --json are two formats: choose one", c->name);
-	return 0;
+	if (c->options & OPTION_WORDS) {
+		r->words = words + before;
+		count = before;
+	}
+	status = take_operand(r, words + used, count - used);
+	if (status == 0 && r->words && !*r->words)
+		status = ctl_usage_error("%s: there is no command behind --", c->name);
+	return status ? status : check_options(r);
 }
 
-/* Fills *R. Returns -1 to go on, or an exit status. */
-static int parse_options(struct request *r, int argc, char **argv)
+/* Fills *R, and moves the words that are no options to the front of ARGV, behind its first:
+   *COUNT before "--". Returns -1 to go on, or an exit status. */
+static int parse_options(struct request *r, int argc, char **argv, int *count)
 {
-	enum { SOCKET = 256, JSON, KD, COMMAND, PASSWORD_FILE, VERSION, HELP };
+	enum { WORD = 1, SOCKET = 256, JSON, KD, COMMAND, PASSWORD_FILE, VERSION, HELP };
 	static const struct option options[] = { { "socket", required_argument, NULL, SOCKET },
 		{ "json", no_argument, NULL, JSON }, { "kd", no_argument, NULL, KD },
 		{ "command", required_argument, NULL, COMMAND },
@@ -412,8 +475,12 @@ static int parse_options(struct request *r, int argc, char **argv)
 		{ 0 } };
 	int option;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+	/* "-": words in their turn, for getopt's own sorting would hide where "--" stood */
+	while ((option = getopt_long(argc, argv, "-", options, NULL)) != -1)
 		switch (option) {
+		case WORD:
+			argv[++*count] = optarg;
+			break;
 		case SOCKET:
 			r->path = optarg;
 			break;
@@ -445,13 +512,17 @@ static int parse_options(struct request *r, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	struct request r = { .path = getenv("MUSESS_SM_PORT"), .port = -1 };
-	int status = parse_options(&r, argc, argv);
+	int before = 0, count, status = parse_options(&r, argc, argv, &before);
 
 	setlocale(LC_CTYPE, "C.UTF-8"); /* of the command, for mbrtoc16 */
 	if (!r.path || !*r.path)
 		r.path = DEFAULT_PORT_PATH;
+	count = before;
+	for (int i = optind; i < argc; i++)
+		argv[++count] = argv[i];
+	argv[count + 1] = NULL;
 	if (status < 0)
-		status = parse_command(&r, argv + optind, argc - optind);
+		status = parse_command(&r, argv + 1, count, before);
 	if (status == 0 && r.command)
 		status = r.command->handler(&r);
 	fd_close(&r.port);

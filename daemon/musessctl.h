@@ -11,8 +11,9 @@
 
 /* Exit statuses. */
 enum {
-	CTL_REFUSED = 1, /* or smss was not reached */
-	CTL_USAGE = 2,   /* the command line or its input is wrong */
+	CTL_REFUSED = 1,       /* or smss was not reached */
+	CTL_USAGE = 2,         /* the command line or its input is wrong */
+	CTL_EXEC_FAILED = 125, /* exec's CTL_REFUSED: other numbers are the command's own */
 };
 
 struct command;
@@ -20,7 +21,8 @@ struct command;
 struct request {
 	const struct command *command;
 	const char *path;          /* of smss's port */
-	const char *operand;       /* ID or NAME; NULL: the command has none */
+	const char *operand;       /* ID, NAME or SIZE; NULL: there is none */
+	char *const *words;        /* what stands behind "--": exec's command, NULL at its end */
 	const char *initial;       /* --command */
 	const char *password_file; /* --password-file */
 	bool json, kd;
@@ -29,11 +31,18 @@ struct request {
 	uint32_t message_id;
 };
 
-enum { OPTION_COMMAND = 1, OPTION_PASSWORD_FILE = 2, OPTION_KD = 4 };
+/* What a command takes beside its operand: OPTION_WORDS is a command behind "--". */
+enum {
+	OPTION_COMMAND = 1,
+	OPTION_PASSWORD_FILE = 2,
+	OPTION_KD = 4,
+	OPTION_NO_JSON = 8,
+	OPTION_WORDS = 16
+};
 
 struct command {
 	const char *name;      /* one word or two */
-	const char *operand;   /* NULL: none */
+	const char *operand;   /* NULL: none; "[...]": it may be left out */
 	const char *arguments; /* all of them, for the help */
 	const char *help;
 	unsigned options;
@@ -49,6 +58,8 @@ union answer {
 	struct msg_process process;
 	struct msg_version version;
 	struct lsa_answer account;
+	struct msg_pool pool;
+	struct msg_exec exec;
 };
 
 /* Messages of one type, COUNT of them in room for CAPACITY. MESSAGES is freed by who
@@ -73,6 +84,9 @@ int ctl_failed(const struct request *r, const char *what);
 int ctl_connect(struct request *r);
 /* Sends MESSAGE of TOTAL bytes; its header is filled in. */
 int ctl_ask(struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total);
+/* Likewise, with descriptor PASSED beside it, which the caller keeps. */
+int ctl_ask_passing(
+    struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total, int passed);
 /* A message that is its type alone. */
 int ctl_ask_plainly(struct request *r, uint16_t type);
 /* Receives one answer to the last message asked: of the size that its type has, and with
@@ -89,6 +103,14 @@ int ctl_print_json(const struct request *r, json_t *document);
    where memory is short. */
 json_t *ctl_array_json(
     const struct answers *list, size_t size, json_t *(*json_of)(const void *message));
+
+/* musessctl.c: a decimal number but NO_SESSION; and what is said where the operand is none. */
+bool ctl_parse_id(const char *text, uint32_t *id);
+int ctl_bad_id(const struct request *r);
+
+/* musessctl-exec.c: a handler. Returns the command's own exit status, or CTL_USAGE or
+   CTL_EXEC_FAILED. */
+int ctl_exec(struct request *r);
 
 /* musessctl-account.c: handlers. */
 int ctl_account_add(struct request *r);

@@ -758,7 +758,9 @@ int main(void)
 		PSXSS_TEST(test_strange_callback),
 	};
 
-	program = open(getenv("PSXSS") ? getenv("PSXSS") : "", O_PATH | O_CLOEXEC);
+	const char *path = getenv("PSXSS");
+
+	program = path ? open(path, O_PATH | O_CLOEXEC) : -1;
 	if (program < 0) {
 		fputs("PSXSS is not the path of the program to test\n", stderr);
 		return 1;

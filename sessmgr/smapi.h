@@ -84,7 +84,7 @@ typedef struct _SMSTOPCSR {
 
 typedef struct _SMAPIMSG {
 	PORT_MESSAGE h;
-	uint32_t ApiNumber;     /* SMAPINUMBER */
+	SMAPINUMBER ApiNumber;  /* what its sender wrote, a number of no call too */
 	int32_t ReturnedStatus; /* an NTSTATUS; STATUS_PENDING while the call runs */
 	union {
 		SMCREATEFOREIGNSESSION CreateForeignSession;

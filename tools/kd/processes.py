@@ -64,45 +64,26 @@ def read_processes(manager):
 # ---- smss's table
 
 
-def has_field(type_, name):
-    return any(field.name == name for field in bare(type_).fields())
-
-
-def manager_struct():
-    symbol = gdb.lookup_global_symbol("Smp") or gdb.lookup_static_symbol("Smp")
-    if symbol and symbol.is_variable:
-        return symbol.value().dereference()
-    for frame in frames():
-        if frame.name() == "main":
-            return frame.read_var("smss")
-    raise Error("smss has no table of sessions yet")
-
-
 def table():
     """The sessions' structures."""
-    smss = manager_struct()
-    # slots are by id where an id may be larger than the table
-    name = "slots" if bare(smss["slots"].type.target()).code == gdb.TYPE_CODE_PTR else "sessions"
-    array, found = smss[name], []
-    if not int(array):
-        return found
-    for i in range(int(smss["capacity"])):
-        if int(array[i]):
-            found.append(array[i].dereference())
-    return sorted(found, key=lambda s: int(s["id"]))
+    smss = gdb.lookup_global_symbol("Smp").value()
+    if not int(smss) or not int(smss["slots"]):
+        raise Error("smss has no table of sessions yet")
+    slots = (smss["slots"][i] for i in range(int(smss["capacity"])))
+    return sorted((s.dereference() for s in slots if int(s)), key=lambda s: int(s["id"]))
 
 
 def session_in_frames():
     """The session that the chain is about, whose process is not in the table yet."""
     for frame in frames():
-        if frame.name() == "main":
-            break
-        try:
-            value = frame.read_var("session")
-        except (ValueError, RuntimeError, gdb.error):
-            continue
-        if str(bare(value.type)) == "struct session *" and not value.is_optimized_out:
-            return value.dereference()
+        for name in ("MuSession", "session", "State"):
+            try:
+                value = frame.read_var(name)
+            except (ValueError, RuntimeError, gdb.error):
+                continue
+            if str(bare(value.type)) in ("struct session *", "const struct session *") and \
+                    not value.is_optimized_out and int(value):
+                return value.dereference()
     return None
 
 
@@ -110,9 +91,17 @@ def roots():
     """{process id: session} of those that the table names."""
     found = {}
     for session in table():
-        for field in ("csrss", "winlogon", "helper"):
-            if has_field(session.type, field) and int(session[field]) > 0:
-                found[int(session[field])] = int(session["id"])
+        for pid in [session["winlogon"], session["creator"]] + subsystem_processes(session):
+            if int(pid) > 0:
+                found[int(pid)] = int(session["id"])
+    return found
+
+
+def subsystem_processes(session):
+    found, subsystem = [], session["subsystems"]["lh_first"]
+    while int(subsystem):
+        found.append(subsystem["pid"])
+        subsystem = subsystem["entry"]["le_next"]
     return found
 
 
@@ -169,7 +158,7 @@ def show_processes(manager, only=None):
 
 
 def state_name(session):
-    """As query session has it: WTS_ACTIVE is Active."""
+    """WTS_ACTIVE, and so on."""
     for field in bare(session["state"].type).fields():
         if field.enumval == int(session["state"]):
             return field.name

@@ -61,7 +61,7 @@ def text_at(address, length):
         if b"\0" in text:
             break
     text = text.split(b"\0")[0].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else "." for c in text)
+    return "".join(c if c.isprintable() and c != "\ufffd" else "?" for c in text)
 
 
 def unicode_text(value):

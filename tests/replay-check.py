@@ -88,7 +88,7 @@ REPLAY = [
 PROCESS = [
     rf"PROCESS {HEX} SessionId: (?P<session>none|\d+) Cid: (?P<cid>{HEX}) Peb: {HEX} "
     rf"ParentCid: (?P<parent>{HEX})",
-    rf"DirBase: {HEX} ObjectTable: {HEX} HandleCount: (?P<handles>\d+)\.",
+    rf"DirBase: {HEX} ObjectTable: {HEX} HandleCount: (?P<handles>\d+|\?)\.",
     r"Image: (?P<image>\S+)",
 ]
 

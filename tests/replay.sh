@@ -135,6 +135,8 @@ replay() {
 	kd '!process 0 0'
 	python3 "$tests/replay-check.py" "$kd_out" "$WORK/processes" "$transcript" ||
 		fail "the session is not the transcript's: $kd_out"
+	# in user mode csrss, winlogon, termsrv and lsass keep theirs from others of their user
+	[ "$mode" = user ] || ! grep -qF 'HandleCount: ?' "$kd_out" || fail "root is not told of descriptors"
 	kd '!session 1'
 	expect_answer "Cid: $(printf %04x "$(new_process)") "
 	kd 'bc *'

@@ -3,7 +3,8 @@
  * in a mount namespace of its own, shakes hands, calls back, lets the commands go on, and
  * speaks over their ports.
  *
- * The program is in PSXSS; it is opened before directories are covered.
+ * The program is in PSXSS; it is opened before directories are covered. So is csrss, in
+ * CSRSS: its handshake and what it answers to callbacks are looked at as well.
  */
 #include "../sessmgr/messages.h"
 #include "../sessmgr/ntstatus.h"
@@ -32,10 +33,11 @@
 
 #define SM_PORT "/opt/musess/SmApiPort"
 #define SB_PORT "/run/session/PosixSbApiPort"
+#define CSRSS_SB_PORT "/run/Windows/SbApiPort"
 
 enum { PATIENCE = 20000 };
 
-static int program = -1, listener = -1;
+static int program = -1, csrss = -1, listener = -1;
 
 /* psxss, its two ports, and what a command said. */
 struct sm {
@@ -77,6 +79,7 @@ static void make_world(void)
 	assert_int_equal(mount("run", "/run", "tmpfs", 0, NULL), 0);
 	assert_int_equal(mkdir("/opt/musess", 0755), 0);
 	assert_int_equal(mkdir("/run/session", 0755), 0);
+	assert_int_equal(mkdir("/run/Windows", 0755), 0);
 	assert_int_equal(mkdir("/run/home", 0755), 0);
 	write_text("/run/passwd", "root:x:0:0:root:/root:/bin/sh\n"
 	                          "joe:x:1000:1000:Joe:/run/home:/bin/bash\n");
@@ -108,7 +111,7 @@ static int call_back(const char *path)
 	return fd;
 }
 
-static void shake_hands(struct sm *s)
+static void shake_hands(struct sm *s, uint32_t type, const char *sb_port)
 {
 	struct msg_csr_connect m;
 
@@ -117,15 +120,15 @@ static void shake_hands(struct sm *s)
 	await(s->sm);
 	assert_int_equal(port_receive(s->sm, &m, sizeof(m), NULL), sizeof(m));
 	assert_int_equal(m.h.type, CSR_CONNECT);
-	assert_int_equal(m.subsystem_type, SUBSYSTEM_POSIX);
-	assert_string_equal(m.sb_port, SB_PORT);
-	s->sb = call_back(SB_PORT);
+	assert_int_equal(m.subsystem_type, type);
+	assert_string_equal(m.sb_port, sb_port);
+	s->sb = call_back(sb_port);
 	m.status = STATUS_SUCCESS;
 	m.session = 7;
 	assert_int_equal(port_send(s->sm, &m.h, STDERR_FILENO), 0);
 }
 
-static int setup(void **data)
+static struct sm *start(int fd, uint32_t type, const char *sb_port)
 {
 	struct sm *s = calloc(1, sizeof(*s));
 
@@ -133,16 +136,27 @@ static int setup(void **data)
 	s->pid = fork();
 	assert_true(s->pid >= 0);
 	if (s->pid == 0) {
-		char *words[] = { "psxss", "7", NULL };
+		char *words[] = { "subsystem", "7", NULL };
 		int null = open("/dev/null", O_RDWR);
-		for (int fd = 0; fd < 3; fd++)
-			dup2(null, fd);
+		for (int i = 0; i < 3; i++)
+			dup2(null, i);
 		signal(SIGCHLD, SIG_IGN); /* as whoever starts it may have left it */
-		fexecve(program, words, environ);
+		fexecve(fd, words, environ);
 		_exit(122);
 	}
-	shake_hands(s);
-	*data = s;
+	shake_hands(s, type, sb_port);
+	return s;
+}
+
+static int setup(void **data)
+{
+	*data = start(program, SUBSYSTEM_POSIX, SB_PORT);
+	return 0;
+}
+
+static int setup_csrss(void **data)
+{
+	*data = start(csrss, SUBSYSTEM_WINDOWS, CSRSS_SB_PORT);
 	return 0;
 }
 
@@ -459,6 +473,23 @@ static void test_much_output(void **data)
 	assert_int_equal(s->length[1], 3000000);
 }
 
+/* The clock ticks that psxss has used. */
+static unsigned long ticks(const struct sm *s)
+{
+	char path[64], text[512] = { 0 }, *field;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", s->pid);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	field = strrchr(text, ')') + 2;
+	for (int i = 3; i < 14; i++)
+		field = strchr(field, ' ') + 1;
+	unsigned long user = strtoul(field, &field, 10);
+	return user + strtoul(field, NULL, 10);
+}
+
 /* The reader is slow: nothing is lost, and psxss does not spin. */
 static void test_slow_reader(void **data)
 {
@@ -467,7 +498,10 @@ static void test_slow_reader(void **data)
 
 	send_script(port, "head -c 2000000 /dev/zero");
 	let_go_on(s);
+	usleep(100000);
+	unsigned long before = ticks(s);
 	usleep(500000);
+	assert_in_range(ticks(s) - before, 0, 5);
 	finish(s, port, 0, 0);
 	assert_int_equal(s->length[0], 2000000);
 }
@@ -731,6 +765,24 @@ static void test_strange_callback(void **data)
 	assert_int_equal(recv(s->sb, &byte, 1, 0), 0);
 }
 
+/* A desktop has no sessions of another kind, and every process may use it. */
+static void test_csrss(void **data)
+{
+	struct sm *s = *data;
+	SBAPIMSG m = { 0 };
+	int pair[2];
+
+	assert_int_equal(port_pair(pair), 0);
+	assert_int_equal(callback(s, m, SbCreateSessionApi, pair[1]), STATUS_UNSUCCESSFUL);
+	close(pair[1]);
+	assert_closed(pair[0]);
+	assert_int_equal(access(CSRSS_SB_PORT, F_OK), -1);
+	assert_int_equal(callback(s, m, SbTerminateSessionApi, -1), STATUS_OBJECT_NAME_NOT_FOUND);
+	assert_int_equal(callback(s, m, SbForeignSessionCompleteApi, -1), STATUS_SUCCESS);
+	assert_int_equal(callback(s, m, SbCreateProcessApi, -1), STATUS_SUCCESS);
+	assert_int_equal(callback(s, m, SbMaxApiNumber, -1), STATUS_NOT_IMPLEMENTED);
+}
+
 int main(void)
 {
 #define PSXSS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -756,13 +808,15 @@ int main(void)
 		PSXSS_TEST(test_malformed),
 		PSXSS_TEST(test_malformed_later),
 		PSXSS_TEST(test_strange_callback),
+		cmocka_unit_test_setup_teardown(test_csrss, setup_csrss, teardown),
 	};
 
-	const char *path = getenv("PSXSS");
+	const char *path = getenv("PSXSS"), *csrss_path = getenv("CSRSS");
 
 	program = path ? open(path, O_PATH | O_CLOEXEC) : -1;
-	if (program < 0) {
-		fputs("PSXSS is not the path of the program to test\n", stderr);
+	csrss = csrss_path ? open(csrss_path, O_PATH | O_CLOEXEC) : -1;
+	if (program < 0 || csrss < 0) {
+		fputs("PSXSS and CSRSS are not the paths of the programs to test\n", stderr);
 		return 1;
 	}
 	make_world();

@@ -263,13 +263,8 @@ copy_programs
 prepare_kd
 # smss stands still for a while: nobody shall lose patience. One csrss at a time, as Windows
 # started them then, and none ahead.
-printf '[Listener]\nLogonTimeout = 10m\n[Sessions]\n' >"$WORK/musess.conf"
-for option in 'IdleWinStationPoolCount = 0' 'SessionCreation = serial'; do
-	# once there are such options
-	! "$WORK/bin/musessd" --dump-config | grep -q "^${option%% *} " || echo "$option"
-done >>"$WORK/musess.conf"
-chmod 644 "$WORK/musess.conf"
-start_service "$mode" -c "$WORK/musess.conf"
+config+=('SessionCreation = serial' '[Listener]' 'LogonTimeout = 10m')
+start_service "$mode"
 ln -s "$BUILD/bin/tests" "$BIN/tests" # lib.sh looks for screen-text there
 replay
 a_second_client

@@ -187,6 +187,10 @@ words() {
 	expect_answer 'no breakpoint 7'
 	kd 'dx -r1 ((smss!_SMAPIMSG *)0x10)'
 	expect_answer 'Cannot access memory'
+	kd 'dx -r3 Smp'
+	expect_answer '^\[\+0x000\] config : 0x[0-9a-f]+ \[Type: musess_config \*\]$'
+	kd 'bp 0x10'
+	expect_answer 'nothing at 0x10'
 	kd 'dx -r1 ((smss!_NOTHING *)0x10)'
 	expect_answer "Couldn't resolve type"
 	kd frobnicate

@@ -207,11 +207,11 @@ def member_text(value):
 
 def show_members(value, depth, indent=""):
     type_ = bare(value.type)
+    if depth <= 0 or (type_.code == gdb.TYPE_CODE_PTR and not int(value)):
+        return []
     if type_.code == gdb.TYPE_CODE_PTR:
         value = value.dereference()
         type_ = bare(value.type)
-    if depth <= 0:
-        return []
     if type_.code == gdb.TYPE_CODE_ARRAY:
         first, last = type_.range()
         parts = [(f"[{i}]", value[i]) for i in range(first, min(last, first + 99) + 1)]
@@ -223,8 +223,10 @@ def show_members(value, depth, indent=""):
     lines = []
     for name, part in parts:
         lines.append(f"{indent}{name}{member_text(part)} [Type: {type_name(part.type)}]")
-        if depth > 1:
+        try:
             lines += show_members(part, depth - 1, indent + "    ")
+        except gdb.MemoryError as error:  # a pointer to nothing
+            lines.append(f"{indent}    {error}")
     return lines
 
 

@@ -211,6 +211,10 @@ class Stops:
         for number, (breakpoint, _) in self.breakpoints.items():
             if breakpoint.location == f"*{address:#x}":
                 raise Error(f"breakpoint {number} is there already")
+        try:
+            gdb.selected_inferior().read_memory(address, 1)
+        except gdb.MemoryError:
+            raise Error(f"there is nothing at {name}") from None
         number = 0
         while number in self.breakpoints:
             number += 1

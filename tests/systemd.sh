@@ -159,16 +159,23 @@ csrss_of() {
 	musessctl show "$1" --json | sed -n 's/.*"csrss_pid": \([0-9]*\),/\1/p'
 }
 
-# What the unit takes away is not missed in a session: tests/inside.c there, as session 2.
+# start COMMAND: in a new session, whose id it leaves in session.
+start() {
+	local answer
+	answer=$(musessctl start --command "$1") || fail "start"
+	answer=${answer#session }
+	session=${answer%%:*}
+}
+
+# What the unit takes away is not missed in a session: tests/inside.c there.
 inside() {
 	local output
-	musessctl start --command "/opt/musess/bin/inside $* >/tmp/output; echo >/tmp/end; sleep 1000" \
-		>/dev/null || fail "start"
-	output=/proc/$(csrss_of 2)/root/tmp
+	start "/opt/musess/bin/inside $* >/tmp/output; echo >/tmp/end; sleep 1000"
+	output=/proc/$(csrss_of "$session")/root/tmp
 	wait_until 60 test -e "$output/end" || fail "inside $1 does not end"
 	! grep -v '^ok ' "$output/output" || fail "inside $1: see above"
 	[ -s "$output/output" ] || fail "inside $1 said nothing"
-	musessctl stop 2
+	musessctl stop "$session"
 }
 
 # has pids|memory: the kernel gives cgroups that controller here. Where a host has it in the
@@ -196,18 +203,34 @@ session_cgroup() {
 
 # What takes more memory than it may is ended; the service goes on.
 memory_is_bounded() {
-	local events=$cgroup/musess-$pid/2/memory.events
-	musessctl start --command 'tail /dev/zero; sleep 1000' >/dev/null
+	local events
+	start 'tail /dev/zero; sleep 1000'
+	events=$cgroup/musess-$pid/$session/memory.events
 	wait_until 20 grep -q 'oom_kill [1-9]' "$events" || fail "no end of memory: $(cat "$events")"
 	[ "$(systemctl is-active musess)" = active ] || fail "one session's memory ended the service"
 	active_session 1 || fail "one session's memory ended another"
-	musessctl stop 2
+	musessctl stop "$session"
+}
+
+pool_is() {
+	[ "$(musessctl pool)" = "$1" ]
+}
+
+# Idle sessions are there before anybody comes, and again afterwards; psxss gets its callbacks.
+idle_sessions() {
+	echo "== idle sessions, exec"
+	wait_until 20 pool_is 'idle 2 of 2' || fail "the pool: $(musessctl pool)"
+	[ "$(musessctl exec 1 -- id -un)" = tester ] || fail "exec: $(musessctl exec 1 -- id -un 2>&1)"
+	musessctl pool 0 >/dev/null
+	wait_until 20 pool_is 'idle 0 of 0' || fail "the pool: $(musessctl pool)"
 }
 
 sessions() {
 	echo "== sessions"
+	wait_until 20 pool_is 'idle 2 of 2' || fail "the pool: $(musessctl pool)"
 	start_x
 	connects
+	idle_sessions
 	session_cgroup 1
 	inside works
 	inside forbidden /var/lib/musess /run/musess/SmApiPort

@@ -66,7 +66,7 @@ answer() {
 }
 
 expect_answer() { # PATTERN
-	answer | grep -qE -- "$1" || fail "no '$1' in: $(answer)"
+	grep -qE -- "$1" <<<"$(answer)" || fail "no '$1' in: $(answer)"
 }
 
 # Its end, by q or a signal, and smss's freedom.

@@ -213,6 +213,8 @@ def show_members(value, depth, indent=""):
         value = value.dereference()
         type_ = bare(value.type)
     if type_.code == gdb.TYPE_CODE_ARRAY:
+        if is_text(type_.target()):
+            return []  # it stands beside the name
         first, last = type_.range()
         parts = [(f"[{i}]", value[i]) for i in range(first, min(last, first + 99) + 1)]
     elif type_.code in COMPOUND:

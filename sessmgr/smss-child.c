@@ -123,14 +123,14 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-pid_t child_spawn(uint64_t flags, int cgroup, int *pidfd)
+pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told)
 {
 	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
 	pid_t pid;
 
-	if (pidfd) {
-		args.flags |= CLONE_PIDFD;
-		args.pidfd = (uintptr_t)pidfd;
+	if (told) {
+		args.flags |= CLONE_PARENT_SETTID;
+		args.parent_tid = (uintptr_t)told;
 	}
 	if (cgroup >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -372,6 +372,7 @@ _Noreturn static void subsystem_child(
     const struct session *session, const struct process_order *order)
 {
 	suspend(session, &session->space->starts[order->start]);
+	step("subsystem", session);
 	end_before_services();
 	setsid();
 	become(session->smss->privileged, 0);
@@ -391,7 +392,6 @@ _Noreturn static void initial_child(
 		session->command[0] ? (char *)(uintptr_t)session->command : NULL, NULL };
 
 	own_start = &session->space->starts[order->start];
-	prctl(PR_SET_NAME, "winlogon");
 	setsid();
 	reset_signals();
 	step("initial-command", session);
@@ -424,7 +424,8 @@ static int join(const struct session *session, pid_t windows)
 
 static pid_t create_windows(const struct session *session, const struct process_order *order)
 {
-	pid_t pid = child_spawn(child_session_namespaces, -1, NULL);
+	struct process_start *start = &session->space->starts[order->start];
+	pid_t pid = child_spawn(child_session_namespaces, -1, &start->pid);
 	int error;
 
 	if (pid == 0)
@@ -434,37 +435,64 @@ static pid_t create_windows(const struct session *session, const struct process_
 	error = errno;
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	start->pid = 0;
 	errno = error;
 	return -1;
 }
 
 static pid_t create_subsystem(const struct session *session, const struct process_order *order)
 {
-	pid_t pid = child_spawn(0, -1, NULL);
+	pid_t pid = child_spawn(0, -1, &session->space->starts[order->start].pid);
 
 	if (pid == 0)
 		subsystem_child(session, order);
 	return pid;
 }
 
-/* It returns when winlogon has executed its program or failed to: the report says that the
-   initial command runs. */
-static pid_t create_initial(const struct session *session, const struct process_order *order)
+/* Whether PID executes winlogon: the name changes with the program. */
+static bool is_winlogon(int proc, pid_t pid)
 {
-	const struct process_start *start = &session->space->starts[order->start];
-	struct clone_args args = { .flags = CLONE_VFORK, .exit_signal = SIGCHLD };
+	char path[32], name[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%d/comm", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, name, sizeof(name) - 1) < 0)
+		name[0] = 0;
+	close(fd);
+	return strcmp(name, "winlogon\n") == 0;
+}
+
+/* clone3 returns when winlogon has executed its program, or ends before: the report says that
+   the initial command runs. PROC is the host's /proc. */
+static pid_t create_initial(
+    const struct session *session, const struct process_order *order, int proc)
+{
+	struct process_start *start = &session->space->starts[order->start];
+	struct clone_args args = { .flags = CLONE_VFORK | CLONE_PARENT_SETTID,
+		.parent_tid = (uintptr_t)&start->pid,
+		.exit_signal = SIGCHLD };
 	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 
 	if (pid == 0)
 		initial_child(session, order);
-	/* what failed has been said before its end, which may still be under way */
-	if (pid <= 0 || waitpid(pid, NULL, start->what[0] ? 0 : WNOHANG) != pid)
+	/* at that moment it neither has its name nor has ended: that follows */
+	while (pid > 0 && waitpid(pid, NULL, WNOHANG) != pid) {
+		if (is_winlogon(proc, pid))
+			return pid;
+		usleep(20);
+	}
+	start->pid = 0;
+	if (pid < 0)
 		return pid;
 	errno = start->what[0] ? start->error : ECHILD; /* killed */
 	return -1;
 }
 
-static void obey(const struct session *session, int port, const struct process_order *order)
+static void obey(
+    const struct session *session, int port, int proc, const struct process_order *order)
 {
 	struct process_report report = { .kind = order->kind, .start = order->start };
 	static bool joined;
@@ -478,9 +506,10 @@ static void obey(const struct session *session, int port, const struct process_o
 		joined = report.pid == 0;
 	}
 	if (report.pid == 0)
-		report.pid = order->kind == PROCESS_WINDOWS     ? create_windows(session, order)
-		             : order->kind == PROCESS_SUBSYSTEM ? create_subsystem(session, order)
-		                                                : create_initial(session, order);
+		report.pid = order->kind == PROCESS_WINDOWS ? create_windows(session, order)
+		             : order->kind == PROCESS_SUBSYSTEM
+		                 ? create_subsystem(session, order)
+		                 : create_initial(session, order, proc);
 	report.error = report.pid < 0 ? errno : 0;
 	if (fault("report", session->id) ||
 	    send(port, &report, sizeof(report), MSG_NOSIGNAL) != sizeof(report))
@@ -510,6 +539,7 @@ _Noreturn void child_creator(const struct session *session, int port)
 {
 	struct process_order order;
 	sigset_t child;
+	int proc;
 
 	log_session(session->id);
 	sigemptyset(&child);
@@ -520,12 +550,13 @@ _Noreturn void child_creator(const struct session *session, int port)
 	/* clients of smss must see their end when smss closes their ports */
 	if (dup2(port, 3) != 3 || syscall(SYS_close_range, 4, ~0u, 0) < 0)
 		_exit(1);
-	if (fault("creator", session->id))
+	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0 || fault("creator", session->id))
 		_exit(1);
 	do {
 		if (await_order(3, &order) < 0)
 			_exit(0); /* smss has no more to do for it, or is gone */
-		obey(session, 3, &order);
+		obey(session, 3, proc, &order);
 	} while (!order.last);
 	_exit(0);
 }

@@ -244,6 +244,7 @@ void session_created(struct session *session, const struct process_report *repor
 {
 	struct subsystem *subsystem = subsystem_at(session, report->start);
 
+	session->space->starts[report->start].pid = 0; /* it is reported */
 	/* one that was forked for a deferred subsystem leaves when it has no more to do */
 	if (session->step == SESSION_RUNNING && session->creator_orders == 0)
 		process_creator_dismiss(session);
@@ -453,11 +454,46 @@ static void subsystem_ended(struct subsystem *subsystem, int wait_status)
 	subsystem_failed(subsystem, status);
 }
 
+/* What was created and not reported is known to the kernel: it has smss for its parent now. It
+   is ended, and awaited as any other process of the session. */
+static void end_unreported(struct session *session)
+{
+	struct process_start *start = session->space->starts;
+
+	for (unsigned i = 0; i < SPACE_STARTS; i++, start++) {
+		struct subsystem *subsystem = subsystem_at(session, i);
+		if (start->pid <= 0 || session_of_process(session->smss, start->pid) ||
+		    table_add_process(session, subsystem, start->pid) < 0)
+			continue;
+		if (subsystem)
+			subsystem->pid = start->pid;
+		else if (i == SPACE_INITIAL_COMMAND)
+			session->winlogon = start->pid;
+		kill(start->pid, SIGKILL);
+	}
+}
+
+/* It was reaped before the short-lived smss that created it. */
+static bool unreported_reaped(struct smss *smss, pid_t pid)
+{
+	for (uint32_t slot = 0; slot < smss->capacity; slot++) {
+		struct session_space *space = smss->slots[slot] ? smss->slots[slot]->space : NULL;
+		for (unsigned i = 0; space && i < SPACE_STARTS; i++)
+			if (space->starts[i].pid == pid) {
+				space->starts[i].pid = 0;
+				return true;
+			}
+	}
+	return false;
+}
+
 static void creator_ended(struct session *session)
 {
 	process_creator_reports(session); /* sent before its end */
 	process_creator_dismiss(session);
 	session->creator = 0;
+	if (session->creator_orders > 0)
+		end_unreported(session);
 	if (session->creator_orders > 0)
 		session_creator_lost(session);
 	else if (session->step == SESSION_STARTING && session->winlogon)
@@ -472,16 +508,16 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 	struct session *session = session_of_process(smss, pid);
 
 	if (!session)
-		return false;
+		return unreported_reaped(smss, pid);
 	table_remove_process(smss, pid);
 	if (subsystem) {
 		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {
 		session->winlogon = 0;
 		winlogon_ended(session, wait_status);
-	} else {
+	} else if (pid == session->creator) {
 		creator_ended(session);
-	}
+	} /* else one that nobody waits for any more */
 	free_if_gone(session);
 	return true;
 }

@@ -97,7 +97,7 @@ struct subsystem *subsystem_create(struct session *session, const struct known_n
 	unsigned start = free_start(session);
 	struct subsystem *subsystem;
 
-	if (start == SUBSYSTEMS_MAX || fault("subsystem", session->id))
+	if (start == SUBSYSTEMS_MAX || fault("subsystem-list", session->id))
 		return NULL;
 	subsystem = calloc(1, sizeof(*subsystem));
 	if (!subsystem)
@@ -211,6 +211,10 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 	callback_forget_subsystem(subsystem);
 	close_ports(subsystem);
 	subsystem->connected = false;
+	if (subsystem->ordered && session->creator) { /* it did not do it */
+		process_creator_dismiss(session);
+		kill(session->creator, SIGKILL);
+	}
 	if (subsystem->pid > 0)
 		kill(subsystem->pid, SIGKILL); /* its end comes back here */
 	else

@@ -113,6 +113,7 @@ struct subsystem {
  */
 struct process_start {
 	_Atomic uint32_t state; /* a futex: enum process_state */
+	pid_t pid;              /* as the kernel told; of what was not reported, too */
 	int error;              /* of what failed before the program was executed */
 	bool executing;         /* it was the program itself */
 	char what[118];         /* empty: nothing did */
@@ -310,8 +311,9 @@ int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *su
 
 /* smss-child.c: what the processes that smss forks do before they execute their programs. */
 
-/* clone3 with what all children have in common; as clone3. */
-pid_t child_spawn(uint64_t flags, int cgroup, int *pidfd);
+/* clone3 with what all children have in common; as clone3. The process id is in *TOLD before
+   the child runs; NULL is allowed. */
+pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told);
 /* The namespaces of a session. */
 extern const uint64_t child_session_namespaces;
 /* The child that becomes csrss: in new namespaces, suspended until it is released. */

@@ -95,25 +95,8 @@ session_uids() { # CSRSS
 	done | sort -u
 }
 
-# What of a session can be seen from outside of it.
-traces() {
-	cat "/proc/$musess_pid/mountinfo"
-	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
-	grep -cF "$STATE" /proc/net/unix || true
-	find /sys/fs/cgroup -type d -name "musess-$musess_pid" -exec find {} -mindepth 1 \; \
-		2>/dev/null || true
-	ls "/proc/$musess_pid/fd" | wc -l
-	ps -o pid= --ppid "$musess_pid" | sort -n
-	find "$STATE" | sort
-}
-
 everything_left() { # CSRSS: whether leave-much has got that far
 	[ -e "/proc/$1/root/tmp/all-left" ] && [ "$(processes_beside "$1" | wc -l)" -ge 9 ]
-}
-
-same_traces() {
-	traces >"$WORK/after"
-	cmp -s "$WORK/before" "$WORK/after"
 }
 
 # None of smss's children is in one of these. (Others may have got their numbers since.)

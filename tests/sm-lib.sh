@@ -42,3 +42,20 @@ start_session() {
 runs_command() {
 	ps -o pid= --ppid "$1" >/dev/null
 }
+
+# What of a session can be seen from outside of it.
+traces() {
+	cat "/proc/$musess_pid/mountinfo"
+	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
+	grep -cF "$STATE" /proc/net/unix || true
+	find /sys/fs/cgroup -type d -name "musess-$musess_pid" -exec find {} -mindepth 1 \; \
+		2>/dev/null || true
+	ls "/proc/$musess_pid/fd" | wc -l
+	ps -o pid= --ppid "$musess_pid" | sort -n
+	find "$STATE" | sort
+}
+
+same_traces() {
+	traces >"$WORK/after"
+	cmp -s "$WORK/before" "$WORK/after"
+}

@@ -2,12 +2,14 @@
  * A subsystem of type 100 for tests with the real smss: it shakes hands, answers callbacks, and
  * says in its log what it was answered to the calls that are a subsystem's.
  *
- *   sm-subsystem SESSION [calls|impostor|other|twice]
+ *   sm-subsystem SESSION
+ *
+ * The file act-extra beside it has a word for sessions other than the console:
  *     calls     LoadDefered, foreign sessions with psxss, ExecPgm; then stays
  *     impostor  a child of it shakes hands too; then stays
  *     other     a child of it listens at the SbApiPort that it names: smss must not take that
  *     twice     shakes hands a second time
- *   without a word it stays
+ *     stay      no more than a subsystem has to do
  */
 #include "log.h"
 #include "ntstatus.h"
@@ -257,14 +259,25 @@ static int act(const char *what)
 	return 0;
 }
 
+static void read_word(const char *session, char word[16])
+{
+	FILE *f = strcmp(session, "0") != 0 ? fopen("/opt/musess/bin/act-extra", "re") : NULL;
+
+	if (!f || fscanf(f, "%15s", word) != 1)
+		word[0] = 0;
+	if (f)
+		fclose(f);
+}
+
 int main(int argc, char **argv)
 {
-	const char *what = argc > 2 ? argv[2] : "";
+	char what[16] = "";
 	bool acted = false;
 
 	log_process("extra");
 	if (argc < 2)
 		return 2;
+	read_word(argv[1], what);
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
 	signal(SIGPIPE, SIG_IGN);
 	if (strcmp(what, "other") == 0)

@@ -170,6 +170,7 @@ static int creator_order(struct session *session, const struct process_order *or
 static int create_windows(
     struct session *session, const struct process_order *order, pid_t *created)
 {
+	struct process_start *start = &session->space->starts[order->start];
 	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
 	pid_t pid = fault("create-process", session->id)
 	                ? -1
@@ -183,14 +184,14 @@ static int create_windows(
 	errno = error;
 	if (pid < 0)
 		return -1;
-	if (child_map_session(session, pid) == 0) {
-		*created = pid;
-		return 0;
+	*created = pid;
+	if (child_map_session(session, pid) < 0) {
+		/* it is there, and its end is awaited as that of any other */
+		start->error = errno;
+		snprintf(start->what, sizeof(start->what), "its ids");
+		kill(pid, SIGKILL);
 	}
-	error = errno;
-	kill(pid, SIGKILL); /* nobody knows it when it is reaped */
-	errno = error;
-	return -1;
+	return 0;
 }
 
 int process_create(struct session *session, const struct process_order *order, pid_t *pid)

@@ -245,9 +245,6 @@ void session_created(struct session *session, const struct process_report *repor
 	struct subsystem *subsystem = subsystem_at(session, report->start);
 
 	session->space->starts[report->start].pid = 0; /* it is reported */
-	/* one that was forked for a deferred subsystem leaves when it has no more to do */
-	if (session->step == SESSION_RUNNING && session->creator_orders == 0)
-		process_creator_dismiss(session);
 	if (report->pid <= 0) {
 		creation_failed(session, report);
 		return;

@@ -195,6 +195,20 @@ void subsystem_created(struct subsystem *subsystem, pid_t pid)
 		process_release(&subsystem->session->space->starts[subsystem->start]);
 }
 
+/* One that was forked for a deferred subsystem leaves when it has no more to do, and what it
+   created runs by itself: a suspended process ends with its parent. */
+static void dismiss_creator(struct session *session)
+{
+	const struct subsystem *subsystem;
+
+	if (session->step != SESSION_RUNNING || session->creator_orders > 0)
+		return;
+	LIST_FOREACH(subsystem, &session->subsystems, entry)
+	if (subsystem->pid > 0 && !subsystem->connected)
+		return;
+	process_creator_dismiss(session);
+}
+
 void subsystem_failed(struct subsystem *subsystem, int32_t status)
 {
 	struct session *session = subsystem->session;
@@ -215,10 +229,12 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 		process_creator_dismiss(session);
 		kill(session->creator, SIGKILL);
 	}
-	if (subsystem->pid > 0)
+	if (subsystem->pid > 0) {
 		kill(subsystem->pid, SIGKILL); /* its end comes back here */
-	else
-		subsystem_destroy(subsystem, status);
+		return;
+	}
+	subsystem_destroy(subsystem, status);
+	dismiss_creator(session);
 }
 
 /* ---- the handshake ---- */
@@ -281,6 +297,7 @@ static void connected(struct subsystem *subsystem)
 	subsystem->connected = true;
 	if (subsystem == session->windows)
 		session->info.phase[PHASE_CSRSS] = clock_us();
+	dismiss_creator(session);
 	if (session->step == SESSION_LOADING && subsystem->required)
 		session_advance(session);
 	else

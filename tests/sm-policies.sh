@@ -307,6 +307,24 @@ subsystem_calls() {
 	stop_musess
 }
 
+# In each of many fresh sessions, while the machine has other things to do.
+executes_every_time() {
+	local i
+	echo "== exec in fresh sessions"
+	config=("${plain[@]}")
+	start_service "$mode"
+	for _ in $(seq "$(nproc)"); do
+		timeout 20 sh -c 'while :; do :; done' &
+		started+=("$!")
+	done
+	for ((i = 0; i < 40; i++)); do
+		start_session
+		[ "$(musessctl exec "$session" -- echo "$i")" = $i ] || fail "exec in session number $i"
+		musessctl stop "$session"
+	done
+	stop_musess
+}
+
 # bad_subsystem HOW STATUS PATTERN: its session is not made, and the log says why.
 bad_subsystem() {
 	echo "== a subsystem: $1"
@@ -384,6 +402,7 @@ too_many_wait
 pool
 subsystem_list
 subsystem_calls
+executes_every_time
 bad_subsystems
 images
 execute

@@ -1,0 +1,319 @@
+/* The made-up half: process creation, cgroups, services; and the other ends of the ports. */
+#include "smss-harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct harness harness;
+
+enum { FIRST_PID = 100000000 };
+
+/* ---- instead of smss-process.c, smss-cgroup.c and smss.c ---- */
+
+int process_space_create(struct session *session)
+{
+	session->space = calloc(1, sizeof(*session->space));
+	return session->space ? 0 : -1;
+}
+
+void process_space_destroy(struct session *session)
+{
+	free(session->space);
+	session->space = NULL;
+}
+
+static void forget_orders(const struct session *session)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < harness.order_count; i++)
+		if (harness.orders[i].session != session)
+			harness.orders[kept++] = harness.orders[i];
+	harness.order_count = kept;
+}
+
+void process_creator_dismiss(struct session *session)
+{
+	fd_close(&session->creator_port);
+	forget_orders(session);
+}
+
+void process_creator_reports(struct session *session)
+{
+	(void)session;
+}
+
+int process_create(struct session *session, const struct process_order *order, pid_t *pid)
+{
+	*pid = 0;
+	errno = harness.fail_create ? harness.fail_create : ENOMEM;
+	if (harness.fail_create || harness.order_count == 64)
+		return -1;
+	if (!session->creator) {
+		session->creator = harness_pid();
+		if (table_add_process(session, NULL, session->creator) < 0)
+			abort();
+		session->creator_port = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
+	session->creator_orders++;
+	harness.orders[harness.order_count++] = (struct harness_order){ session, *order };
+	return 0;
+}
+
+void process_release(struct process_start *start)
+{
+	start->state = PROCESS_RUNS;
+}
+
+int process_connect(pid_t pid, const char *path)
+{
+	int pair[2];
+
+	(void)pid;
+	(void)path;
+	errno = harness.fail_connect;
+	if (harness.fail_connect || port_pair(pair) < 0)
+		return -1;
+	harness.sb_port = pair[1];
+	return pair[0];
+}
+
+int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended)
+{
+	(void)pidfd;
+	(void)beside;
+	*pid = FIRST_PID - 1;
+	*inner = harness.pidfd_inner;
+	*suspended = harness.pidfd_suspended;
+	return harness.pidfd_gone ? -1 : 0;
+}
+
+pid_t process_start_service(struct smss *smss, unsigned which, int port)
+{
+	(void)smss;
+	(void)which;
+	(void)port;
+	errno = ENOSYS;
+	return -1;
+}
+
+int cgroup_create(int parent, uint32_t id, const struct musess_config *config)
+{
+	(void)parent;
+	(void)id;
+	(void)config;
+	return -1;
+}
+
+void cgroup_remove(int parent, uint32_t id)
+{
+	(void)parent;
+	(void)id;
+}
+
+void smss_stop(struct smss *smss, int exit_status)
+{
+	smss->stopping = true;
+	smss->exit_status = exit_status;
+}
+
+/* ---- beginning and end ---- */
+
+static int ready(struct smss *smss)
+{
+	(void)smss;
+	return 0;
+}
+
+void harness_begin(const struct musess_config *from)
+{
+	struct smss *smss = &harness.smss;
+
+	memset(&harness, 0, sizeof(harness));
+	harness.last_pid = FIRST_PID;
+	harness.sb_port = harness.console[0] = harness.console[1] = -1;
+	config_defaults(&harness.config);
+	harness.config.IdleWinStationPoolCount = 0;
+	if (from)
+		harness.config = *from;
+	smss->config = &harness.config;
+	smss->ready = ready;
+	smss->cgroup = smss->admin_listener = smss->sm_listener = -1;
+	Smp = smss;
+	LIST_INIT(&smss->clients);
+	LIST_INIT(&smss->calls);
+	smss->base = event_base_new();
+	if (!smss->base || table_init(smss, harness.config.MaxInstanceCount + EXTRA_SESSIONS) < 0 ||
+	    subsystems_init(smss) < 0 || start_init(smss) < 0)
+		abort();
+	smss->services[SERVICE_LSASS] = (struct service){ .name = "lsass", .role = CLIENT_LSASS };
+	smss->services[SERVICE_TERMSRV] =
+	    (struct service){ .name = "termsrv", .role = CLIENT_TERMSRV };
+}
+
+void harness_end(void)
+{
+	struct smss *smss = &harness.smss;
+
+	smss->stopping = true;
+	for (uint32_t slot = 0; slot < smss->capacity; slot++)
+		if (smss->slots[slot])
+			harness_down(smss->slots[slot]);
+	while (!LIST_EMPTY(&smss->clients))
+		client_destroy(LIST_FIRST(&smss->clients));
+	accounts_fail();
+	start_finish(smss);
+	harness_run();
+	event_base_free(smss->base);
+	table_finish(smss);
+	fd_close(&harness.sb_port);
+	fd_close(&harness.console[0]);
+	fd_close(&harness.console[1]);
+}
+
+void harness_run(void)
+{
+	for (int i = 0; i < 20; i++)
+		event_base_loop(harness.smss.base, EVLOOP_NONBLOCK);
+}
+
+pid_t harness_pid(void)
+{
+	return ++harness.last_pid;
+}
+
+int harness_client(enum client_role role, pid_t pid)
+{
+	struct client *client;
+	int pair[2];
+
+	if (port_pair(pair) < 0)
+		abort();
+	client = client_create(&harness.smss, pair[0], role, pid);
+	if (!client)
+		abort();
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		if (harness.smss.services[i].role == role && role != CLIENT_ADMINISTRATOR) {
+			harness.smss.services[i].client = client;
+			harness.smss.services[i].pid = 0;
+		}
+	return pair[1];
+}
+
+/* ---- processes ---- */
+
+pid_t harness_done(struct session *session, int error)
+{
+	for (unsigned i = harness.order_count; i-- > 0;) {
+		struct process_order order = harness.orders[i].order;
+		struct process_report report = { order.kind, order.start,
+			error ? -1 : harness_pid(), error };
+		if (harness.orders[i].session != session)
+			continue;
+		harness.orders[i] = harness.orders[--harness.order_count];
+		session->creator_orders--;
+		session_created(session, &report);
+		harness_run();
+		return report.pid > 0 ? report.pid : 0;
+	}
+	return 0;
+}
+
+void harness_reap(pid_t pid, int status)
+{
+	session_reaped(&harness.smss, pid, status);
+	harness_run();
+}
+
+int harness_shake(pid_t pid, uint32_t type, int32_t *status)
+{
+	struct msg_csr_connect m = { .subsystem_type = type, .sb_port = "/run/x" };
+	int port = harness_client(CLIENT_SUBSYSTEM, pid);
+
+	fd_close(&harness.sb_port);
+	harness_send(port, &m.h, CSR_CONNECT, sizeof(m), false);
+	*status = harness_receive(port, &m, sizeof(m)) > 0 ? m.status : STATUS_PORT_DISCONNECTED;
+	return port;
+}
+
+void harness_up(struct session *session, int *csrss, int *sb)
+{
+	pid_t pid = harness_done(session, 0);
+	int32_t status;
+
+	*csrss = harness_shake(pid, SUBSYSTEM_WINDOWS, &status);
+	*sb = harness.sb_port;
+	harness.sb_port = -1;
+	harness_done(session, 0);
+	harness_reap(session->creator, 0);
+}
+
+void harness_down(struct session *session)
+{
+	uint32_t generation = session->generation, slot = session->slot;
+	struct session **slots = harness.smss.slots;
+	struct subsystem *subsystem;
+
+	session_stop(session, END_ADMIN_LOGOFF, STATUS_DELETE_PENDING);
+	while (slots[slot] && slots[slot]->generation == generation) {
+		pid_t pid = session->creator ? session->creator : session->winlogon;
+		LIST_FOREACH(subsystem, &session->subsystems, entry)
+		if (!pid)
+			pid = subsystem->pid;
+		if (pid)
+			session_reaped(&harness.smss, pid, SIGKILL);
+		else
+			harness_run();
+	}
+}
+
+void harness_console(void)
+{
+	UNICODE_STRING command = { .Buffer = "" };
+	uint32_t id = 0, process = 0;
+
+	if (SmpLoadSubSystemsForMuSession(&id, &process, &command) != STATUS_PENDING)
+		abort();
+	harness_up(session_find(&harness.smss, 0), &harness.console[0], &harness.console[1]);
+	harness.smss.was_ready = true;
+}
+
+/* ---- messages ---- */
+
+void harness_send(int port, PORT_MESSAGE *m, uint16_t type, size_t size, bool passed)
+{
+	int fd = passed ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+	uint32_t generation = m->client_view_size, id = m->message_id;
+
+	port_header(m, type, size, id ? id : 77);
+	m->client_view_size = generation;
+	(void)!port_send(port, m, fd);
+	fd_close(&fd);
+	harness_run();
+}
+
+ssize_t harness_receive(int port, void *buffer, size_t size)
+{
+	int passed = -1;
+	ssize_t got = port_receive(port, buffer, size, &passed);
+
+	fd_close(&passed);
+	return got;
+}
+
+int32_t harness_call(int port, SMAPIMSG *m, uint32_t number, bool passed)
+{
+	ssize_t got;
+
+	m->ApiNumber = number;
+	harness_send(port, &m->h, LPC_REQUEST, sizeof(*m), passed);
+	got = harness_receive(port, m, sizeof(*m));
+	if (got == sizeof(*m) && m->h.type == LPC_REPLY)
+		return m->ReturnedStatus;
+	return got < 0 && errno == EAGAIN ? STATUS_PENDING : 1;
+}

@@ -744,6 +744,8 @@ static void check_subsystems(struct reader *r)
 	size_t length;
 
 	r->section = SUBSYSTEMS;
+	if (strcmp(c->Execute, "winlogon") == 0) /* by its name it is what it is without one */
+		r->config->Execute[0] = 0;
 	for (size_t i = 2; i < SUBSYSTEMS_MAX && c->commands[i].name[0]; i++) {
 		r->line = r->own[i];
 		if (!names_have(c->Required, c->commands[i].name) &&

@@ -109,7 +109,7 @@ static int show(struct request *r)
 	return status;
 }
 
-/* What smss names: the service's processes, and csrss and winlogon of each session. Sets
+/* What smss names: the service's processes, and those of each session. Sets
    *MANAGER to smss. Freed by the caller; NULL where memory is short. */
 static struct proctree_root *roots_of(
     const struct answers *service, const struct answers *sessions, size_t *count, pid_t *manager)
@@ -122,8 +122,8 @@ static struct proctree_root *roots_of(
 	*count = 0;
 	*manager = 0;
 	for (size_t i = 0; roots && i < service->count; i++) {
-		roots[(*count)++] = (struct proctree_root){ (pid_t)p[i].process, NO_SESSION };
-		if (strcmp(p[i].image, "smss") == 0)
+		roots[(*count)++] = (struct proctree_root){ (pid_t)p[i].process, p[i].session };
+		if (p[i].session == NO_SESSION && strcmp(p[i].image, "smss") == 0)
 			*manager = (pid_t)p[i].process;
 	}
 	for (size_t i = 0; roots && i < sessions->count; i++) {

@@ -76,7 +76,8 @@ enum message_type {
 	/* musessctl and smss */
 	CTL_LIST = 0x700, /* the sessions: a CTL_SESSION each, then CTL_END */
 	CTL_SESSION,
-	CTL_SERVICE, /* service processes: a CTL_PROCESS each, then CTL_END */
+	CTL_SERVICE, /* the service's processes, and what sessions have beside csrss and winlogon: a
+	                CTL_PROCESS each, then CTL_END */
 	CTL_PROCESS,
 	CTL_VERSION, /* answered with the same type */
 	CTL_END,

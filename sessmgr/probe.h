@@ -4,6 +4,8 @@
  *
  *   Smp…__entry(session)           a function of the chain is entered
  *   Smp…__return(session, status)  it returns
+ *   session__taken(session)   an idle session, or one to be, is a StartCsr's
+ *   session__connect__state(session, state)   it is in another state (enum session_state)
  *   session__state(session, step, status)   a session is in another step (enum session_step)
  */
 #ifndef MUSESS_PROBE_H
@@ -14,7 +16,11 @@
 #define PROBE_ENTRY(function, session) DTRACE_PROBE1(musess, function##__entry, session)
 #define PROBE_RETURN(function, session, status)                                                    \
 	DTRACE_PROBE2(musess, function##__return, session, status)
+#define PROBE_TAKEN(session) DTRACE_PROBE1(musess, session__taken, session)
 #define PROBE_STATE(session, step, status)                                                         \
 	DTRACE_PROBE3(musess, session__state, session, step, status)
+
+#define PROBE_CONNECT_STATE(session, state)                                                        \
+	DTRACE_PROBE2(musess, session__connect__state, session, state)
 
 #endif

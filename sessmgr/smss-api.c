@@ -5,6 +5,7 @@
  * answered with its status; any other message that breaks its table ends the sender.
  */
 #include "log.h"
+#include "probe.h"
 #include "smss.h"
 
 #include <string.h>
@@ -12,9 +13,10 @@
 
 #define FROM(role) (1u << CLIENT_##role)
 
-enum when { ANY_TIME, CONNECTED }; /* a subsystem: once it has shaken hands */
+/* A subsystem: once it has shaken hands; csrss alone, then. */
+enum when { ANY_TIME, CONNECTED, WINDOWS };
 
-/* The seven calls, by number (session-manager.md section 2). Who may not make one is answered
+/* The seven calls, by number (session-manager.md section 2); each is a whole SMAPIMSG. Who may not make one is answered
    as the last column says. */
 static const struct {
 	const char *name;
@@ -52,13 +54,23 @@ void sm_reply(struct client *client, SMAPIMSG *call, int32_t status)
 	client_send(client, &call->h, -1);
 }
 
+/* Whether CLIENT is one of FROM, and its time has come. */
+static bool may_send(const struct client *client, unsigned from, enum when when)
+{
+	const struct subsystem *subsystem = client->subsystem;
+
+	if (!(from & (1u << client->role)))
+		return false;
+	if (client->role != CLIENT_SUBSYSTEM || when == ANY_TIME)
+		return true;
+	return subsystem && (when == CONNECTED || subsystem == subsystem->session->windows);
+}
+
 static int32_t dispatch(struct client *client, SMAPIMSG *call)
 {
 	if (call->ApiNumber >= SmMaxApiNumber)
 		return STATUS_NOT_IMPLEMENTED;
-	if (!(calls[call->ApiNumber].from & (1u << client->role)) ||
-	    (calls[call->ApiNumber].when == CONNECTED && client->role == CLIENT_SUBSYSTEM &&
-	        !client->subsystem))
+	if (!may_send(client, calls[call->ApiNumber].from, calls[call->ApiNumber].when))
 		return calls[call->ApiNumber].refusal;
 	if (client->subsystem && client->subsystem->session->step == SESSION_ENDING)
 		return STATUS_PROCESS_IS_TERMINATING;
@@ -74,6 +86,7 @@ static bool takes_descriptor(const struct client *client, uint32_t number)
 /* A descriptor beside a call that takes none breaks framing. */
 static int sm_call(struct client *client, SMAPIMSG *call, int *passed)
 {
+	uint32_t session = client->subsystem ? client->subsystem->session->id : NO_SESSION;
 	int32_t status;
 
 	if (*passed >= 0 && !takes_descriptor(client, call->ApiNumber))
@@ -81,7 +94,9 @@ static int sm_call(struct client *client, SMAPIMSG *call, int *passed)
 	client->passed = *passed;
 	*passed = -1;
 	call->ReturnedStatus = STATUS_PENDING;
+	PROBE_ENTRY(SmpApiLoop, session);
 	status = dispatch(client, call);
+	PROBE_RETURN(SmpApiLoop, session, status);
 	fd_close(&client->passed);
 	if (status != STATUS_PENDING)
 		sm_reply(client, call, status);
@@ -94,18 +109,10 @@ static int sb_reply(struct client *client, const PORT_MESSAGE *m, int *passed)
 	return callback_reply(client, (const void *)m);
 }
 
-/* csrss, once it has shaken hands. */
-static bool is_windows(const struct client *client)
-{
-	return client->subsystem && client->subsystem == client->subsystem->session->windows;
-}
-
 static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	(void)m;
 	(void)passed;
-	if (!is_windows(client))
-		return -1;
 	client->subsystem->session->info.phase[PHASE_SHELL] = clock_us();
 	return 0;
 }
@@ -115,8 +122,6 @@ static int csr_disconnected(struct client *client, const PORT_MESSAGE *m, int *p
 {
 	(void)m;
 	(void)passed;
-	if (!is_windows(client))
-		return -1;
 	session_stop(client->subsystem->session, END_USER_DISCONNECT, STATUS_SUCCESS);
 	return 0;
 }
@@ -160,7 +165,7 @@ static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	info->height = message.height;
 	for (int i = PHASE_ACCEPT; i < PHASE_START_CSR; i++)
 		info->phase[i] = message.phase[i];
-	s->state = message.user[0] ? WTS_ACTIVE : WTS_CONNECTED;
+	session_set_state(s, message.user[0] ? WTS_ACTIVE : WTS_CONNECTED);
 	memcpy(message.winstation, info->winstation, sizeof(message.winstation));
 	memcpy(message.phase, info->phase, sizeof(message.phase));
 	message.csrss = (uint32_t)s->windows->pid;
@@ -181,7 +186,7 @@ static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (!s || !s->info.width || s->info.user[0])
 		return 0;
 	memcpy(s->info.user, message.user, sizeof(message.user));
-	s->state = WTS_ACTIVE;
+	session_set_state(s, WTS_ACTIVE);
 	message.h.type = CSR_USER;
 	client_send(s->windows->client, &message.h, -1);
 	return 0;
@@ -263,29 +268,37 @@ static const struct {
 	uint16_t type;
 	size_t size;
 	unsigned from;
+	enum when when;
 	bool descriptor;
 	int (*handler)(struct client *, const PORT_MESSAGE *, int *);
 } messages[] = {
-	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), false, subsystem_connect },
-	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), false, csr_shell },
-	{ CSR_DISCONNECTED, sizeof(struct msg_plain), FROM(SUBSYSTEM), false, csr_disconnected },
-	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), false, sb_reply },
-	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), false, service_ready },
-	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), true, ws_connect },
-	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), false, ws_logon },
-	{ WS_PAINTED, sizeof(struct msg_painted), FROM(TERMSRV), false, ws_painted },
-	{ LSA_READY, sizeof(struct msg_plain), FROM(LSASS), false, service_ready },
-	{ LSA_ANSWER, sizeof(struct lsa_answer), FROM(LSASS), false, account_answer },
-	{ ACCT_ENTRY, sizeof(struct lsa_answer), FROM(LSASS), false, account_answer },
-	{ ACCT_ADD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), false, account_call },
-	{ ACCT_REMOVE, sizeof(struct lsa_request), FROM(ADMINISTRATOR), false, account_call },
-	{ ACCT_PASSWD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), false, account_call },
-	{ ACCT_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, account_call },
-	{ CTL_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_list },
-	{ CTL_SERVICE, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_service },
-	{ CTL_VERSION, sizeof(struct msg_plain), FROM(ADMINISTRATOR), false, ctl_version },
-	{ CTL_POOL, sizeof(struct msg_pool), FROM(ADMINISTRATOR), false, ctl_pool },
-	{ CTL_EXEC, sizeof(struct msg_exec), FROM(ADMINISTRATOR), true, ctl_exec },
+	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), ANY_TIME, false,
+	    subsystem_connect },
+	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, csr_shell },
+	{ CSR_DISCONNECTED, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false,
+	    csr_disconnected },
+	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), ANY_TIME, false, sb_reply },
+	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), ANY_TIME, false, service_ready },
+	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), ANY_TIME, true, ws_connect },
+	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), ANY_TIME, false, ws_logon },
+	{ WS_PAINTED, sizeof(struct msg_painted), FROM(TERMSRV), ANY_TIME, false, ws_painted },
+	{ LSA_READY, sizeof(struct msg_plain), FROM(LSASS), ANY_TIME, false, service_ready },
+	{ LSA_ANSWER, sizeof(struct lsa_answer), FROM(LSASS), ANY_TIME, false, account_answer },
+	{ ACCT_ENTRY, sizeof(struct lsa_answer), FROM(LSASS), ANY_TIME, false, account_answer },
+	{ ACCT_ADD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    account_call },
+	{ ACCT_REMOVE, sizeof(struct lsa_request), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    account_call },
+	{ ACCT_PASSWD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    account_call },
+	{ ACCT_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, account_call },
+	{ CTL_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, ctl_list },
+	{ CTL_SERVICE, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    ctl_service },
+	{ CTL_VERSION, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    ctl_version },
+	{ CTL_POOL, sizeof(struct msg_pool), FROM(ADMINISTRATOR), ANY_TIME, false, ctl_pool },
+	{ CTL_EXEC, sizeof(struct msg_exec), FROM(ADMINISTRATOR), ANY_TIME, true, ctl_exec },
 };
 
 int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed)
@@ -297,7 +310,7 @@ int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *p
 	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++)
 		if (messages[i].type == message->type) {
 			if (messages[i].size != size || (*passed >= 0 && !messages[i].descriptor) ||
-			    !(messages[i].from & (1u << client->role)))
+			    !may_send(client, messages[i].from, messages[i].when))
 				break;
 			return messages[i].handler(client, message, passed);
 		}

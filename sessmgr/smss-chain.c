@@ -266,6 +266,7 @@ int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPo
 		Status = start_enqueue(Smp, CallingClient, SmApiMsg);
 	} else if (Status == STATUS_SUCCESS &&
 	           (State = idle_session(&SmApiMsg->u.StartCsr)) != NULL) {
+		MuSessionId = State->id;
 		Status = take(State, SmApiMsg, CallingClient);
 	} else if (Status == STATUS_SUCCESS) {
 		Status = SmpLoadSubSystemsForMuSession(&MuSessionId, &WindowsSubSysProcessId,

@@ -58,24 +58,40 @@ void control_list(struct client *client, uint32_t message_id)
 	end_of_list(client, message_id);
 }
 
-static void send_process(struct client *client, uint32_t message_id, pid_t pid, const char *image)
+static void send_process(
+    struct client *client, uint32_t message_id, pid_t pid, const char *image, uint32_t session)
 {
-	struct msg_process row = { .process = (uint32_t)pid, .session = NO_SESSION };
+	struct msg_process row = { .process = (uint32_t)pid, .session = session };
 
 	port_header(&row.h, CTL_PROCESS, sizeof(row), message_id);
 	snprintf(row.image, sizeof(row.image), "%s", image);
 	client_send(client, &row.h, -1);
 }
 
+/* What SESSION has beside csrss and winlogon, which its row of the list names. */
+static void send_others(struct client *client, uint32_t message_id, const struct session *session)
+{
+	const struct subsystem *subsystem;
+
+	if (session->creator)
+		send_process(client, message_id, session->creator, "smss", session->id);
+	LIST_FOREACH(subsystem, &session->subsystems, entry)
+	if (subsystem->pid && subsystem != session->windows)
+		send_process(client, message_id, subsystem->pid, "", session->id);
+}
+
 void control_service(struct client *client, uint32_t message_id)
 {
 	struct smss *smss = client->smss;
 
-	send_process(client, message_id, getpid(), "smss");
+	send_process(client, message_id, getpid(), "smss", NO_SESSION);
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].pid > 0)
-			send_process(
-			    client, message_id, smss->services[i].pid, smss->services[i].name);
+			send_process(client, message_id, smss->services[i].pid,
+			    smss->services[i].name, NO_SESSION);
+	for (uint32_t slot = 0; slot < smss->capacity; slot++)
+		if (smss->slots[slot])
+			send_others(client, message_id, smss->slots[slot]);
 	end_of_list(client, message_id);
 }
 
@@ -109,6 +125,7 @@ void control_exec(struct client *client, const struct msg_exec *m, int *passed)
 	bool port = *passed >= 0;
 	struct call *call = call_keep(client, &m->h, sizeof(*m), *passed);
 	struct msg_exec reply = { .session = m->session, .status = STATUS_NO_MEMORY };
+	struct subsystem *subsystem;
 
 	*passed = -1;
 	if (!call) {
@@ -119,7 +136,12 @@ void control_exec(struct client *client, const struct msg_exec *m, int *passed)
 	} else if (!session) {
 		call_answer(call, STATUS_OBJECT_NAME_NOT_FOUND);
 	} else {
-		subsystem_demand(session, posix, strlen(posix), call);
+		start_keep(session); /* what is left there is not for whoever logs on next */
+		subsystem = subsystem_by_name(session, posix, strlen(posix));
+		if (subsystem && subsystem->connected) /* a Required one, perhaps */
+			callback_exec(subsystem, call);
+		else
+			subsystem_demand(session, posix, strlen(posix), call);
 	}
 }
 

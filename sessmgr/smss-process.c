@@ -13,6 +13,7 @@
  */
 #include "fault.h"
 #include "log.h"
+#include "probe.h"
 #include "smss.h"
 
 #include <errno.h>
@@ -196,12 +197,18 @@ static int create_windows(
 
 int process_create(struct session *session, const struct process_order *order, pid_t *pid)
 {
+	int result;
+
+	PROBE_ENTRY(process_create, session->id);
 	*pid = 0;
 	/* the console's too, so that a system that allows no sessions is found out at once */
 	if (order->kind == PROCESS_WINDOWS &&
 	    (session->smss->config->SessionCreation == SESSION_CREATION_SERIAL || session->id == 0))
-		return create_windows(session, order, pid);
-	return creator_order(session, order);
+		result = create_windows(session, order, pid);
+	else
+		result = creator_order(session, order);
+	PROBE_RETURN(process_create, session->id, result);
+	return result;
 }
 
 /* ---- looking into a session ---- */

@@ -28,6 +28,12 @@ static void set_step(struct session *session, enum session_step step)
 	PROBE_STATE(session->id, step, session->status);
 }
 
+void session_set_state(struct session *session, enum session_state state)
+{
+	session->state = state;
+	PROBE_CONNECT_STATE(session->id, state);
+}
+
 /* ---- time ---- */
 
 /* csrss was told to leave and did not. */
@@ -190,7 +196,7 @@ static void started(struct session *session)
 
 	event_del(session->timeout);
 	set_step(session, SESSION_RUNNING);
-	session->state = session->id == 0 ? WTS_CONNECTED : WTS_IDLE;
+	session_set_state(session, session->id == 0 ? WTS_CONNECTED : WTS_IDLE);
 	session->ready_since = clock_us();
 	start_done(session);
 	if (session->id == 0) { /* it is said once all is well */
@@ -364,7 +370,7 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 
 	if (session->step == SESSION_ENDING)
 		return;
-	session->state = WTS_DOWN;
+	session_set_state(session, WTS_DOWN);
 	session->reason = reason;
 	session->status = status;
 	set_step(session, SESSION_ENDING);

@@ -9,6 +9,7 @@
  *               little after the last one, and more slowly where creation fails
  */
 #include "log.h"
+#include "probe.h"
 #include "smss.h"
 
 #include <stdlib.h>
@@ -152,7 +153,17 @@ struct session *start_take_idle(struct smss *smss)
 	memset(best->info.phase, 0, sizeof(best->info.phase));
 	best->info.phase[PHASE_START_CSR] = clock_us();
 	best->info.started = (uint64_t)time(NULL);
+	PROBE_TAKEN(best->id);
 	return best;
+}
+
+void start_keep(struct session *session)
+{
+	if (!session->pooled)
+		return;
+	session->pooled = false;
+	session->smss->pooled_count--;
+	start_refill(session->smss);
 }
 
 /* Those that have not failed. */

@@ -395,6 +395,8 @@ void session_advance(struct session *session);
 void session_log_no_console(void);
 /* The line that says that it runs. */
 void session_log_started(const struct session *session);
+/* query session's state of it. */
+void session_set_state(struct session *session, enum session_state state);
 /* A process of it was created. */
 void session_created(struct session *session, const struct process_report *report);
 /* Its short-lived smss is of no more use, without having reported what it was to. */
@@ -479,6 +481,8 @@ int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *
 /* An idle session, or one that is being created to be one; nobody else's from now on. NULL
    where there is none. */
 struct session *start_take_idle(struct smss *smss);
+/* SESSION is nobody's idle session any more: an administrator does something in it. */
+void start_keep(struct session *session);
 /* SESSION is created from now on; it is no more, in whatever way. */
 void start_began(struct session *session);
 void start_done(struct session *session);

@@ -206,14 +206,22 @@ pool() {
 	sessions_are 3 || fail "$(musessctl list)"
 	start_session --command 'sleep 1000' # that is none of the pool's
 	[ "$session" = 4 ] || fail "a session with a command is $session"
+	musessctl exec 2 -- true # what is done in an idle session is not left for the next
+	musessctl ps | grep -q ' 2 .*  psxss$' || fail "ps: $(musessctl ps)"
+	musessctl ps --kd | grep -qx 'Image: psxss' || fail "ps --kd: $(musessctl ps --kd)"
+	wait_pool 'idle 2 of 2'
+	sessions_are 5 || fail "an idle session was used, and is one still: $(musessctl list)"
+	musessctl stop 2
+	start_session
+	[ "$session" = 3 ] || fail "the next idle session is $session"
+	musessctl stop 3
+	wait_pool 'idle 2 of 2'
 	echo "== its size"
 	musessctl pool 4 >/dev/null
 	wait_pool 'idle 4 of 4'
 	musessctl pool 1 >/dev/null
 	wait_pool 'idle 1 of 1'
 	wait_until $PATIENCE sessions_are 3 || fail "$(musessctl list)"
-	musessctl stop 2 # an idle one: replaced
-	wait_pool 'idle 1 of 1'
 	musessctl pool 0 >/dev/null
 	wait_until $PATIENCE sessions_are 2 || fail "$(musessctl list)"
 	start_session
@@ -375,11 +383,12 @@ runs_sleep() { # WINLOGON
 
 execute() {
 	echo "== Execute"
-	config=("${plain[@]}" '[SubSystems]' 'Execute = sleep 4321')
+	config=("${plain[@]}" '[SubSystems]' 'Execute = sleep 4321' 'Required = Debug Windows Posix' 'Optional =')
 	start_service "$mode"
 	start_session
 	wait_until $PATIENCE runs_sleep "$winlogon" ||
 		fail "the initial command is another: $(ps -o args= --ppid "$winlogon")"
+	[ "$(musessctl exec 1 -- echo Required)" = Required ] || fail "a Required Posix is not used"
 	stop_musess
 }
 

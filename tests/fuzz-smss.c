@@ -1,0 +1,320 @@
+/*
+ * Fuzzer of smss: its dispatch tables and the state behind them, on tests/smss-harness.c. The
+ * input is a list of actions: messages from everybody who may be there, and what the kernel
+ * would tell of processes. Whatever comes, smss goes on, and nothing is left at the end but
+ * what was freed.
+ *
+ * For libFuzzer as it is; with -DFUZZ_MAIN a program for AFL++, which reads one input.
+ */
+#include "smss-harness.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+enum { PORTS = 12, ACTIONS_MAX = 200 };
+
+/* The other ends of clients' ports, in a ring. */
+static int ports[PORTS];
+static unsigned next_port;
+
+static const uint8_t *input;
+static size_t left;
+
+static unsigned take(void)
+{
+	if (left == 0)
+		return 0;
+	left--;
+	return *input++;
+}
+
+static void keep_port(int port)
+{
+	int *place = &ports[next_port++ % PORTS];
+
+	fd_close(place);
+	*place = port;
+}
+
+static int some_port(void)
+{
+	return ports[take() % PORTS];
+}
+
+/* A session, the console included, or NULL. */
+static struct session *some_session(void)
+{
+	uint32_t slot = take() % 8;
+
+	return slot < harness.smss.capacity ? harness.smss.slots[slot] : NULL;
+}
+
+/* A process of SESSION, or 0. */
+static pid_t some_process(struct session *session)
+{
+	unsigned which = take() % 4;
+	struct subsystem *subsystem = LIST_FIRST(&session->subsystems);
+
+	if (which == 0)
+		return session->creator;
+	if (which == 1)
+		return session->winlogon;
+	if (which == 2 && subsystem && LIST_NEXT(subsystem, entry))
+		subsystem = LIST_NEXT(subsystem, entry);
+	return subsystem ? subsystem->pid : 0;
+}
+
+static void call(void)
+{
+	static const char *const names[] = { "Posix", "Windows", "Extra", "" };
+	int port = some_port();
+	SMAPIMSG m = { 0 };
+	unsigned number = take() % 8, kind = take();
+	const char *name = names[kind % 4];
+
+	if (number == SmStartCsrApi) {
+		m.u.StartCsr.MuSessionId = kind & 1 ? SM_NO_MUSESSION : kind;
+		m.u.StartCsr.InitialCommandLength = kind & 2 ? take() : 0;
+		for (int i = 0; i < 8; i++)
+			m.u.StartCsr.InitialCommand[i] = (uint16_t)(kind & 4 ? take() << 8 : 'a');
+	} else if (number == SmLoadDeferedApi) {
+		m.u.LoadDefered.SubsystemNameLength = (uint32_t)(2 * strlen(name));
+		for (size_t i = 0; name[i]; i++)
+			m.u.LoadDefered.SubsystemName[i] = (uint16_t)name[i];
+	} else if (number == SmCreateForeignSessionApi) {
+		m.u.CreateForeignSession.SubsystemType = kind % 9;
+	} else {
+		m.u.SessionComplete.SessionId = kind % 16;
+		m.u.SessionComplete.SessionStatus = (int32_t)take();
+		m.h.client_view_size = take() % 4;
+	}
+	if (port >= 0) {
+		m.ApiNumber = number;
+		harness_send(port, &m.h, LPC_REQUEST, sizeof(m), take() & 1);
+	}
+}
+
+static void message(void)
+{
+	static const struct {
+		uint16_t type;
+		size_t size;
+	} kinds[] = { { CSR_CONNECT, sizeof(struct msg_csr_connect) },
+		{ CSR_SHELL, sizeof(struct msg_plain) },
+		{ CSR_DISCONNECTED, sizeof(struct msg_plain) },
+		{ TS_READY, sizeof(struct msg_listening) },
+		{ WS_CONNECT, sizeof(struct msg_client) }, { WS_LOGON, sizeof(struct msg_user) },
+		{ WS_PAINTED, sizeof(struct msg_painted) }, { LSA_READY, sizeof(struct msg_plain) },
+		{ LSA_ANSWER, sizeof(struct lsa_answer) }, { ACCT_ADD, sizeof(struct lsa_request) },
+		{ CTL_LIST, sizeof(struct msg_plain) }, { CTL_SERVICE, sizeof(struct msg_plain) },
+		{ CTL_POOL, sizeof(struct msg_pool) }, { CTL_EXEC, sizeof(struct msg_exec) } };
+	union {
+		PORT_MESSAGE h;
+		struct msg_client client;
+		struct msg_csr_connect connect;
+		struct msg_pool pool;
+		char bytes[1024];
+	} m = { 0 };
+	unsigned kind = take() % (sizeof(kinds) / sizeof(*kinds));
+	int port = some_port();
+	unsigned session = take(), flags = take();
+
+	m.client.session = session % 8;
+	m.client.generation = take();
+	if (kinds[kind].type == WS_CONNECT)
+		m.client.width = m.client.height = 800;
+	else if (kinds[kind].type == CTL_POOL)
+		m.pool.size = session % 5;
+	else if (kinds[kind].type == CSR_CONNECT)
+		m.connect = (struct msg_csr_connect){ .subsystem_type = session, .sb_port = "/x" };
+	for (unsigned i = 0; flags & 4 && i < 16; i++)
+		m.bytes[sizeof(PORT_MESSAGE) + take()] = (char)take();
+	if (port >= 0)
+		harness_send(port, &m.h, kinds[kind].type,
+		    kinds[kind].size + (flags & 2 ? take() % 9 : 0), flags & 1);
+}
+
+/* What smss sent there, callbacks answered. */
+static void answer(void)
+{
+	int port = some_port();
+	int32_t status = take() & 1 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+	union {
+		SBAPIMSG sb;
+		char bytes[PORT_MAX_MESSAGE];
+	} m;
+
+	for (int i = 0; port >= 0 && i < 8; i++) {
+		if (harness_receive(port, &m, sizeof(m)) != sizeof(m.sb) ||
+		    m.sb.h.type != LPC_REQUEST)
+			return;
+		m.sb.ReturnedStatus = status;
+		harness_send(port, &m.sb.h, LPC_REPLY, sizeof(m.sb), false);
+	}
+}
+
+static void shake(struct session *session)
+{
+	pid_t pid = some_process(session);
+	int32_t status;
+
+	harness.fail_connect = take() % 8 == 0 ? EACCES : 0;
+	if (pid)
+		keep_port(harness_shake(pid, (uint32_t[]){ 2, 7, 100, 0 }[take() % 4], &status));
+	keep_port(harness.sb_port);
+	harness.sb_port = -1;
+}
+
+static void time_is_up(struct session *session)
+{
+	struct subsystem *subsystem = LIST_FIRST(&session->subsystems);
+
+	if (subsystem && take() & 1) {
+		if (event_pending(subsystem->timeout, EV_TIMEOUT, NULL))
+			event_active(subsystem->timeout, EV_TIMEOUT, 1);
+	} else if (event_pending(session->timeout, EV_TIMEOUT, NULL)) {
+		event_active(session->timeout, EV_TIMEOUT, 1);
+	}
+	harness_run();
+}
+
+static void in_session(unsigned action)
+{
+	struct session *session = some_session();
+	pid_t pid;
+
+	if (!session)
+		return;
+	switch (action % 5) {
+	case 0:
+		harness_done(session, take() % 6 == 0 ? ENOMEM : 0);
+		break;
+	case 1:
+		pid = some_process(session);
+		if (pid)
+			harness_reap(pid, take() % 2 ? SIGKILL : 0);
+		break;
+	case 2:
+		shake(session);
+		break;
+	case 3:
+		time_is_up(session);
+		break;
+	default:
+		harness.pidfd_inner = (pid_t)(take() % 16);
+		harness.pidfd_suspended = take() & 1;
+	}
+}
+
+static void act(void)
+{
+	static const enum client_role roles[] = { CLIENT_ADMINISTRATOR, CLIENT_TERMSRV,
+		CLIENT_LSASS, CLIENT_ADMINISTRATOR };
+	unsigned action = take() % 16;
+
+	if (action < 6)
+		in_session(action);
+	else if (action < 9)
+		call();
+	else if (action < 11)
+		message();
+	else if (action < 13)
+		answer();
+	else if (action == 13)
+		keep_port(harness_client(roles[take() % 4], harness_pid()));
+	else if (action == 14)
+		fd_close(&ports[take() % PORTS]);
+	else
+		event_active(harness.smss.pool_event, EV_TIMEOUT, 1);
+	harness_run();
+}
+
+/* What has to hold after each action. */
+static void check(void)
+{
+	unsigned in_flight = 0, pooled = 0, sessions = 0;
+
+	for (uint32_t slot = 0; slot < harness.smss.capacity; slot++) {
+		const struct session *s = harness.smss.slots[slot];
+		if (!s)
+			continue;
+		sessions++;
+		in_flight += s->in_flight;
+		pooled += s->pooled;
+	}
+	if (sessions != harness.smss.session_count || in_flight != harness.smss.in_flight ||
+	    pooled != harness.smss.pooled_count ||
+	    in_flight > harness.smss.in_flight_max + 1 || /* the console, or one ahead */
+	    table_used(&harness.smss) > harness.config.MaxInstanceCount + POOL_MAX)
+		abort();
+}
+
+static void configure(struct musess_config *config)
+{
+	unsigned flags = take();
+
+	config_defaults(config);
+	config->MaxInstanceCount = 5;
+	config->IdleWinStationPoolCount = flags & 3;
+	config->SessionIdPolicy = flags & 4 ? SESSION_ID_INCREASING : SESSION_ID_LOWEST;
+	config->SessionCreation = flags & 8 ? SESSION_CREATION_SERIAL : SESSION_CREATION_PARALLEL;
+	if (flags & 16) {
+		snprintf(config->Required, sizeof(config->Required), "Windows Extra");
+		memcpy(config->commands[2].name, "Extra", sizeof("Extra"));
+		memcpy(config->commands[2].command, "extra", sizeof("extra"));
+	}
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct musess_config config;
+
+	input = data;
+	left = size;
+	for (int i = 0; i < PORTS; i++)
+		ports[i] = -1;
+	next_port = 0;
+	configure(&config);
+	harness_begin(&config);
+	if (take() & 1)
+		harness_console();
+	keep_port(harness_client(CLIENT_ADMINISTRATOR, 1));
+	keep_port(harness_client(CLIENT_TERMSRV, 1));
+	for (int i = 0; left > 0 && i < ACTIONS_MAX; i++) {
+		act();
+		check();
+	}
+	for (int i = 0; i < PORTS; i++)
+		fd_close(&ports[i]);
+	harness_end();
+	return 0;
+}
+
+#ifdef FUZZ_MAIN
+int main(void)
+{
+	static uint8_t bytes[4096];
+	size_t size;
+
+	LLVMFuzzerInitialize(NULL, NULL);
+	if (!freopen("/dev/null", "w", stderr)) /* smss's log */
+		return 1;
+	size = fread(bytes, 1, sizeof(bytes), stdin);
+	return LLVMFuzzerTestOneInput(bytes, size);
+}
+#endif

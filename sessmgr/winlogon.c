@@ -30,6 +30,7 @@
 #define AP_PORT "/run/Windows/ApiPort"
 #define SHELL "/bin/bash"
 
+enum { NOT_FOUND = 127 };
 enum { TRIES = 3, PROMPT_SECONDS = 120, EXIT_NO_LOGON = 3, USER_ID = 1000, CSRSS_ID = 999 };
 
 static int fail(const char *what)
@@ -211,8 +212,9 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 {
 	struct msg_process m = { .image = "shell" };
 	char home[USER_SIZE + 8];
+	char quoted[128];
 	pid_t child;
-	int status;
+	int status = 0;
 
 	if (make_user(v->user, home, sizeof(home)) < 0)
 		return -1;
@@ -228,6 +230,10 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 	port_send(port, &m.h, -1);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
+	/* of the shell that is to run it */
+	if ((argv[3] || argv[2][0]) && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
+		log_warn("the command was not found: %s",
+		    log_quote(quoted, sizeof(quoted), argv[3] ? argv[3] : argv[2]));
 	return 0;
 }
 

@@ -4,10 +4,10 @@
 #
 #   tests/fuzz.sh SOURCE BUILD
 #
-#   FUZZ_SECONDS=20   of each
+#   FUZZ_SECONDS=10   of each
 set -euo pipefail
 source=$(realpath "$1") build=$(realpath "$2")
-seconds=${FUZZ_SECONDS-20}
+seconds=${FUZZ_SECONDS-10}
 out=$build/tests-out/fuzz
 mkdir -p "$out"
 work=$(mktemp -d /tmp/musess-fuzz.XXXXXX)

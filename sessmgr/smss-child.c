@@ -269,6 +269,7 @@ static void limit(const struct musess_config *config, rlim_t files)
    how many descriptors it may have. */
 static void lock_in(const struct smss *smss, uid_t id, rlim_t files)
 {
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a copy of smss, with its memory, until it executes */
 	limit(smss->config, files);
 	drop_to(smss->privileged, id);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)
@@ -417,6 +418,7 @@ static int join(const struct session *session, pid_t windows)
 	pidfd = (int)syscall(SYS_pidfd_open, windows, 0);
 	if (pidfd < 0)
 		return -1;
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* in user mode the session's programs have its id */
 	result = setns(pidfd, (int)child_session_namespaces);
 	close(pidfd);
 	return result < 0 || chdir("/") < 0 ? -1 : 0;

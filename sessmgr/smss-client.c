@@ -102,6 +102,17 @@ void client_destroy(struct client *client)
 	subsystem_failed(subsystem, STATUS_PORT_DISCONNECTED);
 }
 
+void client_forget_process(struct smss *smss, pid_t pid)
+{
+	struct client *client, *next;
+
+	for (client = LIST_FIRST(&smss->clients); client; client = next) {
+		next = LIST_NEXT(client, entry);
+		if (client->role == CLIENT_SUBSYSTEM && !client->subsystem && client->pid == pid)
+			client_destroy(client);
+	}
+}
+
 /* A subsystem that breaks the rules, or off, before it was recognised can become none. */
 static void end_unrecognised(const struct client *client)
 {

@@ -239,11 +239,13 @@ static void creation_failed(struct session *session, const struct process_report
 	log_warn("session %u: cannot start %s: %.*s%s%s", session->id,
 	    subsystem ? subsystem->name : "the initial command", (int)sizeof(start->what) - 1,
 	    start->what, start->what[0] ? ": " : "", strerror(report->error));
-	if (subsystem)
+	if (subsystem) {
+		subsystem->ordered = false;
 		subsystem_failed(subsystem, status);
-	else
+	} else {
 		session_stop(
 		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
+	}
 }
 
 void session_created(struct session *session, const struct process_report *report)
@@ -514,6 +516,7 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 		return unreported_reaped(smss, pid);
 	table_remove_process(smss, pid);
 	if (subsystem) {
+		client_forget_process(smss, pid);
 		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {
 		session->winlogon = 0;

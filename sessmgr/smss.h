@@ -338,6 +338,9 @@ int child_prepare(void);
 struct client *client_create(struct smss *smss, int port, enum client_role role, pid_t pid);
 /* Cuts a client off and forgets it everywhere. NULL is allowed. */
 void client_destroy(struct client *client);
+/* PID was reaped: what it had connected, and its children may hold, must not be taken for that
+   of a later process of its id. */
+void client_forget_process(struct smss *smss, pid_t pid);
 /* Sends, or queues up to a bound; over it the client is destroyed and -1 returned. */
 int client_send(struct client *client, const PORT_MESSAGE *message, int passed);
 /* Listens at PATH. Returns the descriptor or -1 with errno. */

@@ -214,12 +214,13 @@ static int32_t existing(SMSTARTCSR *call)
 static int32_t take(struct session *session, SMAPIMSG *call, struct client *client)
 {
 	session->awaits_client = client && client->role == CLIENT_TERMSRV;
-	memset(session->info.phase, 0, sizeof(session->info.phase));
-	session->info.phase[PHASE_START_CSR] = clock_us();
 	if (session->step != SESSION_RUNNING) {
 		if (client)
 			session->starter = call_keep(client, &call->h, sizeof(*call), -1);
-		return STATUS_PENDING;
+		if (!client || session->starter)
+			return STATUS_PENDING;
+		session_stop(session, END_OUT_OF_MEMORY, STATUS_NO_MEMORY);
+		return STATUS_NO_MEMORY;
 	}
 	call->u.StartCsr.MuSessionId = session->id;
 	call->u.StartCsr.InitialCommandProcessId = (uint32_t)session->winlogon;
@@ -272,7 +273,7 @@ int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPo
 		Status = SmpLoadSubSystemsForMuSession(&MuSessionId, &WindowsSubSysProcessId,
 		    InitialCommand.Length ? &InitialCommand : &DefaultInitialCommand);
 		if (Status == STATUS_PENDING)
-			take(session_find(Smp, MuSessionId), SmApiMsg, CallingClient);
+			Status = take(session_find(Smp, MuSessionId), SmApiMsg, CallingClient);
 	}
 	(void)CallPort;
 	(void)InitialCommandProcessId; /* known when it is answered */

@@ -257,6 +257,11 @@ void session_created(struct session *session, const struct process_report *repor
 		creation_failed(session, report);
 		return;
 	}
+	/* one that nobody asked for, or not any more */
+	if (report->kind != PROCESS_INITIAL_COMMAND && (!subsystem || subsystem->pid)) {
+		kill(report->pid, SIGKILL);
+		return;
+	}
 	if (table_add_process(session, report->kind == PROCESS_INITIAL_COMMAND ? NULL : subsystem,
 	        report->pid) < 0) {
 		kill(report->pid, SIGKILL);
@@ -325,6 +330,8 @@ static void session_free(struct session *session)
 	if (!console || !smss->stopping) /* it ends because the service does */
 		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
 	free(session);
+	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
+		event_active(smss->signals[0], EV_SIGNAL, 1);
 	if (console && !smss->stopping)
 		console_died(smss, logon_process_died);
 }

@@ -144,7 +144,8 @@ struct session *start_take_idle(struct smss *smss)
 			best = s;
 	}
 	smss->last_start = clock_us();
-	event_del(smss->pool_event);
+	if (smss->pool_pause == 0) /* else it comes when it is due */
+		event_del(smss->pool_event);
 	start_refill(smss);
 	if (!best)
 		return NULL;
@@ -191,6 +192,8 @@ static void make_idle(struct smss *smss)
 		return;
 	}
 	session = session_find(smss, id);
+	if (!session || session->step == SESSION_ENDING)
+		return;
 	session->pooled = true;
 	smss->pooled_count++;
 }

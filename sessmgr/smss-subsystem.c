@@ -183,7 +183,8 @@ void subsystem_expect(struct subsystem *subsystem)
 	struct timeval in = { .tv_sec = milliseconds / 1000,
 		.tv_usec = milliseconds % 1000 * 1000 };
 
-	if (subsystem->session->id != 0) /* the console's has all the time that it wants */
+	/* what the console is made of has all the time that it wants */
+	if (subsystem->session->id != 0 || !subsystem->required)
 		event_add(subsystem->timeout, &in);
 }
 
@@ -225,12 +226,12 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 	callback_forget_subsystem(subsystem);
 	close_ports(subsystem);
 	subsystem->connected = false;
-	if (subsystem->ordered && session->creator) { /* it did not do it */
-		process_creator_dismiss(session);
-		kill(session->creator, SIGKILL);
-	}
 	if (subsystem->pid > 0) {
 		kill(subsystem->pid, SIGKILL); /* its end comes back here */
+		return;
+	}
+	if (subsystem->ordered && session->creator) {
+		kill(session->creator, SIGKILL); /* likewise: session_creator_lost */
 		return;
 	}
 	subsystem_destroy(subsystem, status);
@@ -309,6 +310,7 @@ int subsystem_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	struct msg_csr_connect reply = { .session = NO_SESSION };
 	const struct msg_csr_connect *call = (const void *)m;
 	struct subsystem *subsystem = subsystem_of_process(client->smss, client->pid);
+	bool log;
 
 	(void)passed;
 	reply.status = refusal(subsystem, call);
@@ -317,8 +319,10 @@ int subsystem_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (reply.status == STATUS_SUCCESS)
 		reply.session = subsystem->session->id;
 	port_header(&reply.h, CSR_CONNECT, sizeof(reply), m->message_id);
-	/* with it the subsystem, which was created without any descriptor, gets its log */
-	client_send(client, &reply.h, reply.status == STATUS_SUCCESS ? STDERR_FILENO : -1);
+	/* with it the subsystem, which was created without any descriptor, gets its log; but not
+	   where programs of the user run already, who could get it from there */
+	log = reply.status == STATUS_SUCCESS && subsystem->session->step == SESSION_LOADING;
+	client_send(client, &reply.h, log ? STDERR_FILENO : -1);
 	if (reply.status != STATUS_SUCCESS) {
 		log_warn("process %d is refused as a subsystem: %s", client->pid,
 		    ntstatus_name(reply.status));

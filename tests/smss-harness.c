@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,20 +50,71 @@ void process_creator_reports(struct session *session)
 	(void)session;
 }
 
+/* A process of SESSION that is there from now on. */
+static pid_t new_process(const struct session *session)
+{
+	pid_t pid = harness_pid();
+
+	harness.processes[harness.process_count++] =
+	    (struct harness_process){ pid, session->generation };
+	return pid;
+}
+
+/* As in smss-process.c: smss itself creates the console's csrss, and each where that is
+   serial. */
+static bool by_smss(const struct session *session, const struct process_order *order)
+{
+	return order->kind == PROCESS_WINDOWS &&
+	       (session->id == 0 || harness.config.SessionCreation == SESSION_CREATION_SERIAL);
+}
+
 int process_create(struct session *session, const struct process_order *order, pid_t *pid)
 {
 	*pid = 0;
 	errno = harness.fail_create ? harness.fail_create : ENOMEM;
-	if (harness.fail_create || harness.order_count == 64)
+	if (harness.fail_create || harness.order_count == HARNESS_ORDERS ||
+	    harness.process_count + 2 > HARNESS_PROCESSES)
 		return -1;
+	if (by_smss(session, order)) {
+		*pid = new_process(session);
+		return 0;
+	}
+	if (session->creator && session->creator_port < 0) {
+		errno = EBADF; /* it was told to leave */
+		return -1;
+	}
 	if (!session->creator) {
-		session->creator = harness_pid();
+		session->creator = new_process(session);
 		if (table_add_process(session, NULL, session->creator) < 0)
 			abort();
 		session->creator_port = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	session->creator_orders++;
 	harness.orders[harness.order_count++] = (struct harness_order){ session, *order };
+	return 0;
+}
+
+/* The C library's is not used: whoever is signalled here is made up. */
+int kill(pid_t pid, int number)
+{
+	if (pid <= FIRST_PID)
+		return (int)syscall(SYS_kill, pid, number);
+	harness.signals[harness.signal_count % HARNESS_SIGNALS].pid = pid;
+	harness.signals[harness.signal_count % HARNESS_SIGNALS].number = number;
+	harness.signal_count++;
+	return 0;
+}
+
+int harness_signal(pid_t pid)
+{
+	unsigned count =
+	    harness.signal_count < HARNESS_SIGNALS ? harness.signal_count : HARNESS_SIGNALS;
+
+	for (unsigned i = 1; i <= count; i++) {
+		unsigned at = (harness.signal_count - i) % HARNESS_SIGNALS;
+		if (harness.signals[at].pid == pid)
+			return harness.signals[at].number;
+	}
 	return 0;
 }
 
@@ -207,25 +260,57 @@ int harness_client(enum client_role role, pid_t pid)
 
 /* ---- processes ---- */
 
+/* The last order for SESSION, or NULL. */
+static struct harness_order *last_order(const struct session *session)
+{
+	for (unsigned i = harness.order_count; i-- > 0;)
+		if (harness.orders[i].session == session)
+			return &harness.orders[i];
+	return NULL;
+}
+
 pid_t harness_done(struct session *session, int error)
 {
-	for (unsigned i = harness.order_count; i-- > 0;) {
-		struct process_order order = harness.orders[i].order;
-		struct process_report report = { order.kind, order.start,
-			error ? -1 : harness_pid(), error };
-		if (harness.orders[i].session != session)
-			continue;
-		harness.orders[i] = harness.orders[--harness.order_count];
-		session->creator_orders--;
-		session_created(session, &report);
-		harness_run();
-		return report.pid > 0 ? report.pid : 0;
-	}
-	return 0;
+	struct harness_order *order = last_order(session);
+	struct process_report report;
+
+	if (!order || (!error && harness.process_count == HARNESS_PROCESSES))
+		return 0;
+	report = (struct process_report){ order->order.kind, order->order.start,
+		error ? -1 : new_process(session), error };
+	*order = harness.orders[--harness.order_count];
+	session->creator_orders--;
+	session_created(session, &report);
+	harness_run();
+	return error ? 0 : report.pid;
+}
+
+pid_t harness_unreported(struct session *session)
+{
+	const struct harness_order *order = last_order(session);
+	struct process_start *start;
+
+	if (!order || harness.process_count == HARNESS_PROCESSES)
+		return 0;
+	start = &session->space->starts[order->order.start];
+	if (start->pid == 0) /* the kernel told it once */
+		start->pid = new_process(session);
+	return start->pid;
+}
+
+/* It is nobody's any more. */
+static void forget_process(pid_t pid)
+{
+	for (unsigned i = 0; i < harness.process_count; i++)
+		if (harness.processes[i].pid == pid) {
+			harness.processes[i] = harness.processes[--harness.process_count];
+			return;
+		}
 }
 
 void harness_reap(pid_t pid, int status)
 {
+	forget_process(pid);
 	session_reaped(&harness.smss, pid, status);
 	harness_run();
 }
@@ -243,7 +328,7 @@ int harness_shake(pid_t pid, uint32_t type, int32_t *status)
 
 void harness_up(struct session *session, int *csrss, int *sb)
 {
-	pid_t pid = harness_done(session, 0);
+	pid_t pid = session->windows->pid ? session->windows->pid : harness_done(session, 0);
 	int32_t status;
 
 	*csrss = harness_shake(pid, SUBSYSTEM_WINDOWS, &status);
@@ -253,20 +338,35 @@ void harness_up(struct session *session, int *csrss, int *sb)
 	harness_reap(session->creator, 0);
 }
 
+/* Whose turn it is to be reaped: csrss comes last, and before it the short-lived smss. 0: nobody
+   is left. */
+static pid_t next_to_end(const struct session *session)
+{
+	pid_t windows = session->windows ? session->windows->pid : 0;
+	bool creator = false, csrss = false;
+
+	for (unsigned i = 0; i < harness.process_count; i++) {
+		const struct harness_process *p = &harness.processes[i];
+		if (p->generation != session->generation)
+			continue;
+		creator = creator || p->pid == session->creator;
+		csrss = csrss || p->pid == windows;
+		if (p->pid != session->creator && p->pid != windows)
+			return p->pid;
+	}
+	return creator ? session->creator : csrss ? windows : 0;
+}
+
 void harness_down(struct session *session)
 {
 	uint32_t generation = session->generation, slot = session->slot;
 	struct session **slots = harness.smss.slots;
-	struct subsystem *subsystem;
 
 	session_stop(session, END_ADMIN_LOGOFF, STATUS_DELETE_PENDING);
 	while (slots[slot] && slots[slot]->generation == generation) {
-		pid_t pid = session->creator ? session->creator : session->winlogon;
-		LIST_FOREACH(subsystem, &session->subsystems, entry)
-		if (!pid)
-			pid = subsystem->pid;
+		pid_t pid = next_to_end(session);
 		if (pid)
-			session_reaped(&harness.smss, pid, SIGKILL);
+			harness_reap(pid, SIGKILL);
 		else
 			harness_run();
 	}

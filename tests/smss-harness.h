@@ -17,11 +17,26 @@ struct harness_order {
 	struct process_order order;
 };
 
+/* One that was created and not reaped yet. */
+struct harness_process {
+	pid_t pid;
+	uint32_t generation; /* of its session */
+};
+
+enum { HARNESS_ORDERS = 64, HARNESS_PROCESSES = 512, HARNESS_SIGNALS = 64 };
+
 struct harness {
 	struct smss smss;
 	struct musess_config config;
-	struct harness_order orders[64];
+	struct harness_order orders[HARNESS_ORDERS];
 	unsigned order_count;
+	struct harness_process processes[HARNESS_PROCESSES];
+	unsigned process_count;
+	struct {
+		pid_t pid;
+		int number;
+	} signals[HARNESS_SIGNALS]; /* the latest that smss sent, in a ring */
+	unsigned signal_count;
 	int fail_create;  /* errno of every further creation; 0: none */
 	int fail_connect; /* errno of connecting back; 0: it works */
 	int sb_port;      /* the subsystem's end of the port that smss connected last */
@@ -49,6 +64,10 @@ pid_t harness_pid(void);
 /* The last order for SESSION is done: by a new process, or with ERROR where that is not 0.
    Returns its process id, or 0 where there is no such order. */
 pid_t harness_done(struct session *session, int error);
+/* The same, but who did it ends without a word of it, and is not reaped yet. */
+pid_t harness_unreported(struct session *session);
+/* The last signal that smss sent to PID, 0: none. */
+int harness_signal(pid_t pid);
 /* PID has ended with STATUS, as wait() says it. */
 void harness_reap(pid_t pid, int status);
 /* Process PID shakes hands as a subsystem of TYPE; returns its port to smss, *STATUS the
@@ -56,7 +75,7 @@ void harness_reap(pid_t pid, int status);
 int harness_shake(pid_t pid, uint32_t type, int32_t *status);
 /* SESSION, which was just begun, runs; csrss's port in *CSRSS, its SbApiPort in *SB. */
 void harness_up(struct session *session, int *csrss, int *sb);
-/* Every process of SESSION is reaped. */
+/* SESSION is stopped, and every process of it reaped, csrss last: it is process 1 there. */
 void harness_down(struct session *session);
 /* Session 0 is loaded, and the service ready. */
 void harness_console(void);

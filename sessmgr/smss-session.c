@@ -253,6 +253,8 @@ void session_created(struct session *session, const struct process_report *repor
 	struct subsystem *subsystem = subsystem_at(session, report->start);
 
 	session->space->starts[report->start].pid = 0; /* it is reported */
+	if (subsystem)
+		subsystem->ordered = false; /* done, in whatever way */
 	if (report->pid <= 0) {
 		creation_failed(session, report);
 		return;
@@ -477,10 +479,12 @@ static void end_unreported(struct session *session)
 		if (start->pid <= 0 || session_of_process(session->smss, start->pid) ||
 		    table_add_process(session, subsystem, start->pid) < 0)
 			continue;
-		if (subsystem)
+		if (subsystem) {
 			subsystem->pid = start->pid;
-		else if (i == SPACE_INITIAL_COMMAND)
+			subsystem->ordered = false; /* a later smss has no part in it */
+		} else if (i == SPACE_INITIAL_COMMAND) {
 			session->winlogon = start->pid;
+		}
 		kill(start->pid, SIGKILL);
 	}
 }

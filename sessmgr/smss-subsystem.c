@@ -191,7 +191,6 @@ void subsystem_expect(struct subsystem *subsystem)
 void subsystem_created(struct subsystem *subsystem, pid_t pid)
 {
 	subsystem->pid = pid;
-	subsystem->ordered = false;
 	if (subsystem->session->step != SESSION_ENDING)
 		process_release(&subsystem->session->space->starts[subsystem->start]);
 }

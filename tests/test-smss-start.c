@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* ---- StartCsr, StopCsr ---- */
@@ -324,11 +326,441 @@ static void pauses(void **state)
 	close(sb);
 }
 
+/* ---- the pool's other days ---- */
+
+/* The idle sessions are made, COUNT of them. */
+static void fill_pool(uint32_t count, struct up *ups)
+{
+	uint32_t idle;
+
+	pool(count, &idle);
+	for (uint32_t i = 0; i < count; i++) {
+		make_now();
+		ups[i].session = being_made();
+		assert_non_null(ups[i].session);
+		harness_up(ups[i].session, &ups[i].csrss, &ups[i].sb);
+	}
+	make_now();
+	assert_null(being_made());
+	pool(POOL_ASK, &idle);
+	assert_int_equal(idle, count);
+}
+
+static void close_ports(const struct up *ups, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		close(ups[i].csrss);
+		close(ups[i].sb);
+	}
+}
+
+static int32_t start(const char *command, SMAPIMSG *m)
+{
+	*m = (SMAPIMSG){ .u.StartCsr.MuSessionId = SM_NO_MUSESSION };
+	for (size_t i = 0; i < strlen(command); i++)
+		m->u.StartCsr.InitialCommand[i] = (uint16_t)command[i];
+	m->u.StartCsr.InitialCommandLength = (uint32_t)(2 * strlen(command));
+	return harness_call(admin, m, SmStartCsrApi, false);
+}
+
+/* The latest go first, and that is no failure. */
+static void shrinks(void **state)
+{
+	struct up ups[3];
+	uint32_t idle;
+
+	(void)state;
+	fill_pool(3, ups);
+	assert_int_equal(pool(1, &idle), 1);
+	assert_int_equal(idle, 1);
+	assert_int_equal(ups[0].session->step, SESSION_RUNNING);
+	assert_int_equal(ups[1].session->step, SESSION_ENDING);
+	assert_int_equal(ups[2].session->step, SESSION_ENDING);
+	assert_int_equal(harness.smss.pool_pause, 0);
+	make_now();
+	assert_null(being_made());
+	close_ports(ups, 3);
+}
+
+/* A hit is the oldest that is ready; what names a command is none. */
+static void hits(void **state)
+{
+	struct up ups[2];
+	uint32_t id;
+	SMAPIMSG m;
+
+	(void)state;
+	fill_pool(2, ups);
+	assert_int_equal(start("true", &m), STATUS_PENDING);
+	assert_int_equal(harness.smss.pooled_count, 2);
+	assert_int_equal(harness.smss.in_flight, 1);
+	id = ups[0].session->id;
+	assert_int_equal(start("", &m), STATUS_SUCCESS);
+	assert_int_equal(m.u.StartCsr.MuSessionId, id);
+	/* while one is created that somebody waits for, none is made ahead */
+	make_now();
+	assert_null(being_made());
+	close_ports(ups, 2);
+}
+
+/* After a StartCsr the pool waits for the logon, a tenth of a second. */
+static void refills_later(void **state)
+{
+	struct timeval due, now;
+	struct up ups[1];
+	SMAPIMSG m;
+
+	(void)state;
+	fill_pool(1, ups);
+	assert_int_equal(start("", &m), STATUS_SUCCESS);
+	assert_null(being_made());
+	assert_true(event_pending(harness.smss.pool_event, EV_TIMEOUT, &due));
+	gettimeofday(&now, NULL);
+	timersub(&due, &now, &due);
+	assert_in_range(due.tv_sec * 1000000 + due.tv_usec, 1, 110000);
+	make_now();
+	assert_non_null(being_made());
+	close_ports(ups, 1);
+}
+
+/* An administrator ends an idle one: the next is made at once. It ends by itself: later. */
+static void idle_ones_end(void **state)
+{
+	struct up ups[1];
+	uint32_t idle;
+
+	(void)state;
+	fill_pool(1, ups);
+	assert_int_equal(stop(admin, ups[0].session->id, 0), STATUS_PENDING);
+	assert_int_equal(harness.smss.pool_pause, 0);
+	session_down(&ups[0]);
+	expect_reply(admin, STATUS_SUCCESS);
+	assert_int_equal(pool(0, &idle), 0);
+	fill_pool(1, ups);
+	harness_reap(ups[0].session->winlogon, SIGSEGV);
+	assert_int_equal(ups[0].session->step, SESSION_ENDING);
+	assert_int_equal(harness.smss.pool_pause, 2000);
+	assert_int_equal(harness.smss.pooled_count, 0);
+	/* it does not count against whoever wants one */
+	close_ports(ups, 1);
+}
+
+/* A command that an administrator runs in it makes it nobody's idle session. */
+static void exec_takes_it(void **state)
+{
+	struct msg_exec m = { 0 };
+	struct up ups[1];
+
+	(void)state;
+	fill_pool(1, ups);
+	m.session = ups[0].session->id;
+	harness_send(admin, &m.h, CTL_EXEC, sizeof(m), true);
+	assert_false(ups[0].session->pooled);
+	assert_non_null(being_made()); /* another one */
+	assert_int_equal(harness.smss.pooled_count, 1);
+	close_ports(ups, 1);
+}
+
+/* With an initial command of its own the service makes none ahead. */
+static void no_pool(void **state)
+{
+	struct musess_config config = harness.config;
+
+	(void)state;
+	snprintf(config.Execute, sizeof(config.Execute), "true");
+	config.IdleWinStationPoolCount = 2;
+	begin_again(&config);
+	make_now();
+	assert_null(being_made());
+}
+
+/* Who comes while another waits is behind him, though an idle session would do. */
+static void no_overtaking(void **state)
+{
+	struct musess_config config = harness.config;
+	int second;
+	struct up ups[1];
+	SMAPIMSG m;
+
+	(void)state;
+	config.SessionCreation = SESSION_CREATION_SERIAL;
+	begin_again(&config);
+	fill_pool(1, ups);
+	assert_int_equal(start("true", &m), STATUS_PENDING);
+	assert_int_equal(start("false", &m), STATUS_PENDING);
+	assert_int_equal(harness.smss.queued_starts, 1);
+	second = admin;
+	admin = harness_client(CLIENT_ADMINISTRATOR, 2);
+	assert_int_equal(start("", &m), STATUS_PENDING);
+	assert_int_equal(harness.smss.queued_starts, 2);
+	/* the first has failed: it is the second's turn, and the third gets the idle one */
+	harness_down(session_find(&harness.smss, 2));
+	assert_int_equal(harness.smss.queued_starts, 0);
+	assert_int_equal(harness.smss.pooled_count, 0);
+	expect_reply(admin, STATUS_SUCCESS);
+	assert_int_equal(harness.smss.in_flight, 1);
+	close(second);
+	close_ports(ups, 1);
+}
+
+/* ---- the console, and the end ---- */
+
+static void the_console(void **state)
+{
+	const struct session *console = session_find(&harness.smss, 0);
+	SMAPIMSG m = { 0 };
+
+	(void)state;
+	assert_int_equal(harness_call(admin, &m, SmStartCsrApi, false), STATUS_SUCCESS);
+	assert_int_equal(m.u.StartCsr.WindowsSubSysProcessId, console->windows->pid);
+	assert_int_equal(m.u.StartCsr.InitialCommandProcessId, console->winlogon);
+	play_end(NULL);
+	harness_begin(NULL); /* it is not loaded yet */
+	admin = harness_client(CLIENT_ADMINISTRATOR, 1);
+	m = (SMAPIMSG){ 0 };
+	assert_int_equal(harness_call(admin, &m, SmStartCsrApi, false), STATUS_UNSUCCESSFUL);
+}
+
+/* The service ends: nobody gets a session, and who waits is told. */
+static void stopping(void **state)
+{
+	struct musess_config config = harness.config;
+	SMAPIMSG m;
+
+	(void)state;
+	config.SessionCreation = SESSION_CREATION_SERIAL;
+	begin_again(&config);
+	assert_non_null(begun(admin));
+	assert_null(begun(admin));
+	harness.smss.stopping = true;
+	assert_int_equal(start("", &m), STATUS_DELETE_PENDING);
+	harness_down(session_find(&harness.smss, 1));
+	expect_reply(admin, STATUS_DELETE_PENDING);
+	expect_reply(admin, STATUS_DELETE_PENDING);
+}
+
+/* ---- what fails on the way ---- */
+
+static void time_is_up(struct event *timer)
+{
+	assert_true(event_pending(timer, EV_TIMEOUT, NULL));
+	event_active(timer, EV_TIMEOUT, 1);
+	harness_run();
+}
+
+static void too_slow(void **state)
+{
+	struct session *session = begun(admin);
+	int32_t status;
+	int port;
+	pid_t pid;
+
+	(void)state;
+	pid = harness_done(session, 0); /* csrss does not connect */
+	time_is_up(session->windows->timeout);
+	assert_int_equal(harness_signal(pid), SIGKILL);
+	harness_down(session);
+	expect_reply(admin, STATUS_IO_TIMEOUT);
+	/* winlogon is not created; csrss does not leave */
+	session = begun(admin);
+	pid = harness_done(session, 0);
+	port = harness_shake(pid, SUBSYSTEM_WINDOWS, &status);
+	assert_int_equal(session->step, SESSION_STARTING);
+	time_is_up(session->timeout);
+	assert_int_equal(session->step, SESSION_ENDING);
+	assert_int_equal(harness_signal(pid), 0); /* it was told to */
+	time_is_up(session->timeout);
+	assert_int_equal(harness_signal(pid), SIGKILL);
+	harness_down(session);
+	expect_reply(admin, STATUS_IO_TIMEOUT);
+	close(port);
+}
+
+/* Who creates ends at each step; what it did not report is ended, and awaited. */
+static void creator_is_lost(void **state)
+{
+	struct session *session = begun(admin);
+	pid_t pid, creator = session->creator;
+	int32_t status;
+	int port;
+
+	(void)state;
+	harness_reap(creator, SIGKILL);
+	expect_reply(admin, STATUS_UNSUCCESSFUL);
+	session = begun(admin);
+	pid = harness_unreported(session);
+	harness_reap(session->creator, SIGKILL);
+	assert_int_equal(harness_signal(pid), SIGKILL);
+	assert_ptr_equal(session_find(&harness.smss, 1), session);
+	harness_reap(pid, SIGKILL);
+	assert_null(session_find(&harness.smss, 1));
+	expect_reply(admin, STATUS_UNSUCCESSFUL);
+	session = begun(admin);
+	port = harness_shake(harness_done(session, 0), SUBSYSTEM_WINDOWS, &status);
+	pid = harness_unreported(session); /* winlogon */
+	harness_reap(session->creator, SIGKILL);
+	assert_int_equal(harness_signal(pid), SIGKILL);
+	assert_int_equal(session->winlogon, pid);
+	harness_down(session);
+	expect_reply(admin, STATUS_UNSUCCESSFUL);
+	close(port);
+}
+
+/* Every Required subsystem is loaded, one after another, before the initial command. */
+static void required(void **state)
+{
+	struct musess_config config = harness.config;
+	struct session *session;
+	int csrss, sb, extra;
+	int32_t status;
+	pid_t pid;
+
+	(void)state;
+	snprintf(config.Required, sizeof(config.Required), "Debug Windows Extra None");
+	snprintf(config.commands[2].name, sizeof(config.commands[2].name), "Extra");
+	snprintf(config.commands[2].command, sizeof(config.commands[2].command), "extra");
+	play_end(NULL);
+	harness_begin(&config);
+	admin = harness_client(CLIENT_ADMINISTRATOR, 1);
+	assert_int_equal(harness.smss.required_count, 2);
+	session = begun(admin);
+	csrss = harness_shake(harness_done(session, 0), SUBSYSTEM_WINDOWS, &status);
+	sb = harness.sb_port;
+	harness.sb_port = -1;
+	assert_int_equal(session->step, SESSION_LOADING);
+	pid = harness_done(session, 0);
+	extra = harness_shake(pid, 100, &status);
+	assert_int_equal(status, STATUS_SUCCESS);
+	assert_int_equal(session->step, SESSION_STARTING);
+	harness_done(session, 0);
+	assert_int_equal(session->step, SESSION_STARTING);
+	harness_reap(session->creator, 0); /* only now */
+	assert_int_equal(session->step, SESSION_RUNNING);
+	expect_reply(admin, STATUS_SUCCESS);
+	harness_reap(pid, SIGKILL);
+	assert_int_equal(session->step, SESSION_ENDING);
+	close(csrss);
+	close(sb);
+	close(extra);
+}
+
+/* Ids, and places, run out. */
+static void exhausted(void **state)
+{
+	SMAPIMSG m;
+
+	(void)state;
+	harness.smss.capacity = 1; /* the console's */
+	assert_int_equal(start("", &m), STATUS_NO_MEMORY);
+	assert_int_equal(harness.smss.session_count, 1);
+}
+
+/* ---- termsrv ---- */
+
+/* What termsrv alone knew of ends with it, what has a client does not. */
+static void termsrv_ends(void **state)
+{
+	int termsrv = harness_client(CLIENT_TERMSRV, 3);
+	struct session *first = begun(termsrv), *second = begun(termsrv), *third;
+	struct up a = { .session = first }, b = { .session = second };
+	struct msg_client m = { .session = first->id, .width = 800, .height = 600 };
+
+	(void)state;
+	m.generation = first->generation;
+	harness_up(first, &a.csrss, &a.sb);
+	harness_up(second, &b.csrss, &b.sb);
+	expect_reply(termsrv, STATUS_SUCCESS);
+	expect_reply(termsrv, STATUS_SUCCESS);
+	harness_send(termsrv, &m.h, WS_CONNECT, sizeof(m), true);
+	third = begun(termsrv);
+	close(termsrv);
+	harness_run();
+	assert_int_equal(first->step, SESSION_RUNNING);
+	assert_int_equal(second->step, SESSION_ENDING);
+	assert_int_equal(third->step, SESSION_ENDING);
+	session_down(&a);
+	session_down(&b);
+}
+
+/* The client comes, logs on, has its picture; a message out of turn is nothing. */
+static void client_comes(void **state)
+{
+	int termsrv = harness_client(CLIENT_TERMSRV, 3);
+	struct up up = { .session = begun(termsrv) };
+	struct msg_client m = { .session = 1, .width = 800, .height = 600 };
+	struct msg_user user = { .session = 1, .user = "lab" };
+	struct msg_painted painted = { .session = 1, .active = 5, .painted = 6 };
+
+	(void)state;
+	m.generation = user.generation = painted.generation = up.session->generation;
+	harness_send(termsrv, &m.h, WS_CONNECT, sizeof(m), true); /* it is not there yet */
+	assert_true(up.session->awaits_client);
+	harness_up(up.session, &up.csrss, &up.sb);
+	harness_send(termsrv, &user.h, WS_LOGON, sizeof(user), false);
+	assert_int_equal(up.session->state, WTS_IDLE);
+	harness_send(termsrv, &m.h, WS_CONNECT, sizeof(m), true);
+	assert_int_equal(up.session->state, WTS_CONNECTED);
+	harness_send(termsrv, &user.h, WS_LOGON, sizeof(user), false);
+	assert_int_equal(up.session->state, WTS_ACTIVE);
+	user.user[0] = 'x'; /* somebody has logged on */
+	harness_send(termsrv, &user.h, WS_LOGON, sizeof(user), false);
+	assert_string_equal(up.session->info.user, "lab");
+	harness_send(termsrv, &painted.h, WS_PAINTED, sizeof(painted), false);
+	assert_int_equal(up.session->info.phase[PHASE_PAINTED], 6);
+	session_down(&up);
+	close(termsrv);
+}
+
+/* The port to the client is lost on the way where descriptors are out. */
+static void port_is_lost(void **state)
+{
+	int termsrv = harness_client(CLIENT_TERMSRV, 3);
+	struct up up = { .session = begun(termsrv) };
+	struct msg_client m = { .session = 1, .width = 800, .height = 600 };
+
+	(void)state;
+	m.generation = up.session->generation;
+	harness_up(up.session, &up.csrss, &up.sb);
+	harness_send(termsrv, &m.h, WS_CONNECT, sizeof(m), false);
+	assert_int_equal(up.session->step, SESSION_ENDING);
+	assert_int_equal(up.session->reason, END_OUT_OF_MEMORY);
+	session_down(&up);
+	close(termsrv);
+}
+
+/* Fields of a client that no termsrv of this build sends. */
+static void client_fields(void **state)
+{
+	static const struct {
+		uint16_t width, height;
+		size_t text; /* offset of what is no text */
+	} cases[] = { { DESKTOP_MIN - 1, 600, 0 }, { DESKTOP_MAX + 1, 600, 0 },
+		{ 800, DESKTOP_MIN - 1, 0 }, { 800, DESKTOP_MAX + 1, 0 },
+		{ 800, 600, offsetof(struct msg_client, user) },
+		{ 800, 600, offsetof(struct msg_client, domain) },
+		{ 800, 600, offsetof(struct msg_client, station) },
+		{ 800, 600, offsetof(struct msg_client, address) } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		int termsrv = harness_client(CLIENT_TERMSRV, 3);
+		struct msg_client m = { .width = cases[i].width, .height = cases[i].height };
+		if (cases[i].text)
+			((char *)&m)[cases[i].text] = 1;
+		harness_send(termsrv, &m.h, WS_CONNECT, sizeof(m), true);
+		assert_true(closed(termsrv));
+		close(termsrv);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(creation_fails), T(stops), T(ids), T(increasing_ids),
 		T(generations), T(serial), T(parallel), T(queue_without_clients), T(too_many),
-		T(idle_sessions), T(pauses) };
+		T(idle_sessions), T(pauses), T(shrinks), T(hits), T(refills_later),
+		T(idle_ones_end), T(exec_takes_it), T(no_pool), T(no_overtaking), T(the_console),
+		T(stopping), T(too_slow), T(creator_is_lost), T(required), T(exhausted),
+		T(termsrv_ends), T(client_comes), T(port_is_lost), T(client_fields) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-start", tests, NULL, NULL);

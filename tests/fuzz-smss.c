@@ -56,24 +56,44 @@ static struct session *some_session(void)
 	return slot < harness.smss.capacity ? harness.smss.slots[slot] : NULL;
 }
 
-/* A process of SESSION, or 0. */
-static pid_t some_process(struct session *session)
+/* A process of SESSION that was not reaped, or 0. */
+static pid_t some_process(const struct session *session)
 {
-	unsigned which = take() % 4;
-	struct subsystem *subsystem = LIST_FIRST(&session->subsystems);
+	unsigned skip = take() % 4;
+	pid_t pid = 0;
 
-	if (which == 0)
-		return session->creator;
-	if (which == 1)
-		return session->winlogon;
-	if (which == 2 && subsystem && LIST_NEXT(subsystem, entry))
-		subsystem = LIST_NEXT(subsystem, entry);
-	return subsystem ? subsystem->pid : 0;
+	for (unsigned i = 0; i < harness.process_count; i++)
+		if (harness.processes[i].generation == session->generation) {
+			pid = harness.processes[i].pid;
+			if (skip-- == 0)
+				return pid;
+		}
+	return pid;
+}
+
+/* PID has ended: with csrss, which is process 1 there, all that is in the session's namespace,
+   and before it. */
+static void reap(const struct session *session, pid_t pid, int status)
+{
+	pid_t windows = session->windows ? session->windows->pid : 0;
+	uint32_t generation = session->generation;
+	unsigned i = 0;
+
+	while (pid == windows && i < harness.process_count)
+		if (harness.processes[i].generation == generation &&
+		    harness.processes[i].pid != pid &&
+		    harness.processes[i].pid != session->creator) {
+			harness_reap(harness.processes[i].pid, SIGKILL);
+			i = 0;
+		} else {
+			i++;
+		}
+	harness_reap(pid, status);
 }
 
 static void call(void)
 {
-	static const char *const names[] = { "Posix", "Windows", "Extra", "" };
+	static const char *const names[] = { "Posix", "Windows", "Extra", "More" };
 	int port = some_port();
 	SMAPIMSG m = { 0 };
 	unsigned number = take() % 8, kind = take();
@@ -113,6 +133,8 @@ static void message(void)
 		{ WS_CONNECT, sizeof(struct msg_client) }, { WS_LOGON, sizeof(struct msg_user) },
 		{ WS_PAINTED, sizeof(struct msg_painted) }, { LSA_READY, sizeof(struct msg_plain) },
 		{ LSA_ANSWER, sizeof(struct lsa_answer) }, { ACCT_ADD, sizeof(struct lsa_request) },
+		{ ACCT_ENTRY, sizeof(struct lsa_answer) }, { ACCT_LIST, sizeof(struct msg_plain) },
+		{ LPC_REPLY, sizeof(SBAPIMSG) }, { CTL_VERSION, sizeof(struct msg_plain) },
 		{ CTL_LIST, sizeof(struct msg_plain) }, { CTL_SERVICE, sizeof(struct msg_plain) },
 		{ CTL_POOL, sizeof(struct msg_pool) }, { CTL_EXEC, sizeof(struct msg_exec) } };
 	union {
@@ -145,7 +167,8 @@ static void message(void)
 static void answer(void)
 {
 	int port = some_port();
-	int32_t status = take() & 1 ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+	int32_t status = (int32_t[]){ STATUS_SUCCESS, STATUS_UNSUCCESSFUL, STATUS_SUCCESS,
+		STATUS_PENDING }[take() % 4];
 	union {
 		SBAPIMSG sb;
 		char bytes[PORT_MAX_MESSAGE];
@@ -172,16 +195,54 @@ static void shake(struct session *session)
 	harness.sb_port = -1;
 }
 
-static void time_is_up(struct session *session)
+/* What the kernel would tell of a process that is to be adopted, and of one to be created. */
+static void kernel(void)
 {
-	struct subsystem *subsystem = LIST_FIRST(&session->subsystems);
+	unsigned flags = take();
 
-	if (subsystem && take() & 1) {
-		if (event_pending(subsystem->timeout, EV_TIMEOUT, NULL))
-			event_active(subsystem->timeout, EV_TIMEOUT, 1);
-	} else if (event_pending(session->timeout, EV_TIMEOUT, NULL)) {
-		event_active(session->timeout, EV_TIMEOUT, 1);
-	}
+	harness.pidfd_inner = (pid_t)(flags % 16);
+	harness.pidfd_suspended = flags & 16;
+	harness.pidfd_gone = flags & 32;
+	harness.fail_create = (flags & 192) == 192 ? EAGAIN : 0;
+}
+
+/* SESSION, if it is new, runs: the way there is long to find. */
+static void bring_up(struct session *session)
+{
+	int csrss, sb;
+
+	if (session->step != SESSION_LOADING || session->windows->client)
+		return;
+	harness_up(session, &csrss, &sb);
+	keep_port(csrss);
+	keep_port(sb);
+}
+
+/* Timers that run, but not those that smss sets to have its next turn. */
+struct timers {
+	const struct event *found[64];
+	unsigned count;
+};
+
+static int collect(const struct event_base *base, const struct event *event, void *argument)
+{
+	struct timers *timers = argument;
+
+	(void)base;
+	if (event_get_fd(event) < 0 && event_pending(event, EV_TIMEOUT, NULL) &&
+	    event != harness.smss.start_event && timers->count < 64)
+		timers->found[timers->count++] = event;
+	return 0;
+}
+
+static void time_is_up(void)
+{
+	struct timers timers = { .count = 0 };
+
+	event_base_foreach_event(harness.smss.base, collect, &timers);
+	if (timers.count > 0)
+		event_active(
+		    (struct event *)(uintptr_t)timers.found[take() % timers.count], EV_TIMEOUT, 1);
 	harness_run();
 }
 
@@ -192,24 +253,23 @@ static void in_session(unsigned action)
 
 	if (!session)
 		return;
-	switch (action % 5) {
+	switch (action) {
 	case 0:
 		harness_done(session, take() % 6 == 0 ? ENOMEM : 0);
 		break;
 	case 1:
 		pid = some_process(session);
 		if (pid)
-			harness_reap(pid, take() % 2 ? SIGKILL : 0);
+			reap(session, pid, (int[]){ SIGKILL, 0, 1 << 8, SIGSEGV }[take() % 4]);
 		break;
 	case 2:
 		shake(session);
 		break;
 	case 3:
-		time_is_up(session);
+		harness_unreported(session);
 		break;
 	default:
-		harness.pidfd_inner = (pid_t)(take() % 16);
-		harness.pidfd_suspended = take() & 1;
+		bring_up(session);
 	}
 }
 
@@ -219,14 +279,18 @@ static void act(void)
 		CLIENT_LSASS, CLIENT_ADMINISTRATOR };
 	unsigned action = take() % 16;
 
-	if (action < 6)
+	if (action < 5)
 		in_session(action);
+	else if (action == 5)
+		kernel();
 	else if (action < 9)
 		call();
 	else if (action < 11)
 		message();
-	else if (action < 13)
+	else if (action == 11)
 		answer();
+	else if (action == 12)
+		time_is_up();
 	else if (action == 13)
 		keep_port(harness_client(roles[take() % 4], harness_pid()));
 	else if (action == 14)
@@ -234,6 +298,59 @@ static void act(void)
 	else
 		event_active(harness.smss.pool_event, EV_TIMEOUT, 1);
 	harness_run();
+}
+
+static void must(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void check_session(const struct session *s)
+{
+	const struct subsystem *subsystem;
+
+	must(s->step != SESSION_ENDING || (!s->in_flight && !s->pooled));
+	must(s->step != SESSION_RUNNING || (!s->in_flight && s->windows && s->windows->pid > 0));
+	LIST_FOREACH(subsystem, &s->subsystems, entry)
+	{
+		must(!subsystem->connected || subsystem->pid > 0 || s->step == SESSION_ENDING);
+		must(!subsystem->connected || TAILQ_EMPTY(&subsystem->waiting));
+		/* whoever waits for it does not wait for ever */
+		must(TAILQ_EMPTY(&subsystem->waiting) || subsystem->pid > 0 || subsystem->ordered ||
+		     s->step != SESSION_RUNNING || s->creator > 0);
+	}
+}
+
+/* A process belongs to a session as long as it was not reaped. */
+static void check_processes(void)
+{
+	for (unsigned i = 0; i < harness.process_count; i++) {
+		bool found = false;
+		for (uint32_t slot = 0; slot < harness.smss.capacity; slot++)
+			found = found ||
+			        (harness.smss.slots[slot] && harness.smss.slots[slot]->generation ==
+			                                         harness.processes[i].generation);
+		must(found);
+	}
+}
+
+/* Who waits is counted where it matters. */
+static void check_calls(void)
+{
+	unsigned calls = 0, starts = 0, of_clients = 0;
+	const struct client *client;
+	const struct call *call;
+
+	LIST_FOREACH(call, &harness.smss.calls, in_all)
+	calls += call->client != NULL;
+	LIST_FOREACH(client, &harness.smss.clients, entry)
+	of_clients += client->calls;
+	TAILQ_FOREACH(call, &harness.smss.starts, entry)
+	starts++;
+	must(calls == of_clients);
+	must(starts == harness.smss.queued_starts);
+	must(starts == 0 || harness.smss.in_flight > 0);
 }
 
 /* What has to hold after each action. */
@@ -248,12 +365,15 @@ static void check(void)
 		sessions++;
 		in_flight += s->in_flight;
 		pooled += s->pooled;
+		check_session(s);
 	}
-	if (sessions != harness.smss.session_count || in_flight != harness.smss.in_flight ||
-	    pooled != harness.smss.pooled_count ||
-	    in_flight > harness.smss.in_flight_max + 1 || /* the console, or one ahead */
-	    table_used(&harness.smss) > harness.config.MaxInstanceCount + POOL_MAX)
-		abort();
+	must(sessions == harness.smss.session_count);
+	must(in_flight == harness.smss.in_flight);
+	must(pooled == harness.smss.pooled_count);
+	must(in_flight <= harness.smss.in_flight_max + 1); /* the console, or one ahead */
+	must(table_used(&harness.smss) <= harness.config.MaxInstanceCount + POOL_MAX);
+	check_processes();
+	check_calls();
 }
 
 static void configure(struct musess_config *config)
@@ -265,6 +385,11 @@ static void configure(struct musess_config *config)
 	config->IdleWinStationPoolCount = flags & 3;
 	config->SessionIdPolicy = flags & 4 ? SESSION_ID_INCREASING : SESSION_ID_LOWEST;
 	config->SessionCreation = flags & 8 ? SESSION_CREATION_SERIAL : SESSION_CREATION_PARALLEL;
+	if (flags & 32) {
+		snprintf(config->Optional, sizeof(config->Optional), "Posix More");
+		memcpy(config->commands[3].name, "More", sizeof("More"));
+		memcpy(config->commands[3].command, "more", sizeof("more"));
+	}
 	if (flags & 16) {
 		snprintf(config->Required, sizeof(config->Required), "Windows Extra");
 		memcpy(config->commands[2].name, "Extra", sizeof("Extra"));

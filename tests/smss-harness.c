@@ -222,6 +222,9 @@ void harness_end(void)
 	accounts_fail();
 	start_finish(smss);
 	harness_run();
+	if (!LIST_EMPTY(&smss->calls) || smss->session_count || harness.process_count ||
+	    harness.order_count)
+		abort();
 	event_base_free(smss->base);
 	table_finish(smss);
 	fd_close(&harness.sb_port);

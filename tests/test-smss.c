@@ -1,5 +1,5 @@
 /*
- * Every row of smss's two dispatch tables, and the handshake. What is expected stands here a
+ * Every row of smss's two dispatch tables, the handshake, and what holds for any client. What is expected stands here a
  * second time, from the reference (session-manager.md section 2), so that a row that changes
  * without reason fails.
  */
@@ -7,7 +7,11 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 /* Who sends: an administrator, termsrv, lsass, a subsystem before and after its handshake, a
@@ -190,6 +194,18 @@ static void every_message(void **state)
 		}
 }
 
+/* A call is a whole SMAPIMSG, whatever it is and whoever makes it. */
+static void calls_of_other_sizes(void **state)
+{
+	(void)state;
+	for (size_t kind = 0; kind < 6; kind++) {
+		char who = senders[kind];
+		assert_true(cut_off(LPC_REQUEST, sizeof(SMAPIMSG) + 1, who, false));
+		assert_true(cut_off(LPC_REQUEST, sizeof(SMAPIMSG) - 1, who, false));
+		assert_true(cut_off(LPC_REQUEST, sizeof(PORT_MESSAGE), who, false));
+	}
+}
+
 static const struct row *find_row(unsigned type)
 {
 	for (const struct row *r = rows; r < rows + ROWS; r++)
@@ -318,6 +334,164 @@ static void ending_sessions(void **state)
 	session_down(&up);
 }
 
+/* What a session that ends still sends changes nothing, and is no offence. */
+static void messages_of_ending_sessions(void **state)
+{
+	struct msg_csr_connect connect = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = "/x" };
+	struct up up = session_up();
+	struct session *session = begun(admin);
+	int port = harness_client(CLIENT_SUBSYSTEM, harness_done(session, 0));
+	struct msg_plain m = { 0 };
+	SBAPIMSG reply = { 0 };
+
+	(void)state;
+	session_stop(up.session, END_ADMIN_LOGOFF, STATUS_SUCCESS);
+	harness_send(up.csrss, &m.h, CSR_SHELL, sizeof(m), false);
+	harness_send(up.csrss, &m.h, CSR_DISCONNECTED, sizeof(m), false);
+	harness_send(up.sb, &reply.h, LPC_REPLY, sizeof(reply), false);
+	assert_false(closed(up.csrss));
+	assert_false(closed(up.sb));
+	assert_int_equal(up.session->reason, END_ADMIN_LOGOFF);
+	session_stop(session, END_ADMIN_LOGOFF, STATUS_SUCCESS);
+	harness_send(port, &connect.h, CSR_CONNECT, sizeof(connect), false);
+	assert_int_equal(harness_receive(port, &connect, sizeof(connect)), sizeof(connect));
+	assert_int_equal(connect.status, STATUS_PROCESS_IS_TERMINATING);
+	assert_true(closed(port));
+	close(port);
+	session_down(&up);
+}
+
+/* ---- the listeners ---- */
+
+static int knock(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int port = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	memcpy(address.sun_path, path, strlen(path));
+	assert_int_equal(connect(port, (struct sockaddr *)&address, sizeof(address)), 0);
+	return port;
+}
+
+static unsigned clients(void)
+{
+	const struct client *client;
+	unsigned count = 0;
+
+	LIST_FOREACH(client, &harness.smss.clients, entry)
+	count++;
+	return count;
+}
+
+/* On \SmApiPort only a subsystem's process is let in, once; what it is, the kernel says. */
+static void listeners(void **state)
+{
+	char directory[] = "/tmp/test-smss.XXXXXX", path[64];
+	struct session *session = begun(admin);
+	unsigned before = clients();
+	int ports[4], listener;
+
+	(void)state;
+	harness_done(session, 0);
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/SmApiPort", directory);
+	listener = client_listen(path, 0600);
+	assert_true(listener >= 0);
+	harness.smss.sm_listener = listener;
+	ports[0] = knock(path); /* this process is nobody's */
+	client_accept(listener, 0, &harness.smss);
+	assert_int_equal(clients(), before);
+	assert_true(closed(ports[0]));
+	assert_int_equal(table_add_process(session, session->windows, getpid()), 0);
+	ports[1] = knock(path);
+	ports[2] = knock(path);
+	client_accept(listener, 0, &harness.smss);
+	assert_int_equal(clients(), before + 1);
+	assert_true(closed(ports[2]));
+	assert_false(closed(ports[1]));
+	table_remove_process(&harness.smss, getpid());
+	harness.smss.sm_listener = -1; /* an administrator's: this user may */
+	ports[3] = knock(path);
+	client_accept(listener, 0, &harness.smss);
+	assert_int_equal(clients(), before + 2);
+	for (size_t i = 0; i < sizeof(ports) / sizeof(*ports); i++)
+		close(ports[i]);
+	close(listener);
+	unlink(path);
+	rmdir(directory);
+}
+
+/* ---- accounts ---- */
+
+/* What lsass was asked is answered to who asked, under his number. */
+static void accounts(void **state)
+{
+	int lsass = harness_client(CLIENT_LSASS, 9),
+	    other = harness_client(CLIENT_ADMINISTRATOR, 2);
+	struct lsa_request request = { .user = "lab", .h.message_id = 31 };
+	struct lsa_answer answer = { 0 };
+
+	(void)state;
+	harness_send(admin, &request.h, ACCT_ADD, sizeof(request), false);
+	assert_int_equal(harness_receive(lsass, &request, sizeof(request)), sizeof(request));
+	answer.h.message_id = request.h.message_id;
+	harness_send(lsass, &answer.h, ACCT_ENTRY, sizeof(answer), false);
+	answer.status = STATUS_OBJECT_NAME_COLLISION;
+	harness_send(lsass, &answer.h, LSA_ANSWER, sizeof(answer), false);
+	harness_send(lsass, &answer.h, LSA_ANSWER, sizeof(answer), false); /* nobody waits */
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(answer.h.type, ACCT_ENTRY);
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(answer.h.message_id, 31);
+	assert_int_equal(answer.status, STATUS_OBJECT_NAME_COLLISION);
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), -1);
+	/* a pattern, where none is allowed; no text */
+	request = (struct lsa_request){ .user = "lab*" };
+	harness_send(admin, &request.h, ACCT_ADD, sizeof(request), false);
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(answer.status, STATUS_ACCESS_DENIED);
+	request = (struct lsa_request){ .user = "\x01" };
+	harness_send(admin, &request.h, ACCT_REMOVE, sizeof(request), false);
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(answer.status, STATUS_INVALID_PARAMETER);
+	/* who asked leaves; lsass ends */
+	request = (struct lsa_request){ .user = "lab" };
+	harness_send(other, &request.h, ACCT_PASSWD, sizeof(request), false);
+	close(other);
+	harness_run();
+	harness_send(admin, &request.h, ACCT_PASSWD, sizeof(request), false);
+	close(lsass);
+	harness_run();
+	accounts_fail(); /* as when it is reaped */
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(answer.status, STATUS_PORT_DISCONNECTED);
+	harness_send(admin, &request.h, ACCT_PASSWD, sizeof(request), false);
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	assert_int_equal(answer.status, STATUS_PORT_DISCONNECTED);
+}
+
+/* ---- who does not read ---- */
+
+/* What is not read is kept up to a bound; then the client is cut off, and nobody else. */
+static void never_reads(void **state)
+{
+	int deaf = harness_client(CLIENT_ADMINISTRATOR, 2);
+	struct msg_plain m;
+	SMAPIMSG call = { 0 };
+	unsigned before = clients(), sent = 0;
+
+	(void)state;
+	port_header(&m.h, CTL_LIST, sizeof(m), 1);
+	while (clients() == before && sent < 100000)
+		if (port_send(deaf, &m.h, -1) == 0)
+			sent++;
+		else
+			event_base_loop(harness.smss.base, EVLOOP_NONBLOCK);
+	assert_int_equal(clients(), before - 1);
+	assert_int_equal(harness_call(admin, &call, SmStartCsrApi, false), STATUS_SUCCESS);
+	close(deaf);
+}
+
 static void console_ends(void **state)
 {
 	struct session *console = session_find(&harness.smss, 0);
@@ -342,8 +516,9 @@ static void console_csrss_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(every_call), T(descriptors_beside_calls),
-		T(every_message), T(no_other_message), T(handshakes), T(who_shakes_hands),
-		T(ending_sessions), T(console_ends), T(console_csrss_ends) };
+		T(every_message), T(calls_of_other_sizes), T(no_other_message), T(handshakes),
+		T(who_shakes_hands), T(ending_sessions), T(messages_of_ending_sessions),
+		T(listeners), T(accounts), T(never_reads), T(console_ends), T(console_csrss_ends) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss", tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* See smss-play.h. */
 #include "smss-play.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 int admin;
@@ -80,4 +82,78 @@ bool closed(int port)
 	while ((got = harness_receive(port, buffer, sizeof(buffer))) > 0)
 		;
 	return got == 0;
+}
+
+int32_t call_start(const char *command, SMAPIMSG *m)
+{
+	*m = (SMAPIMSG){ .u.StartCsr.MuSessionId = SM_NO_MUSESSION };
+	for (size_t i = 0; i < strlen(command); i++)
+		m->u.StartCsr.InitialCommand[i] = (uint16_t)command[i];
+	m->u.StartCsr.InitialCommandLength = (uint32_t)(2 * strlen(command));
+	return harness_call(admin, m, SmStartCsrApi, false);
+}
+
+int32_t call_stop(int port, uint32_t id, uint32_t generation)
+{
+	SMAPIMSG m = { .u.StopCsr.MuSessionId = id };
+
+	m.h.client_view_size = generation;
+	return harness_call(port, &m, SmStopCsrApi, false);
+}
+
+static void name(SMAPIMSG *m, const char *text)
+{
+	*m = (SMAPIMSG){ .u.LoadDefered.SubsystemNameLength = (uint32_t)(2 * strlen(text)) };
+	for (size_t i = 0; text[i] && i < SM_SUBSYSTEM_CHARS; i++)
+		m->u.LoadDefered.SubsystemName[i] = (uint16_t)text[i];
+}
+
+int32_t call_load(const struct up *up, const char *text)
+{
+	SMAPIMSG m;
+
+	name(&m, text);
+	return harness_call(up->csrss, &m, SmLoadDeferedApi, false);
+}
+
+int32_t call_exec(int port, uint32_t session, bool passed)
+{
+	struct msg_exec m = { .session = session };
+
+	harness_send(port, &m.h, CTL_EXEC, sizeof(m), passed);
+	return harness_receive(port, &m, sizeof(m)) == sizeof(m) ? m.status : STATUS_PENDING;
+}
+
+int posix_up(const struct up *up, int *sb)
+{
+	int32_t status;
+	int port = harness_shake(harness_done(up->session, 0), SUBSYSTEM_POSIX, &status);
+
+	assert_int_equal(status, STATUS_SUCCESS);
+	*sb = harness.sb_port;
+	harness.sb_port = -1;
+	if (up->session->creator)
+		harness_reap(up->session->creator, 0);
+	return port;
+}
+
+void begin_with_extra(void)
+{
+	struct musess_config config = harness.config;
+
+	snprintf(config.Optional, sizeof(config.Optional), "Posix Extra");
+	snprintf(config.commands[2].name, sizeof(config.commands[2].name), "Extra");
+	snprintf(config.commands[2].command, sizeof(config.commands[2].command), "extra");
+	begin_again(&config);
+}
+
+int connects(pid_t pid, uint32_t type, int *sb)
+{
+	int32_t status;
+	int port = harness_shake(pid, type, &status);
+
+	assert_int_equal(status, STATUS_SUCCESS);
+	*sb = harness.sb_port;
+	harness.sb_port = -1;
+	return port;
 }

@@ -37,6 +37,20 @@ void expect_reply(int port, int32_t status);
 /* Whether smss has closed PORT; what it sent before is thrown away. */
 bool closed(int port);
 
+/* The calls; the status of each, STATUS_PENDING where it is not answered yet. */
+int32_t call_start(const char *command, SMAPIMSG *m);
+int32_t call_stop(int port, uint32_t id, uint32_t generation);
+int32_t call_load(const struct up *up, const char *name); /* by csrss */
+int32_t call_exec(int port, uint32_t session, bool passed);
+
+/* PID connects as a subsystem of TYPE; its port, and its SbApiPort in *SB. */
+int connects(pid_t pid, uint32_t type, int *sb);
+/* psxss of UP, which was asked for, likewise. */
+int posix_up(const struct up *up, int *sb);
+/* Begins again, with a second optional subsystem, Extra. */
+enum { EXTRA_TYPE = 100 };
+void begin_with_extra(void);
+
 #define T(test) cmocka_unit_test_setup_teardown(test, play_begin, play_end)
 
 #endif

@@ -300,25 +300,33 @@ static void act(void)
 	harness_run();
 }
 
-static void must(bool holds)
+/* Says which of the checks it was: the trace of an optimized build does not. */
+static void must(bool holds, const char *what)
 {
-	if (!holds)
-		abort();
+	if (holds)
+		return;
+	fprintf(stderr, "fuzz-smss: %s\n", what);
+	abort();
 }
 
 static void check_session(const struct session *s)
 {
 	const struct subsystem *subsystem;
 
-	must(s->step != SESSION_ENDING || (!s->in_flight && !s->pooled));
-	must(s->step != SESSION_RUNNING || (!s->in_flight && s->windows && s->windows->pid > 0));
+	must(s->step != SESSION_ENDING || (!s->in_flight && !s->pooled),
+	    "an ending session counts as another");
+	must(s->step != SESSION_RUNNING || (!s->in_flight && s->windows && s->windows->pid > 0),
+	    "a running one has no csrss");
 	LIST_FOREACH(subsystem, &s->subsystems, entry)
 	{
-		must(!subsystem->connected || subsystem->pid > 0 || s->step == SESSION_ENDING);
-		must(!subsystem->connected || TAILQ_EMPTY(&subsystem->waiting));
+		must(!subsystem->connected || subsystem->pid > 0 || s->step == SESSION_ENDING,
+		    "connected without a process");
+		must(!subsystem->connected || TAILQ_EMPTY(&subsystem->waiting),
+		    "who waits for what is there");
 		/* whoever waits for it does not wait for ever */
 		must(TAILQ_EMPTY(&subsystem->waiting) || subsystem->pid > 0 || subsystem->ordered ||
-		     s->step != SESSION_RUNNING || s->creator > 0);
+		         s->step != SESSION_RUNNING || s->creator > 0,
+		    "who waits for what nobody does");
 	}
 }
 
@@ -331,7 +339,7 @@ static void check_processes(void)
 			found = found ||
 			        (harness.smss.slots[slot] && harness.smss.slots[slot]->generation ==
 			                                         harness.processes[i].generation);
-		must(found);
+		must(found, "a process outlives its session");
 	}
 }
 
@@ -348,9 +356,9 @@ static void check_calls(void)
 	of_clients += client->calls;
 	TAILQ_FOREACH(call, &harness.smss.starts, entry)
 	starts++;
-	must(calls == of_clients);
-	must(starts == harness.smss.queued_starts);
-	must(starts == 0 || harness.smss.in_flight > 0);
+	must(calls == of_clients, "calls of clients");
+	must(starts == harness.smss.queued_starts, "queued starts");
+	must(starts == 0 || harness.smss.in_flight > 0, "a start waits for nobody");
 }
 
 /* What has to hold after each action. */
@@ -367,11 +375,13 @@ static void check(void)
 		pooled += s->pooled;
 		check_session(s);
 	}
-	must(sessions == harness.smss.session_count);
-	must(in_flight == harness.smss.in_flight);
-	must(pooled == harness.smss.pooled_count);
-	must(in_flight <= harness.smss.in_flight_max + 1); /* the console, or one ahead */
-	must(table_used(&harness.smss) <= harness.config.MaxInstanceCount + POOL_MAX);
+	must(sessions == harness.smss.session_count, "sessions");
+	must(in_flight == harness.smss.in_flight, "in flight");
+	must(pooled == harness.smss.pooled_count, "pooled");
+	must(in_flight <= harness.smss.in_flight_max + 1,
+	    "too many in flight"); /* the console, or one ahead */
+	must(table_used(&harness.smss) <= harness.config.MaxInstanceCount + POOL_MAX,
+	    "too many sessions");
 	check_processes();
 	check_calls();
 }

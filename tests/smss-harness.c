@@ -272,6 +272,24 @@ static struct harness_order *last_order(const struct session *session)
 	return NULL;
 }
 
+/* It is nobody's any more. */
+static void forget_process(pid_t pid)
+{
+	for (unsigned i = 0; i < harness.process_count; i++)
+		if (harness.processes[i].pid == pid) {
+			harness.processes[i] = harness.processes[--harness.process_count];
+			return;
+		}
+}
+
+/* The process that ORDER makes: the one that is there, where it was created and not reported. */
+static pid_t order_process(const struct session *session, const struct harness_order *order)
+{
+	pid_t pid = session->space->starts[order->order.start].pid;
+
+	return pid ? pid : new_process(session);
+}
+
 pid_t harness_done(struct session *session, int error)
 {
 	struct harness_order *order = last_order(session);
@@ -279,8 +297,11 @@ pid_t harness_done(struct session *session, int error)
 
 	if (!order || (!error && harness.process_count == HARNESS_PROCESSES))
 		return 0;
-	report = (struct process_report){ order->order.kind, order->order.start,
-		error ? -1 : new_process(session), error };
+	report = (struct process_report){ order->order.kind, order->order.start, -1, error };
+	if (!error)
+		report.pid = order_process(session, order);
+	else /* whoever created it has reaped it before he says so */
+		forget_process(session->space->starts[report.start].pid);
 	*order = harness.orders[--harness.order_count];
 	session->creator_orders--;
 	session_created(session, &report);
@@ -291,24 +312,13 @@ pid_t harness_done(struct session *session, int error)
 pid_t harness_unreported(struct session *session)
 {
 	const struct harness_order *order = last_order(session);
-	struct process_start *start;
+	pid_t pid;
 
 	if (!order || harness.process_count == HARNESS_PROCESSES)
 		return 0;
-	start = &session->space->starts[order->order.start];
-	if (start->pid == 0) /* the kernel told it once */
-		start->pid = new_process(session);
-	return start->pid;
-}
-
-/* It is nobody's any more. */
-static void forget_process(pid_t pid)
-{
-	for (unsigned i = 0; i < harness.process_count; i++)
-		if (harness.processes[i].pid == pid) {
-			harness.processes[i] = harness.processes[--harness.process_count];
-			return;
-		}
+	pid = order_process(session, order);
+	session->space->starts[order->order.start].pid = pid; /* the kernel tells it */
+	return pid;
 }
 
 void harness_reap(pid_t pid, int status)

@@ -188,9 +188,12 @@ static int create_windows(
 	*created = pid;
 	if (child_map_session(session, pid) < 0) {
 		/* it is there, and its end is awaited as that of any other */
-		start->error = errno;
-		snprintf(start->what, sizeof(start->what), "its ids");
+		error = errno;
 		kill(pid, SIGKILL);
+		if (!start->what[0]) { /* it failed by itself before */
+			start->error = error;
+			snprintf(start->what, sizeof(start->what), "its ids");
+		}
 	}
 	return 0;
 }

@@ -234,11 +234,13 @@ static void creation_failed(struct session *session, const struct process_report
 {
 	const struct process_start *start = &session->space->starts[report->start % SPACE_STARTS];
 	struct subsystem *subsystem = subsystem_at(session, report->start);
-	int32_t status = session_status(report->error, start->executing);
+	/* what it said itself came first: its end lets other things fail */
+	int error = start->what[0] ? start->error : report->error;
+	int32_t status = session_status(error, start->executing);
 
 	log_warn("session %u: cannot start %s: %.*s%s%s", session->id,
 	    subsystem ? subsystem->name : "the initial command", (int)sizeof(start->what) - 1,
-	    start->what, start->what[0] ? ": " : "", strerror(report->error));
+	    start->what, start->what[0] ? ": " : "", strerror(error));
 	if (subsystem) {
 		subsystem->ordered = false;
 		subsystem_failed(subsystem, status);

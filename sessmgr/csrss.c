@@ -71,15 +71,18 @@ static unsigned between(uint64_t a, uint64_t b)
 
 /* The same for what is known, in ever fewer words. */
 static const struct {
-	const char *session, *spin_up;
+	const char *session, *spin_up, *made_ahead; /* the last: csrss and winlogon were there */
 } status_forms[] = {
 	{ " %s session %u user %s client %s csrss %u winlogon %u",
-	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u" },
+	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
+	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u" },
 	{ " %s session %u user %s client %s pids %u %u",
-	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u" },
+	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
+	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u" },
 	{ " %s session %u user %s client %s pids %u %u",
-	    " %u ms: %u tls %u log %u csr %u win %u sh" },
-	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh" },
+	    " %u ms: %u tls %u log %u csr %u win %u sh", " %u ms: %u tls %u log, ahead, %u sh" },
+	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh",
+	    " %u ms: %u tls %u log, ahead, %u sh" },
 };
 enum { STATUS_FORMS = sizeof(status_forms) / sizeof(*status_forms) };
 
@@ -91,7 +94,12 @@ static int status_form(const struct csrss *c, int form, char *text, size_t size)
 	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->sm.session,
 	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
 
-	if (n > 0 && (size_t)n < size && c->shell)
+	if (n > 0 && (size_t)n < size && c->shell && !m->phase[PHASE_CSRSS])
+		n += snprintf(text + n, size - (size_t)n, status_forms[form].made_ahead,
+		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
+		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
+		    between(m->phase[PHASE_ANSWERED], c->shell));
+	else if (n > 0 && (size_t)n < size && c->shell)
 		n += snprintf(text + n, size - (size_t)n, status_forms[form].spin_up,
 		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),

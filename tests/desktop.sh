@@ -29,6 +29,31 @@ prompt() {
 	log_off prompt
 }
 
+pool_is_full() {
+	[ "$(musessctl pool)" = 'idle 2 of 2' ]
+}
+
+sessions_in() { # STATE
+	musessctl list | awk -v state="$1" '{ for (i = 2; i <= NF; i++) if ($i == state) print $(i - 1) }'
+}
+
+# A logon takes an idle session, processes and all, and the pool is filled again.
+made_ahead() {
+	local id
+	echo "== an idle session"
+	wait_until $PATIENCE pool_is_full || fail "the pool: $(musessctl pool)"
+	for id in $(sessions_in Idle); do
+		musessctl show "$id" --json | grep _pid >"$WORK/idle.$id"
+	done
+	connect ahead xfreerdp3-nla-32
+	wait_for_text ahead 'session [0-9]+ .*\(made ahead\) shell [0-9]' $PATIENCE
+	screenshot ahead "$OUT/ahead.png"
+	id=$(sessions_in Active)
+	musessctl show "$id" --json | grep _pid | cmp - "$WORK/idle.$id" || fail "it is another session"
+	wait_until $PATIENCE pool_is_full || fail "the pool: $(musessctl pool)"
+	log_off ahead
+}
+
 three_tries() {
 	local i
 	echo "== three wrong tries at the prompt"
@@ -147,6 +172,7 @@ echoes() {
 config=() # with idle sessions
 start_musess
 prompt
+made_ahead
 three_tries
 layout german 0x00000407 "echo zy-';" '^yzßäö *$'
 layout british 0x00000809 'echo a#b' '^a£b *$'

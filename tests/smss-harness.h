@@ -2,7 +2,7 @@
  * smss in one process, for tests of its logic: the real tables, sessions, subsystems,
  * callbacks, turns and clients, above process creation that is made up. A test plays
  * everybody else: administrators, termsrv and subsystems are the other ends of ports, and what
- * the kernel would tell of processes the test tells.
+ * the kernel would tell of processes, and the monotonic clock, the test tells.
  *
  * Process ids are above any that the kernel gives out, so that no signal hits anybody.
  */
@@ -45,6 +45,7 @@ struct harness {
 	bool pidfd_gone, pidfd_suspended;
 	int console[2]; /* the console's csrss: its port, its SbApiPort */
 	pid_t last_pid;
+	uint64_t passed; /* time, in milliseconds */
 };
 
 extern struct harness harness;
@@ -56,6 +57,8 @@ void harness_begin(const struct musess_config *from);
 void harness_end(void);
 /* Lets smss do what it has to do now. */
 void harness_run(void);
+/* That time passes; and runs. Otherwise none does. */
+void harness_pass(unsigned milliseconds);
 /* A client of ROLE that is process PID; returns the test's end. */
 int harness_client(enum client_role role, pid_t pid);
 /* A process id that nobody has. */

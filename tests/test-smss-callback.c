@@ -116,11 +116,9 @@ static void callbacks_time_out(void **state)
 	SBAPIMSG late;
 
 	(void)state;
-	harness.config.SubsystemTimeout = 1;
 	assert_int_equal(
 	    harness_call(p.up.csrss, &m, SmCreateForeignSessionApi, false), STATUS_PENDING);
-	usleep(5000);
-	harness_run();
+	harness_pass(harness.config.SubsystemTimeout);
 	expect_reply(p.up.csrss, STATUS_IO_TIMEOUT);
 	assert_int_equal(harness_receive(p.sb, &late, sizeof(late)), sizeof(late));
 	late.ReturnedStatus = STATUS_SUCCESS;
@@ -289,13 +287,10 @@ static void releases_or_kills(void **state)
 	harness.pidfd_inner = 1; /* process 1 of the session is nobody's to adopt */
 	assert_int_equal(harness_call(up.csrss, &m, SmExecPgmApi, true), STATUS_INVALID_PARAMETER);
 	/* no answer: it does not stay suspended for ever */
-	harness.config.SubsystemTimeout = 1;
 	pid = adopt(&up);
-	usleep(5000);
-	harness_run();
+	harness_pass(harness.config.SubsystemTimeout);
 	expect_reply(up.csrss, STATUS_IO_TIMEOUT);
 	expect_end(pid, false);
-	harness.config.SubsystemTimeout = 60000;
 	pid = adopt(&up);
 	harness_down(up.session);
 	expect_end(pid, false);

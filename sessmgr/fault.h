@@ -1,7 +1,8 @@
 /*
  * Injected faults, in test builds alone (MUSESS_FAULTS). The file FAULT_FILE holds one line,
- * "WHERE HOW": at the place WHERE the process that comes by fails, hangs or is killed, as HOW
- * says. The console's processes are spared. In any other build every place is 0.
+ * "WHERE HOW [KIND]": at the place WHERE the process that comes by fails, hangs or is killed, as
+ * HOW says; with a KIND (windows, subsystem, initial) only where a process of that kind is being
+ * created. The console's processes are spared. In any other build every place is 0.
  */
 #ifndef MUSESS_FAULT_H
 #define MUSESS_FAULT_H
@@ -16,7 +17,15 @@
    process is to hang or to be killed. */
 int fault(const char *where, uint32_t session);
 
+/* What this process, and who it forks, creates from now on: an enum process_kind. */
+void fault_kind(unsigned kind);
+
 #else
+
+static inline void fault_kind(unsigned kind)
+{
+	(void)kind;
+}
 
 static inline int fault(const char *where, uint32_t session)
 {

@@ -499,6 +499,7 @@ static void obey(
 	struct process_report report = { .kind = order->kind, .start = order->start };
 	static bool joined;
 
+	fault_kind(order->kind);
 	errno = 0;
 	report.pid = 0;
 	if (fault("order", session->id)) {
@@ -507,6 +508,8 @@ static void obey(
 		report.pid = join(session, order->windows);
 		joined = report.pid == 0;
 	}
+	if (report.pid == 0 && fault("clone", session->id))
+		report.pid = -1;
 	if (report.pid == 0)
 		report.pid = order->kind == PROCESS_WINDOWS ? create_windows(session, order)
 		             : order->kind == PROCESS_SUBSYSTEM

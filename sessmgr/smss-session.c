@@ -174,6 +174,7 @@ void session_advance(struct session *session)
 		return;
 	}
 	set_step(session, SESSION_STARTING);
+	fault_kind(PROCESS_INITIAL_COMMAND);
 	status = SmpExecuteInitialCommand(session, &command);
 	if (status != STATUS_PENDING)
 		session_stop(session, END_OUT_OF_MEMORY, status);

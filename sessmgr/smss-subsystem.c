@@ -97,6 +97,7 @@ struct subsystem *subsystem_create(struct session *session, const struct known_n
 	unsigned start = free_start(session);
 	struct subsystem *subsystem;
 
+	fault_kind(session->windows ? PROCESS_SUBSYSTEM : PROCESS_WINDOWS);
 	if (start == SUBSYSTEMS_MAX || fault("subsystem-list", session->id))
 		return NULL;
 	subsystem = calloc(1, sizeof(*subsystem));
@@ -209,6 +210,19 @@ static void dismiss_creator(struct session *session)
 	process_creator_dismiss(session);
 }
 
+static void load(struct subsystem *subsystem);
+
+/* It is gone, but somebody asked for it since. */
+static void load_again(struct subsystem *subsystem)
+{
+	struct process_start *start = &subsystem->session->space->starts[subsystem->start];
+
+	memset(start, 0, sizeof(*start));
+	subsystem->type = 0;
+	subsystem->ordered = subsystem->failed = false;
+	load(subsystem);
+}
+
 void subsystem_failed(struct subsystem *subsystem, int32_t status)
 {
 	struct session *session = subsystem->session;
@@ -221,7 +235,9 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
 		return;
 	}
-	answer_waiting(subsystem, status);
+	if (!subsystem->failed)
+		answer_waiting(subsystem, status);
+	subsystem->failed = true;
 	callback_forget_subsystem(subsystem);
 	close_ports(subsystem);
 	subsystem->connected = false;
@@ -231,6 +247,10 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 	}
 	if (subsystem->ordered && session->creator) {
 		kill(session->creator, SIGKILL); /* likewise: session_creator_lost */
+		return;
+	}
+	if (!TAILQ_EMPTY(&subsystem->waiting)) {
+		load_again(subsystem);
 		return;
 	}
 	subsystem_destroy(subsystem, status);
@@ -272,10 +292,11 @@ static int32_t refusal(const struct subsystem *subsystem, const struct msg_csr_c
 static int32_t connect_back(struct subsystem *subsystem, const char *path)
 {
 	struct smss *smss = subsystem->session->smss;
-	int port = fault("connect-back", subsystem->session->id)
-	               ? -1
-	               : process_connect(subsystem->pid, path);
+	int port = -1;
 
+	fault_kind(subsystem == subsystem->session->windows ? PROCESS_WINDOWS : PROCESS_SUBSYSTEM);
+	if (!fault("connect-back", subsystem->session->id))
+		port = process_connect(subsystem->pid, path);
 	if (port < 0) {
 		log_warn("session %u: cannot connect to %s of %s: %s", subsystem->session->id, path,
 		    subsystem->name, strerror(errno));
@@ -382,7 +403,7 @@ void subsystem_demand(struct session *session, const char *name, size_t length, 
 	if (subsystem->connected)
 		answer_waiting(subsystem, STATUS_SUCCESS);
 	else if (!subsystem->pid && !subsystem->ordered)
-		load(subsystem);
+		load(subsystem); /* of one that has failed this is the end's matter */
 }
 
 int32_t SmpLoadDefered(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)

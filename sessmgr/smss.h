@@ -94,12 +94,13 @@ struct subsystem {
 	struct session *session;
 	char name[SUBSYSTEM_NAME_SIZE];
 	const char *command;
-	uint32_t type;           /* 0 until it has connected */
-	bool required;           /* its end is the session's */
-	bool connected;          /* smss has its SbApiPort */
-	pid_t pid;               /* 0: not created yet, or reaped */
-	bool ordered;            /* its process is being created */
-	unsigned start;          /* its place in the session space */
+	uint32_t type;  /* 0 until it has connected */
+	bool required;  /* its end is the session's */
+	bool connected; /* smss has its SbApiPort */
+	pid_t pid;      /* 0: not created yet, or reaped */
+	bool ordered;   /* its process is being created */
+	bool failed;    /* it was, or had one, which is ended; who asks now waits for the next */
+	unsigned start; /* its place in the session space */
 	struct client *client;   /* its connection; NULL before, and after its end */
 	struct client *callback; /* its SbApiPort */
 	struct event *timeout;

@@ -110,7 +110,7 @@ no_child_in() { # NAMESPACES
 nothing_is_left() {
 	local births namespaces
 	echo "== StopCsr leaves nothing"
-	traces >"$WORK/before"
+	remember_traces
 	for _ in 1 2 3; do
 		start_session --command /opt/musess/bin/leave-much
 		wait_until $PATIENCE everything_left "$csrss" || fail "leave-much does not run"

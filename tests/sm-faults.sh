@@ -10,59 +10,84 @@ mode=$2
 sources=$(dirname "$0")/../sessmgr
 
 # Where what fails is smss itself, which must neither hang nor be killed.
-in_smss='session session-space subsystem-list connect-back fork-creator SmpExecuteImage'
-# Those that one way of creating sessions does not come by.
-parallel_only='' serial_only='create-process'
+in_smss='session session-space subsystem-list connect-back fork-creator SmpExecuteImage create-process'
 
 places() {
 	grep -ohE '(fault|step)\("[A-Za-z-]+"' "$sources"/smss-*.c | cut -d'"' -f2 | sort -u
+}
+
+# kinds PLACE CREATION: what is being created (sessmgr/fault.h) when a session with an own
+# subsystem comes by there; "any" is whatever comes first. Nothing: it does not come by.
+kinds() {
+	case $1-$2 in
+	create-process-parallel) ;;
+	initial-command-* | execute-initial-command-*) echo initial ;;
+	SmpExecuteImage-* | order-parallel | clone-parallel | report-parallel)
+		echo windows subsystem initial
+		;;
+	order-* | clone-* | report-*) echo subsystem initial ;; # csrss is smss's work
+	suspended-* | released-* | execute-* | connect-back-* | subsystem-list-*)
+		echo windows subsystem
+		;;
+	fork-creator-serial | creator-serial | join-* | subsystem-*) echo subsystem ;;
+	*) echo any ;;
+	esac
 }
 
 # hows PLACE CREATION: what can be tried there.
 hows() {
 	case " $in_smss " in *" $1 "*) echo fail && return ;; esac
 	case $1-$2 in
-	map-ids-serial | create-process-*) echo fail ;; # by smss itself, then
+	map-ids-serial) echo fail ;; # by smss itself, then
 	*) echo fail hang kill ;;
 	esac
 }
 
-passes_by() { # PLACE CREATION
-	case $2 in
-	parallel) [[ " $serial_only " != *" $1 "* ]] ;;
-	serial) [[ " $parallel_only " != *" $1 "* ]] ;;
-	esac
-}
-
-arm() { # PLACE HOW
-	echo "$1 $2" >"$WORK/new-fault"
+arm() { # PLACE HOW KIND
+	echo "$1 $2 ${3/any/}" >"$WORK/new-fault"
 	chmod 644 "$WORK/new-fault"
 	mv "$WORK/new-fault" "$WORK/bin/fault"
 }
 
-# starts_not PLACE HOW: that fault has StartCsr fail; a second session is not touched by it.
+# What whoever asked is to be told. What fails has no memory, unless its end is all that there is
+# to be known of it.
+status_of_fault() { # PLACE HOW
+	case $1-$2 in
+	*-hang) echo STATUS_IO_TIMEOUT ;;
+	creator-*) echo 'STATUS_UNSUCCESSFUL|STATUS_NO_MEMORY' ;; # its order may be on the way, or not
+	*-kill | report-fail) echo STATUS_UNSUCCESSFUL ;;
+	connect-back-*) echo 'STATUS_PORT_DISCONNECTED|STATUS_NO_MEMORY|STATUS_UNSUCCESSFUL' ;;
+	*) echo STATUS_NO_MEMORY ;;
+	esac
+}
+
+# starts_not PLACE HOW KIND: that fault, and no other, has StartCsr fail; nothing is left, and
+# the next session is not touched by it. (A fault that nobody comes by has it succeed.)
 starts_not() {
-	local begin status=0
+	local begin took status=0
 	faults=$((faults + 1))
 	begin=$(now_ms)
-	arm "$1" "$2"
+	arm "$@"
 	musessctl start >"$WORK/out" 2>&1 || status=$?
 	rm "$WORK/bin/fault"
-	[ $status = 1 ] && grep -q 'STATUS_' "$WORK/out" ||
-		fail "$1 $2: status $status: $(cat "$WORK/out")"
-	[ $(($(now_ms) - begin)) -lt 5000 ] || fail "$1 $2: it took $(($(now_ms) - begin)) ms"
-	wait_until 5 same_traces || fail "$1 $2: left: $(diff "$WORK/before" "$WORK/after")"
+	took=$(($(now_ms) - begin))
+	[ $status = 1 ] && grep -qE "$(status_of_fault "$1" "$2")" "$WORK/out" ||
+		fail "$*: status $status: $(cat "$WORK/out")"
+	[ $took -lt 5000 ] || fail "$*: it took $took ms"
+	[ "$2" != hang ] || [ $took -ge 500 ] || fail "$*: it had $took ms, and 500 are its due"
+	wait_until 5 same_traces || fail "$*: left: $(diff "$WORK/before" "$WORK/after")"
 	start_session
-	[ "$session" = 1 ] || fail "$1 $2: its id is not free"
+	[ "$session" = 1 ] || fail "$*: its id is not free"
 	musessctl stop 1
 }
 
 every_fault() { # CREATION
-	local place how
+	local place how kind
 	for place in $(places); do
-		passes_by "$place" "$1" || continue
 		for how in $(hows "$place" "$1"); do
-			starts_not "$place" "$how"
+			for kind in $(kinds "$place" "$1"); do
+				starts_not "$place" "$how" "$kind"
+			done
 		done
 	done
 }
@@ -71,7 +96,7 @@ every_fault() { # CREATION
 deferred_fault() { # PLACE HOW
 	local status=0
 	faults=$((faults + 1))
-	arm "$1" "$2"
+	arm "$1" "$2" subsystem
 	musessctl exec 1 -- true >"$WORK/out" 2>&1 || status=$?
 	rm "$WORK/bin/fault"
 	[ $status = 125 ] || fail "exec, $1 $2: status $status: $(cat "$WORK/out")"
@@ -79,20 +104,24 @@ deferred_fault() { # PLACE HOW
 	musessctl exec 1 -- true || fail "exec, $1 $2: the next one fails too"
 }
 
+# At every place that a subsystem comes by after csrss.
 deferred_faults() {
 	local place how
-	for place in creator order join report suspended released subsystem lock-in execute \
-		fork-creator connect-back; do
-		[ "$place" != lock-in ] || continue # csrss's alone
+	for place in $(places); do
+		[[ " $(kinds "$place" serial) " == *' subsystem '* ]] || continue
 		for how in $(hows "$place" parallel); do
 			start_session --command 'sleep 1000'
 			deferred_fault "$place" "$how"
 			musessctl stop 1
-			wait_until 5 same_traces || fail "exec, $place $how: left: $(diff "$WORK/before" "$WORK/after")"
+			wait_until 5 same_traces ||
+				fail "exec, $place $how: left: $(diff "$WORK/before" "$WORK/after")"
 		done
 	done
 }
 
+for place in $in_smss; do
+	places | grep -qxF -- "$place" || fail "no place is called $place any more"
+done
 copy_programs
 cp "$BUILD/bin/tests/musessd-faults" "$WORK/bin/musessd"
 cp "$BUILD/bin/tests/sm-subsystem" "$WORK/bin/sm-subsystem"
@@ -108,7 +137,7 @@ for creation in parallel serial; do
 	start_service "$mode"
 	start_session # what a first session alone leaves is no news
 	musessctl stop 1
-	traces >"$WORK/before"
+	remember_traces
 	every_fault $creation
 	stop_musess
 	total=$((total + faults))
@@ -119,7 +148,10 @@ config=("${common[@]}")
 start_service "$mode"
 start_session
 musessctl stop 1
-traces >"$WORK/before"
+remember_traces
+for how in fail hang kill; do
+	starts_not join "$how" initial # where there is no other subsystem, winlogon is the first
+done
 deferred_faults
 stop_musess
 echo "$((total + faults)) faults leave nothing"

@@ -1,4 +1,4 @@
-# What sm-api.sh and sm-failures.sh share: a service that runs from a copy of its
+# What the tests of the session manager (sm-*.sh) share: a service that runs from a copy of its
 # programs, as root or as an ordinary user, and sessions without a client. Sourced after
 # lib.sh, by root: an ordinary user's view of /proc would hide what is looked for.
 [ "$(id -u)" = 0 ] || fail "this test runs as root; it starts the ordinary user's service itself"
@@ -43,19 +43,36 @@ runs_command() {
 	ps -o pid= --ppid "$1" >/dev/null
 }
 
-# What of a session can be seen from outside of it.
+# What of a session can be seen from outside of it: the list, mounts, ports, cgroups, smss's
+# descriptors, and processes, of which those below termsrv come and go.
 traces() {
+	local child
+	musessctl list
 	cat "/proc/$musess_pid/mountinfo"
 	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
 	grep -cF "$STATE" /proc/net/unix || true
 	find /sys/fs/cgroup -type d -name "musess-$musess_pid" -exec find {} -mindepth 1 \; \
 		2>/dev/null || true
-	ls "/proc/$musess_pid/fd" | wc -l
-	ps -o pid= --ppid "$musess_pid" | sort -n
+	for child in $(ps -o pid= --ppid "$musess_pid" | sort -n); do
+		echo "process $child"
+		[ "$(cat "/proc/$child/comm" 2>/dev/null)" = termsrv ] || descendants "$child" | sort -n
+	done
 	find "$STATE" | sort
+	find "/proc/$musess_pid/fd" -type l -printf '%l\n' | sed 's/:\[.*//' | sort | uniq -c
 }
 
 same_traces() {
 	traces >"$WORK/after"
 	cmp -s "$WORK/before" "$WORK/after"
+}
+
+traces_rest() {
+	traces >"$WORK/before"
+	sleep 0.1
+	same_traces
+}
+
+# What later traces are to be the same as, once what was under way is over.
+remember_traces() {
+	wait_until 5 traces_rest || fail "it does not rest: $(diff "$WORK/before" "$WORK/after")"
 }

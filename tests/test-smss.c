@@ -1,7 +1,7 @@
 /*
- * Every row of smss's two dispatch tables, the handshake, and what holds for any client. What is expected stands here a
- * second time, from the reference (session-manager.md section 2), so that a row that changes
- * without reason fails.
+ * Every row of smss's two dispatch tables, the handshake, and what holds for any client. What is
+ * expected stands here a second time, from the reference (session-manager.md section 2), so that a
+ * row that changes without reason fails.
  */
 #include "smss-play.h"
 

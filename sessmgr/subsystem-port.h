@@ -17,11 +17,10 @@ struct subsystem {
 	const char *sb_port; /* path of SbApiPort; kept, not copied */
 };
 
-/* No port is open yet. */
-#define SUBSYSTEM_INIT                                                                             \
-	{                                                                                          \
-		.smss = -1, .listener = -1, .callbacks = -1                                        \
-	}
+/* No port is open yet. (clang-format 14 and 19 lay this out differently.) */
+/* clang-format off */
+#define SUBSYSTEM_INIT { .smss = -1, .listener = -1, .callbacks = -1 }
+/* clang-format on */
 
 /*
  * Answers a request of smss (its size and type are right) with a status. *PASSED is the

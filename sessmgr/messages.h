@@ -16,6 +16,7 @@
  *   psxss   - smss     psxss connects to \SmApiPort                     SM API, CSR_CONNECT
  *   smss - csrss, psxss  smss connects to their SbApiPort               SBAPIMSG (smapi.h)
  *   musessctl - psxss  a pair made by musessctl, passed on by smss      EX_
+ *   musessctl - smss   in a session it connects to \SmApiPort          CTL_ about its own session
  */
 #ifndef MUSESS_MESSAGES_H
 #define MUSESS_MESSAGES_H
@@ -26,9 +27,15 @@ enum message_type {
 	/* termsrv and smss */
 	TS_READY = 0x100, /* termsrv listens */
 	TS_LSASS,         /* to termsrv: a new port to lsass, passed beside it */
-	WS_CONNECT,       /* a client for a session; the display port is passed beside it */
+	WS_CONNECT,       /* a client for a session, or for whichever its user has (NO_SESSION); the
+	                     display port is passed beside it */
 	WS_LOGON,         /* the user of a session that began without one */
 	WS_PAINTED,       /* the client has its first picture */
+	WS_SESSION,       /* to termsrv: the session that a worker's client has; WS_CONNECT's answer,
+	                     and when the client was moved to another */
+	WS_COOKIE,        /* what a client has to know to come back to a session; answered with the
+	                     same type */
+	WS_EVENT,         /* to smss: an event that only termsrv sees */
 	/* lsass */
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
 	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
@@ -51,6 +58,7 @@ enum message_type {
 	RW_SESSION,       /* to rdpwd: the session; the display port is passed beside it */
 	RW_DENIED,        /* to rdpwd: no; with a status and a reason */
 	RW_PAINTED,       /* to termsrv: the first picture is out */
+	RW_COOKIE,        /* to rdpwd: its client was moved to this session (struct msg_rw_session) */
 	/* csrss and smss */
 	CSR_CONNECT = 0x400, /* to smss: the handshake; smss answers with the same type */
 	CSR_CLIENT,          /* to csrss: WS_CONNECT, the display port passed beside it */
@@ -58,6 +66,15 @@ enum message_type {
 	CSR_SHELL,           /* to smss: winlogon has started the user's command */
 	CSR_DISCONNECTED,    /* to smss: the client is gone */
 	CSR_TERMINATE,       /* to csrss: the session ends for this reason */
+	CSR_DETACH,          /* to csrss: the client is told this reason and let go */
+	CSR_YIELD,           /* to csrss: the client shall be another session's */
+	CSR_DISPLAY,         /* to smss: CSR_YIELD's answer, the display port passed beside it */
+	CSR_INPUT,           /* to smss: keyboard or mouse were used; at most once a second */
+	CSR_LOGOFF,          /* to csrss: the user's programs are to end */
+	CSR_MESSAGE,         /* to csrss: a box on the screen */
+	CSR_RESPONSE,        /* to smss: how it was answered */
+	CSR_CHOICES,         /* to csrss: the user has these sessions already; which shall it be? */
+	CSR_CHOICE,          /* to smss: that one, or NO_SESSION: the new one */
 	/* rdpwd and csrss */
 	DSP_READY = 0x500, /* to csrss: one more frame may come */
 	DSP_ROW,           /* to rdpwd: cells of one row */
@@ -66,6 +83,7 @@ enum message_type {
 	DSP_CREDENTIALS,   /* to rdpwd: what was typed at the logon prompt */
 	DSP_VERDICT,       /* to csrss: that was wrong */
 	DSP_END,           /* to rdpwd: the session ends for this reason */
+	DSP_INPUT,         /* to csrss: the mouse was used; at most once a second */
 	/* winlogon and csrss */
 	WL_HELLO = 0x600, /* winlogon is there */
 	WL_LOGON,         /* to winlogon: the user; the terminal passed beside it */
@@ -73,6 +91,9 @@ enum message_type {
 	WL_CREDENTIALS,   /* to csrss: what was typed */
 	WL_VERDICT,       /* to winlogon: right or wrong */
 	WL_SHELL,         /* to csrss: the user's command runs */
+	WL_LOGOFF,        /* to winlogon: end the user's command */
+	WL_CHOICES,       /* to winlogon: ask which session it shall be; the terminal passed beside it */
+	WL_CHOICE,        /* to csrss: what the user said */
 	/* musessctl and smss */
 	CTL_LIST = 0x700, /* the sessions: a CTL_SESSION each, then CTL_END */
 	CTL_SESSION,
@@ -84,6 +105,18 @@ enum message_type {
 	CTL_POOL, /* the idle sessions, or how many there shall be; answered with the same type */
 	CTL_EXEC, /* a Posix session in a session; one end of a port for EX_ is passed beside it;
 	             answered with the same type */
+	/* about one session, each answered with the same type (struct msg_control): */
+	CTL_DISCONNECT, /* its client is let go */
+	CTL_CONNECT,    /* it gets the client that is at TARGET's screen (tscon) */
+	CTL_LOGOFF,     /* its user is logged off: programs have a moment to end */
+	CTL_RESET,      /* it is ended at once */
+	CTL_MESSAGE,    /* a box on its screen (struct msg_box); answered by a msg_control */
+	CTL_DRAIN,      /* whether new sessions are refused; answered with the same type */
+	CTL_RELOAD,     /* the configuration is read again; answered by a CTL_RELOADED */
+	CTL_RELOADED,
+	CTL_STATS,  /* answered with the same type (struct msg_stats) */
+	CTL_EVENTS, /* a CTL_EVENT for each event from now on, without an end */
+	CTL_EVENT,
 	/* musessctl and psxss, over the port that CTL_EXEC passed */
 	EX_COMMAND = 0x800, /* to psxss: what to run; once, and first */
 	EX_INPUT,           /* to psxss: its standard input; no bytes: the end of it */
@@ -136,6 +169,9 @@ enum phase {
 	X(END_NONE, 0x0, "no reason was given")                                                    \
 	X(END_ADMIN_DISCONNECT, 0x1, "disconnected by an administrator")                           \
 	X(END_ADMIN_LOGOFF, 0x2, "logged off by an administrator")                                 \
+	X(END_IDLE_LIMIT, 0x3, "the limit on idle time was reached")                               \
+	X(END_TIME_LIMIT, 0x4, "the limit on connection time was reached")                         \
+	X(END_REPLACED, 0x5, "replaced by another connection")                                     \
 	X(END_OUT_OF_MEMORY, 0x6, "out of memory, processes or descriptors")                       \
 	X(END_DENIED, 0x7, "the server denied the connection")                                     \
 	X(END_USER_DISCONNECT, 0xb, "disconnected by the user")                                    \
@@ -155,14 +191,17 @@ enum { CSRSS_NO_TERMINAL = 10 };
 #define NO_SESSION 0xffffffffu
 
 /* A message that is its type alone: *_READY, LSA_PORT, TS_LSASS, RW_READY, CSR_SHELL,
-   CSR_DISCONNECTED, DSP_READY, WL_PROMPT, CTL_LIST, CTL_SERVICE, CTL_END,
-   ACCT_LIST. */
+   CSR_YIELD, CSR_INPUT, CSR_LOGOFF, DSP_READY, DSP_INPUT, WL_PROMPT, WL_LOGOFF, CTL_LIST,
+   CTL_SERVICE, CTL_END, CTL_RELOAD, CTL_STATS (the question), CTL_EVENTS, ACCT_LIST. */
 struct msg_plain {
 	PORT_MESSAGE h;
 };
 
+/* The random bits of auto-reconnection (MS-RDPBCGR 2.2.4.2): 16 bytes; all zero: none. */
+enum { COOKIE_SIZE = 16 };
+
 /* WS_CONNECT, CSR_CLIENT: who is at the screen of a session. USER is empty where the
-   client sent no credentials: winlogon asks. */
+   client sent no credentials: winlogon asks. WS_CONNECT's message id is the worker's number. */
 struct msg_client {
 	PORT_MESSAGE h;
 	uint32_t session;
@@ -175,7 +214,38 @@ struct msg_client {
 	char winstation[WINSTATION_SIZE]; /* filled in by smss */
 	uint32_t generation;      /* of StartCsr's reply: tells it from a later one of its id */
 	uint32_t csrss, winlogon; /* filled in by smss */
+	uint32_t connection; /* smss's number of it: CSR_DISCONNECTED and CSR_DISPLAY repeat it */
+	uint8_t cookie[COOKIE_SIZE]; /* WS_CONNECT: with which it came back to SESSION */
+	uint32_t wanted;             /* CSR_CLIENT: rdpwd asked for a frame that did not come yet */
 	uint32_t reserved;
+};
+
+/* WS_SESSION. Without a session and with STATUS_SUCCESS the user has none yet. The message id
+   is the worker's number. */
+struct msg_ws_session {
+	PORT_MESSAGE h;
+	uint32_t session; /* NO_SESSION: none */
+	uint32_t generation;
+	int32_t status;
+	uint32_t reason;             /* enum end_reason, where STATUS says no */
+	uint8_t cookie[COOKIE_SIZE]; /* for the next time */
+};
+
+/* WS_COOKIE: SESSION asks; in the answer COOKIE is zero where there is none. */
+struct msg_cookie {
+	PORT_MESSAGE h; /* message_id: the worker's number */
+	uint32_t session;
+	uint32_t generation;
+	uint8_t cookie[COOKIE_SIZE];
+	char user[USER_SIZE];
+	char domain[DOMAIN_SIZE];
+};
+
+/* CSR_DISCONNECTED, CSR_DISPLAY. */
+struct msg_connection {
+	PORT_MESSAGE h;
+	uint32_t connection; /* of CSR_CLIENT */
+	uint32_t wanted;     /* CSR_DISPLAY: as in struct msg_client */
 };
 
 /* TS_READY: the port that termsrv listens on. */
@@ -227,6 +297,7 @@ struct msg_rw_client {
 };
 
 /* RW_LOGON. USER or PASSWORD may be empty: no credentials. */
+enum { VERIFIER_SIZE = 16 };
 struct msg_rw_logon {
 	PORT_MESSAGE h;
 	uint16_t width, height;
@@ -236,15 +307,19 @@ struct msg_rw_logon {
 	char domain[DOMAIN_SIZE];
 	char password[PASSWORD_SIZE];
 	char station[STATION_SIZE];
+	uint32_t logon_id; /* of the client's auto-reconnect cookie (MS-RDPBCGR 2.2.4.3) */
+	uint32_t has_cookie;
+	uint8_t verifier[VERIFIER_SIZE];
 };
 
-/* RW_SESSION and RW_DENIED, which is also the answer to a wrong RW_LOGON from a logon prompt;
+/* RW_SESSION, RW_COOKIE and RW_DENIED, which is also the answer to a wrong RW_LOGON from a logon prompt;
    a right one goes its way through smss (WS_LOGON, CSR_USER). */
 struct msg_rw_session {
 	PORT_MESSAGE h;
 	uint32_t session;
 	int32_t status;
-	uint32_t reason; /* enum end_reason */
+	uint32_t reason;             /* enum end_reason */
+	uint8_t cookie[COOKIE_SIZE]; /* zero: none is given to the client */
 	uint32_t reserved;
 };
 
@@ -261,7 +336,7 @@ struct msg_csr_connect {
 	char sb_port[PORT_NAME_SIZE];
 };
 
-/* CSR_TERMINATE, DSP_END. */
+/* CSR_TERMINATE, CSR_DETACH, DSP_END. */
 struct msg_end {
 	PORT_MESSAGE h;
 	uint32_t reason; /* enum end_reason */
@@ -333,6 +408,50 @@ struct msg_verdict {
 	char winstation[WINSTATION_SIZE];
 };
 
+/* CSR_CHOICES, WL_CHOICES: the disconnected sessions of a user, the latest first. */
+enum { CHOICES_MAX = 16 };
+struct session_choice {
+	uint32_t session;
+	uint32_t reserved;
+	uint64_t started;      /* seconds since 1970 */
+	uint64_t disconnected; /* likewise */
+};
+struct msg_choices {
+	PORT_MESSAGE h;
+	uint32_t count;
+	uint32_t refused; /* not 0: what was chosen last is not there any more */
+	struct session_choice choices[CHOICES_MAX];
+};
+
+/* CSR_CHOICE, WL_CHOICE. */
+struct msg_choice {
+	PORT_MESSAGE h;
+	uint32_t session; /* NO_SESSION: a new one */
+	uint32_t reserved;
+};
+
+/* CSR_MESSAGE, CTL_MESSAGE: a box on the screen, until it is answered or its time is over. */
+enum { BOX_TITLE_SIZE = 64, BOX_TEXT_SIZE = 1024, BOX_SECONDS_MAX = 86400 };
+struct msg_box {
+	PORT_MESSAGE h;
+	uint32_t session;
+	uint32_t seconds; /* until it goes by itself; 0: never */
+	uint32_t wait;    /* CTL_MESSAGE: not 0: the answer is that of the user */
+	uint32_t number;  /* CSR_MESSAGE: CSR_RESPONSE repeats it */
+	char title[BOX_TITLE_SIZE];
+	char text[BOX_TEXT_SIZE];
+};
+
+/* How a box ended; the numbers are WTSSendMessage's. */
+enum box_response { BOX_ASYNC = 32001, BOX_TIMEOUT = 32000, BOX_OK = 1 };
+
+/* CSR_RESPONSE. */
+struct msg_response {
+	PORT_MESSAGE h;
+	uint32_t number;
+	uint32_t response; /* enum box_response */
+};
+
 /* WL_HELLO: COMMAND is not 0 where StartCsr named a command: nobody logs on. */
 struct msg_hello {
 	PORT_MESSAGE h;
@@ -377,8 +496,9 @@ struct msg_session {
 	uint32_t state;           /* enum session_state */
 	uint32_t csrss, winlogon; /* process ids on the host, 0: none */
 	uint16_t width, height;
-	uint32_t reserved;
-	uint64_t started; /* seconds since 1970 */
+	uint32_t own; /* not 0: it is the caller's */
+	/* seconds since 1970; 0: none */
+	uint64_t started, logon, disconnected, input;
 	uint64_t phase[PHASE_COUNT];
 	char winstation[WINSTATION_SIZE]; /* "RDP-Tcp#3", "Console", "RDP-Tcp" for the listener */
 	char user[USER_SIZE];
@@ -395,6 +515,54 @@ struct msg_pool {
 	uint32_t idle; /* in the answer: how many there are */
 	int32_t status;
 	uint32_t reserved;
+};
+
+/* CTL_DISCONNECT, CTL_CONNECT, CTL_LOGOFF, CTL_RESET, and their answers; CTL_MESSAGE's answer. */
+struct msg_control {
+	PORT_MESSAGE h;
+	uint32_t session;  /* NO_SESSION: the caller's */
+	uint32_t target;   /* CTL_CONNECT: whose client it gets */
+	int32_t status;    /* in the answer */
+	uint32_t response; /* CTL_MESSAGE's answer: enum box_response */
+};
+
+/* CTL_DRAIN: the numbers are those of MS: TSServerDrainMode but 3, which asks. */
+enum drain_mode { DRAIN_OFF, DRAIN_UNTIL_RESTART, DRAIN_ON, DRAIN_ASK };
+struct msg_drain {
+	PORT_MESSAGE h;
+	uint32_t mode; /* in the answer: that it is now */
+	int32_t status;
+};
+
+/* CTL_RELOADED: TEXT has a line for every mistake, or for every option that takes effect only
+   with a restart. */
+enum { RELOAD_TEXT_SIZE = 8192 };
+struct msg_reloaded {
+	PORT_MESSAGE h;
+	int32_t status;
+	uint32_t changed; /* options that have another value now */
+	char text[RELOAD_TEXT_SIZE];
+};
+
+/* CTL_STATS. */
+struct msg_stats {
+	PORT_MESSAGE h;
+	uint64_t since; /* seconds since 1970: when the service was started */
+	uint64_t sessions[WTS_STATE_COUNT];  /* by state, now */
+	uint64_t created, failed, ended;     /* sessions, since then; the pool's too */
+	uint64_t logons, reconnects, denied; /* clients that got a session, one of theirs, none */
+	uint64_t disconnects;
+	uint64_t pool_hits, pool_misses; /* StartCsr by which an idle session was taken, or not */
+	uint32_t queued, in_flight;      /* StartCsr that waits; sessions that are being created */
+	uint32_t pool_size, pool_idle;
+	uint32_t max_instances, drain; /* MaxInstanceCount; enum drain_mode */
+};
+
+/* CTL_EVENT: one JSON document, without a newline. */
+enum { EVENT_JSON_SIZE = 2048 };
+struct msg_event {
+	PORT_MESSAGE h;
+	char json[EVENT_JSON_SIZE];
 };
 
 /* CTL_EXEC: its answer comes when psxss has the port. */
@@ -437,11 +605,11 @@ struct msg_version {
 _Static_assert(sizeof(struct cell) == 12, "cell");
 _Static_assert(sizeof(struct msg_row) <= PORT_MAX_MESSAGE, "the largest message");
 _Static_assert(offsetof(struct msg_row, cells) == 32, "msg_row");
-_Static_assert(sizeof(struct msg_client) == 488, "msg_client");
+_Static_assert(sizeof(struct msg_client) == 512, "msg_client");
 _Static_assert(sizeof(struct ex_command) <= PORT_MAX_MESSAGE, "EX_COMMAND");
 _Static_assert(sizeof(struct lsa_request) == 536, "lsa_request");
 _Static_assert(sizeof(struct lsa_answer) == 176, "lsa_answer");
-_Static_assert(sizeof(struct msg_rw_logon) == 552, "msg_rw_logon");
-_Static_assert(sizeof(struct msg_session) == 496, "msg_session");
+_Static_assert(sizeof(struct msg_rw_logon) == 576, "msg_rw_logon");
+_Static_assert(sizeof(struct msg_session) == 520, "msg_session");
 
 #endif

@@ -36,6 +36,7 @@ struct option {
 	const char *help;
 	const char *zero; /* the word for 0, where that is allowed below MIN */
 	const char *note; /* said with what is allowed */
+	bool live;        /* takes effect while the service runs (config_reload) */
 };
 
 #define FIELD(field)                                                                               \
@@ -47,6 +48,9 @@ struct option {
 #define FONTS "/usr/share/fonts/truetype/dejavu/"
 
 #define SUBSYSTEMS "SubSystems"
+#define LIMITS "Limits"
+/* A day less than 2^32 milliseconds, as group policies have it. */
+#define LIMIT_MAX 4233600000
 
 static const struct option options[] = {
 	{ "Listener", FIELD(PortNumber), NUMBER, 1, 65535, "3389",
@@ -66,7 +70,7 @@ static const struct option options[] = {
 	{ "Listener", FIELD(LogonTimeout), TIME, 1000, 600000, "10s",
 	    "How long a client may take from connecting to logon." },
 	{ "Sessions", FIELD(MaxInstanceCount), NUMBER, 1, 30000, "4000",
-	    "How many sessions there may be, the console not counted." },
+	    "How many sessions there may be, the console not counted.", .live = true },
 	{ "Sessions", FIELD(InitialProgram), TEXT, 0, 0, "",
 	    "The command that is run for the user; empty: a login shell." },
 	{ "Sessions", FIELD(SubsystemTimeout), TIME, 100, 600000, "1m",
@@ -84,6 +88,33 @@ static const struct option options[] = {
 	    "parallel: several sessions are created at a time, each by an smss of its own; serial: "
 	    "one.",
 	    .note = "parallel serial" },
+	{ LIMITS, FIELD(MaxDisconnectionTime), TIME, 0, LIMIT_MAX, "never",
+	    "How long a session is kept that no client is at; with --lab 1m unless set.",
+	    .zero = "never", .live = true },
+	{ LIMITS, FIELD(MaxIdleTime), TIME, 0, LIMIT_MAX, "never",
+	    "How long a client may use neither keyboard nor mouse; a box warns 2m before.",
+	    .zero = "never", .live = true },
+	{ LIMITS, FIELD(MaxConnectionTime), TIME, 0, LIMIT_MAX, "never",
+	    "How long a client may be at its session; a box warns 2m before.", .zero = "never",
+	    .live = true },
+	{ LIMITS, FIELD(fResetBroken), FLAG, 0, 1, "0",
+	    "1: a session that reaches MaxIdleTime or MaxConnectionTime is ended; 0: disconnected.",
+	    .live = true },
+	{ LIMITS, FIELD(fSingleSessionPerUser), FLAG, 0, 1, "1",
+	    "1: a user has one session, and who logs on again takes it over; 0: a new one, or the one "
+	    "that is disconnected; of several the user chooses.",
+	    .live = true },
+	{ LIMITS, FIELD(MaxSessionsPerUser), NUMBER, 0, 30000, "any",
+	    "How many sessions a user may have where fSingleSessionPerUser is 0.",
+	    .zero = "any", .live = true },
+	{ LIMITS, FIELD(fDenyTSConnections), FLAG, 0, 1, "0",
+	    "1: nobody gets a new session; who has one can come back to it.", .live = true },
+	{ LIMITS, FIELD(fDisableAutoReconnect), FLAG, 0, 1, "0",
+	    "1: a client that was cut off has to log on again.", .live = true },
+	{ LIMITS, FIELD(KeepAliveEnable), FLAG, 0, 1, "1",
+	    "1: a client that says nothing is asked whether it is there, and given up if it is not." },
+	{ LIMITS, FIELD(KeepAliveInterval), NUMBER, 1, 999, "1",
+	    "After how many minutes of silence it is asked." },
 	{ SUBSYSTEMS, FIELD(Kmode), WORD, 0, 0, "win32k",
 	    "The session space, which every session gets first: namespaces, ids, limits.",
 	    .note = "win32k" },
@@ -172,14 +203,18 @@ static void format_allowed(const struct option *o, char *text, size_t size)
 	format_quantity(o, o->max, high, sizeof(high));
 	switch (o->type) {
 	case NUMBER:
-		snprintf(text, size, "a number from %s to %s%s", low, high, o->note ? o->note : "");
+		if (o->zero && o->min == 0)
+			snprintf(text, size, "a number up to %s, or %s", high, o->zero);
+		else
+			snprintf(text, size, "a number from %s to %s%s", low, high, o->note ? o->note : "");
 		break;
 	case FLAG:
 		snprintf(text, size, "0 or 1");
 		break;
 	case TIME:
-		snprintf(text, size, "a time from %s to %s; units are h, m, s, ms; without one, ms",
-		    low, high);
+		snprintf(text, size, "a time %s%s to %s%s%s; units are h, m, s, ms; without one, ms",
+		    o->zero ? "of up" : "from ", o->zero ? "" : low, high, o->zero ? ", or " : "",
+		    o->zero ? o->zero : "");
 		break;
 	case SIZE:
 		snprintf(text, size, "a size from %s to %s; units are K, M, G, T", low, high);
@@ -764,20 +799,48 @@ static void check_subsystems(struct reader *r)
 		    "Required does not name Windows; allowed: a list with it");
 }
 
-int config_read(struct musess_config *config, const char *path, FILE *errors)
+int config_read_file(struct musess_config *config, FILE *file, const char *path, FILE *errors)
 {
 	struct reader r = { .config = config, .path = path, .errors = errors, .section = "" };
-	FILE *file = fopen(path, "re");
 
-	if (!file) {
-		mistake(&r, "%s; allowed: a file that can be read", strerror(errno));
-		return -1;
-	}
 	read_lines(&r, file);
-	fclose(file);
 	find_contradictions(&r);
 	check_subsystems(&r);
 	return r.mistakes > 0 ? -1 : 0;
+}
+
+int config_read(struct musess_config *config, const char *path, FILE *errors)
+{
+	FILE *file = fopen(path, "re");
+	int result;
+
+	if (!file) {
+		fprintf(errors, "%s: %s; allowed: a file that can be read\n", path, strerror(errno));
+		return -1;
+	}
+	result = config_read_file(config, file, path, errors);
+	fclose(file);
+	return result;
+}
+
+unsigned config_apply(
+    struct musess_config *running, const struct musess_config *fresh, FILE *report)
+{
+	unsigned changed = 0;
+
+	for (const struct option *o = options; o < options + OPTIONS; o++) {
+		void *field = (char *)running + o->offset;
+		const void *other = (const char *)fresh + o->offset;
+		if (memcmp(field, other, o->width) == 0)
+			continue;
+		if (o->live) {
+			memcpy(field, other, o->width);
+			changed++;
+		} else {
+			fprintf(report, "%s takes effect when the service is started again\n", o->name);
+		}
+	}
+	return changed;
 }
 
 const char *config_subsystem_command(

@@ -38,6 +38,17 @@ struct musess_config {
 	uint32_t IdleWinStationPoolCount;      /* sessions made ahead, up to POOL_MAX */
 	uint32_t SessionIdPolicy;              /* enum session_id_policy */
 	uint32_t SessionCreation;              /* enum session_creation */
+	/* [Limits]; times in milliseconds, 0: never */
+	uint64_t MaxDisconnectionTime; /* until a disconnected session ends */
+	uint64_t MaxIdleTime;          /* without keyboard and mouse */
+	uint64_t MaxConnectionTime;    /* of a client at a session */
+	uint32_t fResetBroken;         /* 1: a session at a limit is ended, not disconnected */
+	uint32_t fSingleSessionPerUser; /* 1: a user has one session, and takes it over */
+	uint32_t MaxSessionsPerUser;   /* 0: any number */
+	uint32_t fDenyTSConnections;   /* 1: no new sessions; those that are there can be come back to */
+	uint32_t fDisableAutoReconnect; /* 1: clients get no cookie to come back with */
+	uint32_t KeepAliveEnable;      /* 1: silent clients are asked whether they are there */
+	uint32_t KeepAliveInterval;    /* minutes of silence */
 	/* [SubSystems] */
 	char Kmode[OPTION_TEXT_SIZE];    /* the session space's name */
 	char Required[OPTION_TEXT_SIZE]; /* names, separated by blanks; Debug is ignored */
@@ -61,6 +72,8 @@ void config_defaults(struct musess_config *config);
  * be used.
  */
 int config_read(struct musess_config *config, const char *path, FILE *errors);
+/* The same of FILE, which was opened at PATH. */
+int config_read_file(struct musess_config *config, FILE *file, const char *path, FILE *errors);
 
 /*
  * Sets one option by name from text, as in the file ("--port 4000" uses it). Returns 0,
@@ -68,6 +81,13 @@ int config_read(struct musess_config *config, const char *path, FILE *errors);
  */
 int config_set(struct musess_config *config, const char *name, const char *value, char *error,
     size_t error_size);
+
+/*
+ * Puts into *RUNNING what FRESH has of those options that may change while the service runs.
+ * Of each other that differs REPORT gets a line. Returns how many were changed.
+ */
+unsigned config_apply(
+    struct musess_config *running, const struct musess_config *fresh, FILE *report);
 
 /* The command of the subsystem NAME (LENGTH bytes of it), or NULL where it has none. */
 const char *config_subsystem_command(

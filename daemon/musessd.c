@@ -7,7 +7,9 @@
 #include "state.h"
 
 #include <fcntl.h>
+#include <errno.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,11 +96,26 @@ static int parse(int argc, char **argv, struct arguments *a)
 	return -1;
 }
 
-static int read_config(const struct arguments *a, struct musess_config *config)
+/* The command line, for when the configuration is read again. */
+static struct arguments arguments;
+static char *config_name; /* of the file, in its directory */
+static int config_dir = -1;
+
+/* Defaults, those of --lab on top. */
+static void set_defaults(const struct arguments *a, struct musess_config *config)
 {
 	char error[256];
 
 	config_defaults(config);
+	if (a->lab) /* where load tests would pile them up */
+		config_set(config, "MaxDisconnectionTime", "1m", error, sizeof(error));
+}
+
+static int read_config(const struct arguments *a, struct musess_config *config)
+{
+	char error[256];
+
+	set_defaults(a, config);
 	if (a->config && config_read(config, a->config, stderr) < 0)
 		return 1;
 	if (a->port && config_set(config, "PortNumber", a->port, error, sizeof(error)) < 0) {
@@ -131,6 +148,50 @@ static bool ids_mapped(unsigned long first, unsigned long count)
 	return mapped;
 }
 
+static bool has_ids(const struct musess_config *config)
+{
+	return ids_mapped(HOST_ID_FIRST,
+	    ((unsigned long)config->MaxInstanceCount + EXTRA_SESSIONS + 1) * HOST_ID_SPAN);
+}
+
+/* Its directory stays reachable: editors put a new file in the place of the old. */
+static void keep_config(const char *path)
+{
+	char *copy = strdup(path);
+
+	config_name = strdup(path);
+	if (copy && config_name) {
+		config_name = basename(config_name);
+		config_dir = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	free(copy);
+}
+
+static int reload_config(struct smss *smss, struct musess_config *fresh, FILE *errors)
+{
+	int fd = openat(config_dir, config_name, O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	int result;
+
+	set_defaults(&arguments, fresh);
+	if (!file) {
+		fprintf(errors, "%s: %s; allowed: a file that can be read\n", arguments.config,
+		    strerror(errno));
+		fd_close(&fd);
+		return -1;
+	}
+	result = config_read_file(fresh, file, arguments.config, errors);
+	fclose(file);
+	if (arguments.port)
+		fresh->PortNumber = smss->config->PortNumber;
+	if (result == 0 && smss->privileged && !has_ids(fresh)) {
+		fprintf(errors, "%s: MaxInstanceCount is %u, and there are not as many ids here\n",
+		    arguments.config, fresh->MaxInstanceCount);
+		return -1;
+	}
+	return result;
+}
+
 static bool has_capabilities(void)
 {
 	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN };
@@ -152,14 +213,11 @@ static bool has_capabilities(void)
  */
 static int choose_mode(bool *privileged, const struct musess_config *config)
 {
-	unsigned long ids =
-	    ((unsigned long)config->MaxInstanceCount + EXTRA_SESSIONS + 1) * HOST_ID_SPAN;
-
 	*privileged = has_capabilities();
-	if (*privileged && !ids_mapped(HOST_ID_FIRST, ids)) {
-		log_error("the ids from %u to %lu, which sessions get, do not exist in this user "
+	if (*privileged && !has_ids(config)) {
+		log_error("the ids from %u on, which %u sessions get, do not exist in this user "
 		          "namespace: run as an ordinary user (tools/run --user NAME)",
-		    HOST_ID_FIRST, HOST_ID_FIRST + ids);
+		    HOST_ID_FIRST, config->MaxInstanceCount);
 		return -1;
 	}
 	if (!*privileged && geteuid() == 0) {
@@ -249,9 +307,18 @@ static void write_only(int fd)
 	close(again);
 }
 
+/* Whether there is one that can be closed. */
+static bool has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	bool has = fd >= 0;
+
+	fd_close(&fd);
+	return has;
+}
+
 int main(int argc, char **argv)
 {
-	struct arguments a = { 0 };
 	struct musess_config config;
 	char password[LAB_PASSWORD_SIZE];
 	struct smss smss = { .config = &config,
@@ -263,19 +330,24 @@ int main(int argc, char **argv)
 		.private_key = -1,
 		.cgroup = -1,
 		.admin_listener = -1 };
-	int status = parse(argc, argv, &a);
+	int status = parse(argc, argv, &arguments);
 
 	if (status < 0)
-		status = read_config(&a, &config);
+		status = read_config(&arguments, &config);
 	if (status >= 0)
 		return status;
-	if (a.lab) {
+	if (arguments.lab) {
 		if (lab_password(password) < 0)
 			return 1;
 		smss.lab_account = LAB_ACCOUNT;
 		smss.lab_password = password;
 	}
 	close_range(3, ~0u, 0); /* what the caller left open is not ours to hand on */
+	if (arguments.config) {
+		keep_config(arguments.config);
+		smss.reload = reload_config;
+	}
+	smss.terminal = has_terminal();
 	if (choose_mode(&smss.privileged, &config) < 0)
 		return 1;
 	raise_limits();
@@ -284,10 +356,10 @@ int main(int argc, char **argv)
 	notify_open();
 	status = 1;
 	if (state_enter(&state, &smss,
-	        a.state ? a.state
-	        : a.lab ? NULL
-	                : DEFAULT_STATE,
-	        a.lab || a.state ? NULL : DEFAULT_PORT_PATH) == 0) {
+	        arguments.state ? arguments.state
+	        : arguments.lab ? NULL
+	                        : DEFAULT_STATE,
+	        arguments.lab || arguments.state ? NULL : DEFAULT_PORT_PATH) == 0) {
 		become_smss(argc, argv);
 		status = smss_run(&smss);
 		notify("STOPPING=1\n");

@@ -13,6 +13,7 @@
 #include <freerdp/crypto/certificate.h>
 #include <freerdp/crypto/privatekey.h>
 #include <freerdp/error.h>
+#include <freerdp/session.h>
 #include <freerdp/transport_io.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -30,6 +31,8 @@ struct peer_context {
 	rdpContext context;
 	struct rdpwd *rdpwd;
 };
+
+enum { AUTO_RECONNECT_SIZE = 28, INPUT_PAUSE_US = 1000000 };
 
 static pTransportRWFkt read_pdu; /* FreeRDP's own */
 
@@ -139,6 +142,19 @@ static BOOL on_logon(freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity
 	                         w->logon.user[0] && w->logon.password[0]);
 }
 
+/* The cookie of a client that was cut off: termsrv finds out whether it is right. */
+static void take_cookie(rdpSettings *s, struct msg_rw_logon *m)
+{
+	const ARC_CS_PRIVATE_PACKET *cookie =
+	    freerdp_settings_get_pointer(s, FreeRDP_ClientAutoReconnectCookie);
+
+	if (!cookie || cookie->cbLen != AUTO_RECONNECT_SIZE)
+		return;
+	m->has_cookie = 1;
+	m->logon_id = cookie->logonId;
+	memcpy(m->verifier, cookie->securityVerifier, sizeof(m->verifier));
+}
+
 static uint16_t bounded(uint32_t pixels)
 {
 	return (uint16_t)(pixels < DESKTOP_MIN   ? DESKTOP_MIN
@@ -171,6 +187,7 @@ static BOOL on_post_connect(freerdp_peer *peer)
 	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, m->width);
 	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, m->height);
 	keymap_init(&w->keymap, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
+	take_cookie(s, m);
 	m->session = NO_SESSION;
 	m->negotiated = w->negotiated;
 	port_header(&m->h, RW_LOGON, sizeof(*m), 0);
@@ -249,6 +266,28 @@ static BOOL on_unicode(rdpInput *input, UINT16 flags, UINT16 code)
 	return TRUE;
 }
 
+static void on_input(struct rdpwd *w)
+{
+	uint64_t now = clock_us();
+	struct msg_plain m;
+
+	if (w->display < 0 || now - w->input_told < INPUT_PAUSE_US)
+		return;
+	w->input_told = now;
+	port_header(&m.h, DSP_INPUT, sizeof(m), 0);
+	port_send(w->display, &m.h, -1);
+}
+
+/* The desktop has no use for the mouse but that its user is there. */
+static BOOL on_mouse(rdpInput *input, UINT16 flags, UINT16 x, UINT16 y)
+{
+	(void)flags;
+	(void)x;
+	(void)y;
+	on_input(of_context(input->context));
+	return TRUE;
+}
+
 static BOOL on_synchronize(rdpInput *input, UINT32 flags)
 {
 	keymap_sync(&of_context(input->context)->keymap, flags);
@@ -291,7 +330,7 @@ static int set_features(rdpSettings *s)
 		FreeRDP_NetworkAutoDetect, FreeRDP_HasExtendedMouseEvent };
 	static const FreeRDP_Settings_Keys_Bool on[] = { FreeRDP_UnicodeInput, FreeRDP_RefreshRect,
 		FreeRDP_SuppressOutput, FreeRDP_SupportErrorInfoPdu, FreeRDP_FastPathOutput,
-		FreeRDP_FastPathInput };
+		FreeRDP_FastPathInput, FreeRDP_AutoReconnectionEnabled };
 
 	for (size_t i = 0; i < sizeof(off) / sizeof(*off); i++)
 		if (!freerdp_settings_set_bool(s, off[i], FALSE))
@@ -316,6 +355,8 @@ static void set_callbacks(freerdp_peer *peer)
 	input->KeyboardEvent = on_scancode;
 	input->UnicodeKeyboardEvent = on_unicode;
 	input->SynchronizeEvent = on_synchronize;
+	input->MouseEvent = on_mouse;
+	input->ExtendedMouseEvent = on_mouse;
 }
 
 static int set_transport(rdpContext *context)
@@ -362,6 +403,21 @@ int peer_connect(struct rdpwd *w, int socket)
 	if (getpeername(w->socket, (struct sockaddr *)&address, &size) < 0)
 		return -1;
 	return freerdp_peer_set_local_and_hostname(w->peer, &address) ? 0 : -1;
+}
+
+int peer_give_cookie(struct rdpwd *w)
+{
+	logon_info_ex info = { .haveCookie = TRUE, .LogonId = w->session };
+	rdpContext *context = w->peer->context;
+	BOOL sent;
+
+	if (!w->cookie_due || !w->activated)
+		return 0;
+	w->cookie_due = false;
+	memcpy(info.ArcRandomBits, w->cookie, sizeof(info.ArcRandomBits));
+	sent = context->update->SaveSessionInfo(context, INFO_TYPE_LOGON_EXTENDED_INF, &info);
+	explicit_bzero(&info, sizeof(info));
+	return sent ? 0 : -1;
 }
 
 static int report_painted(struct rdpwd *w)

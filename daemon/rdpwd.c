@@ -113,6 +113,17 @@ static int on_display_port(struct rdpwd *w)
 	return 0;
 }
 
+/* It is the client's from now on; an earlier one is void. */
+static void take_cookie(struct rdpwd *w, const struct msg_rw_session *m)
+{
+	static const uint8_t none[COOKIE_SIZE];
+
+	w->session = m->session;
+	log_session(m->session);
+	memcpy(w->cookie, m->cookie, sizeof(w->cookie));
+	w->cookie_due = memcmp(w->cookie, none, sizeof(none)) != 0;
+}
+
 static void on_session(struct rdpwd *w, const struct msg_rw_session *m, int *passed)
 {
 	struct itimerval never = { 0 };
@@ -121,8 +132,7 @@ static void on_session(struct rdpwd *w, const struct msg_rw_session *m, int *pas
 		return;
 	w->display = *passed;
 	*passed = -1;
-	w->session = m->session;
-	log_session(m->session);
+	take_cookie(w, m);
 	setitimer(ITIMER_REAL, &never, NULL);
 }
 
@@ -150,6 +160,8 @@ static void on_termsrv(struct rdpwd *w)
 		return;
 	if (got == sizeof(m) && m.h.type == RW_SESSION) {
 		on_session(w, &m, &passed);
+	} else if (got == sizeof(m) && m.h.type == RW_COOKIE) {
+		take_cookie(w, &m);
 	} else if (got == sizeof(m) && m.h.type == RW_DENIED) {
 		on_denied(w, &m);
 	} else if (got <= 0) {
@@ -176,17 +188,18 @@ int rdpwd_await(struct rdpwd *w, uint16_t type, void *message, size_t size)
 	}
 }
 
-/* Asks csrss for the next frame once the last one is out. */
-static int ask_for_frame(struct rdpwd *w)
+/* Asks csrss for the next frame once the last one is out. What csrss said before its end is read
+   from the port still: that it is gone is no matter here. */
+static void ask_for_frame(struct rdpwd *w)
 {
 	struct msg_plain m;
 
 	if (!w->frame_due || !w->drawing || w->display < 0 || w->suppressed ||
 	    w->peer->IsWriteBlocked(w->peer))
-		return 0;
+		return;
 	w->frame_due = false;
 	port_header(&m.h, DSP_READY, sizeof(m), 0);
-	return port_send(w->display, &m.h, -1);
+	port_send(w->display, &m.h, -1);
 }
 
 enum { PEER_EVENTS_MAX = 16, POLL_MAX = PEER_EVENTS_MAX + 3 };
@@ -238,8 +251,9 @@ static void loop(struct rdpwd *w)
 			return;
 		if (w->ending && w->activated)
 			rdpwd_end(w, w->reason);
-		if (peer_paint(w) < 0 || ask_for_frame(w) < 0)
+		if (peer_give_cookie(w) < 0 || peer_paint(w) < 0)
 			return;
+		ask_for_frame(w);
 	}
 }
 

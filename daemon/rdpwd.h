@@ -38,6 +38,9 @@ struct rdpwd {
 	bool ending;     /* for this reason, as soon as the client can be told: */
 	uint32_t reason; /* enum end_reason */
 	uint32_t session;
+	uint8_t cookie[COOKIE_SIZE]; /* to come back with; zero: none */
+	bool cookie_due;             /* the client is to get it */
+	uint64_t input_told;         /* when csrss was told that the mouse was used */
 	struct lsa_answer hash; /* NTOWFv2, kept: FreeRDP asks more than once */
 	bool have_hash;
 	char address[ADDRESS_SIZE];
@@ -63,5 +66,8 @@ int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit);
 int peer_connect(struct rdpwd *w, int socket);
 /* Sends pictures as far as the client takes them. 0, or -1 where it is gone. */
 int peer_paint(struct rdpwd *w);
+/* Gives the client the cookie with which it may come back, once it can take it. 0, or -1 where it
+   is gone. */
+int peer_give_cookie(struct rdpwd *w);
 
 #endif

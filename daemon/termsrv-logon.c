@@ -1,12 +1,17 @@
 /*
- * A connection's logon, between its worker, lsass and smss: the credentials to lsass;
- * once they are right StartCsr to smss; once that is answered a port between the worker
- * and the new session's csrss. Nothing waits: each request carries its worker's number.
+ * A connection's logon, between its worker, lsass and smss: the credentials to lsass, or the
+ * cookie of a client that was cut off compared with its session's; once they are right
+ * WS_CONNECT to smss, with one end of a port between the worker and a csrss, for a session that
+ * the user has; where he has none StartCsr, and WS_CONNECT for that. Nothing waits: each
+ * request carries its worker's number.
  */
 #include "log.h"
 #include "termsrv.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -52,11 +57,42 @@ int logon_hash(struct worker *w, const struct lsa_request *m)
 	return 0;
 }
 
+/* The client's session is smss's to say (WS_SESSION): the one of its cookie, the one that was
+   started for it, or whichever its user has. A port goes with the question. */
+static void connect_session(struct worker *w)
+{
+	int pair[2];
+
+	if (port_pair(pair) < 0) {
+		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+		return;
+	}
+	fd_close(&w->display);
+	w->display = pair[1];
+	w->step = WORKER_CONNECTING;
+	memcpy(w->client.address, w->address, sizeof(w->client.address));
+	port_header(&w->client.h, WS_CONNECT, sizeof(w->client), worker_number(w));
+	if (port_send(w->t->smss, &w->client.h, pair[0]) < 0)
+		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+	close(pair[0]);
+	explicit_bzero(w->client.cookie, sizeof(w->client.cookie));
+}
+
+/* The credentials are right, or the cookie was. */
+static void proven(struct worker *w)
+{
+	w->client.phase[PHASE_LOGON] = clock_us();
+	w->client.session = NO_SESSION;
+	event_del(w->deadline); /* it has been the client's; the rest is ours */
+	connect_session(w);
+}
+
 static void start_session(struct worker *w)
 {
 	SMAPIMSG call = { .ApiNumber = SmStartCsrApi, .u.StartCsr.MuSessionId = SM_NO_MUSESSION };
 
 	w->step = WORKER_STARTING;
+	w->started = true;
 	event_del(w->deadline); /* it has been the client's; the rest is ours */
 	port_header(&call.h, LPC_REQUEST, sizeof(call), worker_number(w));
 	if (port_send(w->t->smss, &call.h, -1) < 0)
@@ -106,11 +142,36 @@ static void question_of(const struct msg_rw_logon *m, struct lsa_request *reques
 	memcpy(request->password, m->password, sizeof(m->password));
 }
 
+/* What the client gave, or a prompt on the desktop where it gave nothing. */
+static void check_credentials(struct worker *w, const struct lsa_request *request)
+{
+	if (w->step != WORKER_SESSION && (!request->user[0] || !request->password[0]))
+		start_prompt(w);
+	else
+		ask_lsass(w, LSA_LOGON, request);
+}
+
+/* Asks smss about the session of the client's cookie; the credentials are kept for when it is
+   wrong. 0 or -1. */
+static int ask_cookie(
+    struct worker *w, const struct msg_rw_logon *m, const struct lsa_request *request)
+{
+	struct msg_cookie ask = { .session = m->logon_id };
+
+	w->question = *request;
+	memcpy(w->verifier, m->verifier, sizeof(w->verifier));
+	port_header(&ask.h, WS_COOKIE, sizeof(ask), worker_number(w));
+	if (port_send(w->t->smss, &ask.h, -1) < 0)
+		return -1;
+	w->cookie = COOKIE_ASKED;
+	return 0;
+}
+
 int logon_request(struct worker *w, const struct msg_rw_logon *m)
 {
 	struct lsa_request request;
 
-	if (w->asking || !logon_valid(m))
+	if (w->asking || w->cookie != COOKIE_NONE || !logon_valid(m))
 		return -1;
 	if (w->step == WORKER_SESSION && m->session == w->client.session && !w->client.user[0] &&
 	    w->prompts < PROMPT_TRIES) {
@@ -126,14 +187,56 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 	} else {
 		return -1;
 	}
-	if (m->session == NO_SESSION && (!m->user[0] || !m->password[0])) {
-		start_prompt(w);
-		return 0;
-	}
 	question_of(m, &request);
-	ask_lsass(w, LSA_LOGON, &request);
+	if (m->session == NO_SESSION && m->has_cookie && ask_cookie(w, m, &request) == 0)
+		return 0;
+	check_credentials(w, &request);
 	explicit_bzero(&request, sizeof(request));
 	return 0;
+}
+
+static const uint8_t no_cookie[COOKIE_SIZE];
+
+/*
+ * Whether the client knew the random bits of its session: the verifier is their HMAC-MD5 over
+ * the client random, which with TLS is zero (MS-RDPBCGR 5.5).
+ */
+static bool verify(const struct worker *w, const struct msg_cookie *m)
+{
+	static const uint8_t client_random[32];
+	uint8_t digest[VERIFIER_SIZE];
+	unsigned size = sizeof(digest);
+
+	if (memcmp(m->cookie, no_cookie, COOKIE_SIZE) == 0)
+		return false;
+	/* whoever gave credentials too comes back to his own session only */
+	if (w->question.user[0] && strcmp(w->question.user, m->user) != 0)
+		return false;
+	return HMAC(EVP_md5(), m->cookie, COOKIE_SIZE, client_random, sizeof(client_random), digest,
+	           &size) &&
+	       size == sizeof(digest) && CRYPTO_memcmp(digest, w->verifier, size) == 0;
+}
+
+/* What smss knows of the session that a cookie is for. */
+static void on_cookie(struct worker *w, const struct msg_cookie *m)
+{
+	bool right = verify(w, m);
+
+	w->cookie = COOKIE_NONE;
+	explicit_bzero(w->verifier, sizeof(w->verifier));
+	if (!right) {
+		check_credentials(w, &w->question);
+		return;
+	}
+	w->cookie = COOKIE_USED; /* the question stays, should its session just have ended */
+	memcpy(w->client.user, m->user, sizeof(w->client.user));
+	memcpy(w->client.domain, m->domain, sizeof(w->client.domain));
+	memcpy(w->client.cookie, m->cookie, sizeof(w->client.cookie));
+	w->client.phase[PHASE_LOGON] = clock_us();
+	w->client.session = m->session;
+	w->client.generation = m->generation;
+	event_del(w->deadline);
+	connect_session(w);
 }
 
 int logon_painted(struct worker *w, const struct msg_painted *m)
@@ -149,12 +252,17 @@ int logon_painted(struct worker *w, const struct msg_painted *m)
 	return 0;
 }
 
-static void tell(struct worker *w, uint16_t type, int32_t status, int passed)
+/* COOKIE: for the next time, or NULL. */
+static void tell(
+    struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
 {
 	struct msg_rw_session m = { .session = w->client.session, .status = status };
 
+	if (cookie)
+		memcpy(m.cookie, cookie, sizeof(m.cookie));
 	port_header(&m.h, type, sizeof(m), 0);
 	port_send(w->port, &m.h, passed);
+	explicit_bzero(&m, sizeof(m));
 }
 
 /* The user of a session whose winlogon had to ask. */
@@ -163,7 +271,7 @@ static void logged_on_at_prompt(struct worker *w, const struct lsa_answer *answe
 	struct msg_user m = { .session = w->client.session, .generation = w->client.generation };
 
 	if (answer->status != STATUS_SUCCESS) {
-		tell(w, RW_DENIED, answer->status, -1);
+		tell(w, RW_DENIED, answer->status, NULL, -1);
 		return;
 	}
 	memcpy(w->client.user, answer->user, sizeof(w->client.user));
@@ -198,8 +306,7 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 		worker_deny(w, answer.status, END_DENIED);
 	} else {
 		memcpy(w->client.user, answer.user, sizeof(w->client.user));
-		w->client.phase[PHASE_LOGON] = clock_us();
-		start_session(w);
+		proven(w);
 	}
 	explicit_bzero(&answer, sizeof(answer));
 	return 0;
@@ -225,31 +332,43 @@ void logon_abandon(struct worker *w)
 		    log_quote(quoted, sizeof(quoted), w->proving_user), w->address);
 }
 
-/* The session is there: a port between the worker and csrss, one end to each. */
-static void connect_session(struct worker *w, const SMAPIMSG *started)
+/* Its user has none: one is started, unless that was refused. */
+static void no_session(struct worker *w, const struct msg_ws_session *m)
 {
-	int pair[2];
+	if (w->cookie == COOKIE_USED) { /* it is not good for any other session */
+		w->cookie = COOKIE_NONE;
+		memset(w->client.user, 0, sizeof(w->client.user));
+		w->client.session = NO_SESSION;
+		w->step = WORKER_LOGON;
+		check_credentials(w, &w->question);
+	} else if (m->status == STATUS_SUCCESS && !w->started) {
+		start_session(w);
+	} else {
+		worker_deny(w, m->status, m->reason);
+	}
+}
 
-	if (port_pair(pair) < 0) {
-		stop_session(w->t, started);
-		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+/* smss says which session the worker's client has: in answer to WS_CONNECT, or when it was moved
+   to another. */
+static void on_session(struct worker *w, const struct msg_ws_session *m)
+{
+	if (w->step != WORKER_CONNECTING && w->step != WORKER_SESSION)
+		return;
+	if (m->session == NO_SESSION) {
+		fd_close(&w->display);
+		no_session(w, m);
 		return;
 	}
+	explicit_bzero(&w->question, sizeof(w->question));
+	w->cookie = COOKIE_NONE;
+	w->client.session = m->session;
+	w->client.generation = m->generation;
+	if (w->step == WORKER_CONNECTING)
+		tell(w, RW_SESSION, STATUS_SUCCESS, m->cookie, w->display);
+	else
+		tell(w, RW_COOKIE, STATUS_SUCCESS, m->cookie, -1);
 	w->step = WORKER_SESSION;
-	w->client.session = started->u.StartCsr.MuSessionId;
-	w->client.generation = started->h.client_view_size;
-	memcpy(w->client.address, w->address, sizeof(w->client.address));
-	port_header(&w->client.h, WS_CONNECT, sizeof(w->client), 0);
-	if (port_send(w->t->smss, &w->client.h, pair[0]) < 0) {
-		close(pair[0]);
-		close(pair[1]);
-		stop_session(w->t, started);
-		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
-		return;
-	}
-	tell(w, RW_SESSION, STATUS_SUCCESS, pair[1]);
-	close(pair[0]);
-	close(pair[1]);
+	fd_close(&w->display);
 }
 
 static int started(struct termsrv *t, const SMAPIMSG *reply)
@@ -269,7 +388,9 @@ static int started(struct termsrv *t, const SMAPIMSG *reply)
 		worker_deny(w, reply->ReturnedStatus, END_OUT_OF_MEMORY);
 		return 0;
 	}
-	connect_session(w, reply);
+	w->client.session = reply->u.StartCsr.MuSessionId;
+	w->client.generation = reply->h.client_view_size;
+	connect_session(w);
 	return 0;
 }
 
@@ -277,6 +398,18 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 {
 	if (m->type == LPC_REPLY && size == sizeof(SMAPIMSG))
 		return started(t, (const SMAPIMSG *)(const void *)m);
+	if (m->type == WS_SESSION && size == sizeof(struct msg_ws_session)) {
+		struct worker *w = worker_of(t, m->message_id);
+		if (w)
+			on_session(w, (const void *)m);
+		return 0;
+	}
+	if (m->type == WS_COOKIE && size == sizeof(struct msg_cookie)) {
+		struct worker *w = worker_of(t, m->message_id);
+		if (w && w->cookie == COOKIE_ASKED)
+			on_cookie(w, (const void *)m);
+		return 0;
+	}
 	if (m->type != TS_LSASS || *passed < 0)
 		return -1;
 	if (t->lsass_event) {

@@ -118,6 +118,7 @@ static void worker_free(struct worker *w)
 	if (w->deadline)
 		event_free(w->deadline);
 	fd_close(&w->port);
+	fd_close(&w->display);
 	t->workers[w->slot] = NULL;
 	explicit_bzero(w, sizeof(*w));
 	free(w);
@@ -142,6 +143,7 @@ static int request_worker(struct termsrv *t)
 	w->slot = slot;
 	w->turn = ++t->turns[slot];
 	w->port = pair[0];
+	w->display = -1;
 	w->client.session = NO_SESSION;
 	snprintf(w->address, sizeof(w->address), "nobody");
 	t->workers[slot] = w;

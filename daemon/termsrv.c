@@ -136,6 +136,20 @@ static void refuse(struct termsrv *t, const char *address, const char *why)
 	    why);
 }
 
+/* A client that is silent for so many MINUTES is asked, and given up when it has not answered for
+   as long again; what is sent to it and not acknowledged tells the same. */
+static void keep_alive(int socket, uint32_t minutes)
+{
+	int on = 1, idle = (int)minutes * 60, count = 6, interval = idle / count;
+	unsigned limit = minutes * 120000;
+
+	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit));
+}
+
 static void add_connection(struct termsrv *t, int socket, const struct sockaddr_storage *from)
 {
 	struct timeval limit = { .tv_sec = t->config.LogonTimeout / 1000,
@@ -153,7 +167,8 @@ static void add_connection(struct termsrv *t, int socket, const struct sockaddr_
 	c->accepted = clock_us();
 	take_address(c, from);
 	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (t->config.KeepAliveEnable)
+		keep_alive(socket, t->config.KeepAliveInterval);
 	c->readable = event_new(t->base, socket, EV_READ | EV_PERSIST, on_first_packet, c);
 	c->deadline = evtimer_new(t->base, on_silent, c);
 	if (!c->readable || !c->deadline || event_add(c->readable, NULL) < 0 ||
@@ -234,6 +249,8 @@ static void on_smss(int port, short what, void *argument)
 	union {
 		PORT_MESSAGE h;
 		SMAPIMSG call;
+		struct msg_ws_session session;
+		struct msg_cookie cookie;
 	} m;
 	int passed = -1;
 	ssize_t got = port_receive(port, &m, sizeof(m), &passed);

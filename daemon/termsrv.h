@@ -8,8 +8,10 @@
  *   worker       an rdpwd: FRESH until it says it is warm, then WARM, then one
  *                connection's for good
  *
- * A worker's way: FRESH -> WARM -> HANDSHAKE (RW_CLIENT) -> LOGON (RW_LOGON, lsass)
- *   -> STARTING (StartCsr) -> SESSION (RW_SESSION), or it is denied, or it dies
+ * A worker's way: FRESH -> WARM -> HANDSHAKE (RW_CLIENT) -> LOGON (RW_LOGON, lsass, or the
+ *   cookie of a session) -> CONNECTING (WS_CONNECT: to a session that its user has) -> STARTING
+ *   (StartCsr, where he has none) -> CONNECTING (to that) -> SESSION (RW_SESSION), or it is
+ *   denied, or it dies
  */
 #ifndef MUSESS_TERMSRV_H
 #define MUSESS_TERMSRV_H
@@ -55,8 +57,13 @@ enum worker_step {
 	WORKER_HANDSHAKE,
 	WORKER_LOGON,
 	WORKER_STARTING,
+	WORKER_CONNECTING,
 	WORKER_SESSION
 };
+
+/* What became of the client's cookie: smss is asked about it; it was right, and smss has to say
+   whether it still is. */
+enum cookie_step { COOKIE_NONE, COOKIE_ASKED, COOKIE_USED };
 
 struct termsrv;
 
@@ -75,6 +82,10 @@ struct worker {
 	uint64_t looked, used;       /* when it was last looked at; processor time by then */
 	bool idle;                   /* then it had used none since it was looked at before */
 	struct msg_client client;    /* for smss: grows as the connection does */
+	int display;                 /* rdpwd's end of the port to csrss, while CONNECTING; or -1 */
+	bool started;                /* StartCsr was called: it is the last WS_CONNECT */
+	enum cookie_step cookie;
+	uint8_t verifier[VERIFIER_SIZE];
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
 	bool asking, unsent;         /* lsass has not answered; was not even asked */
 	bool asked_hash;             /* one name per connection */

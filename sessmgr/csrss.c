@@ -8,9 +8,14 @@
  *   display   rdpwd: keys come in, frames of changed rows go out, one at a time and only
  *             when rdpwd asked for one, so that a slow client costs no memory
  *   terminal  the pseudo-terminal of the user's programs
+ *   boxes     messages on top of it, until they are answered
+ *
+ * Clients come and go; each has smss's number, which csrss repeats when it tells of it.
  *
  * Its end is the session's: the kernel ends every other process with it.
  */
+#include "box.h"
+#include "cells.h"
 #include "clock.h"
 #include "log.h"
 #include "messages.h"
@@ -31,16 +36,19 @@
 #define AP_PORT "/run/Windows/ApiPort"
 #define SB_PORT "/run/Windows/SbApiPort"
 
-enum { STATUS_FOREGROUND = 0xffffff, STATUS_BACKGROUND = 0x204a87 };
+enum { STATUS_FOREGROUND = 0xffffff, STATUS_BACKGROUND = 0x204a87, INPUT_PAUSE_US = 1000000 };
 
 struct csrss {
 	struct subsystem sm; /* smss and its callbacks; the session's id */
 	int listener, winlogon, display;
 	struct terminal *terminal;
 	int columns, rows;        /* of the desktop, the status line included */
-	struct msg_client client; /* who is at the screen */
+	struct msg_client client; /* who is at the screen, or was last */
 	bool hello, command;      /* winlogon is there; it has a command */
 	bool logon_sent;
+	struct msg_choices choices; /* of the user, who says which session it shall be */
+	struct boxes boxes;
+	uint64_t input_told; /* when smss was told of the last key or use of the mouse */
 	uint64_t shell; /* when the user's command was started */
 	bool status_changed;
 	bool wanted;   /* rdpwd asked for a frame */
@@ -71,18 +79,23 @@ static unsigned between(uint64_t a, uint64_t b)
 
 /* The same for what is known, in ever fewer words. */
 static const struct {
-	const char *session, *spin_up, *made_ahead; /* the last: csrss and winlogon were there */
+	const char *session, *spin_up;
+	const char *made_ahead;  /* csrss and winlogon were there */
+	const char *reconnected; /* and the user's command */
 } status_forms[] = {
 	{ " %s session %u user %s client %s csrss %u winlogon %u",
 	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
-	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u" },
+	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u",
+	    " reconnected in %u ms: tls %u logon %u" },
 	{ " %s session %u user %s client %s pids %u %u",
 	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
-	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u" },
+	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u",
+	    " reconnected in %u ms: tls %u logon %u" },
 	{ " %s session %u user %s client %s pids %u %u",
-	    " %u ms: %u tls %u log %u csr %u win %u sh", " %u ms: %u tls %u log, ahead, %u sh" },
+	    " %u ms: %u tls %u log %u csr %u win %u sh", " %u ms: %u tls %u log, ahead, %u sh",
+	    " back in %u ms: %u tls %u log" },
 	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh",
-	    " %u ms: %u tls %u log, ahead, %u sh" },
+	    " %u ms: %u tls %u log, ahead, %u sh", " back in %u ms: %u tls %u log" },
 };
 enum { STATUS_FORMS = sizeof(status_forms) / sizeof(*status_forms) };
 
@@ -94,12 +107,19 @@ static int status_form(const struct csrss *c, int form, char *text, size_t size)
 	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->sm.session,
 	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
 
-	if (n > 0 && (size_t)n < size && c->shell && !m->phase[PHASE_CSRSS])
+	if (n <= 0 || (size_t)n >= size || !c->shell)
+		return n;
+	if (begin > c->shell)
+		n += snprintf(text + n, size - (size_t)n, status_forms[form].reconnected,
+		    between(begin, m->phase[PHASE_ANSWERED]),
+		    between(begin, m->phase[PHASE_NEGOTIATED]),
+		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]));
+	else if (!m->phase[PHASE_CSRSS])
 		n += snprintf(text + n, size - (size_t)n, status_forms[form].made_ahead,
 		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
 		    between(m->phase[PHASE_ANSWERED], c->shell));
-	else if (n > 0 && (size_t)n < size && c->shell)
+	else
 		n += snprintf(text + n, size - (size_t)n, status_forms[form].spin_up,
 		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
@@ -118,19 +138,6 @@ static void status_text(const struct csrss *c, char *text, size_t size)
 		form++;
 }
 
-/* One code point of well-formed UTF-8 at *P, which moves behind it. */
-static uint32_t next_code(const char **p)
-{
-	const unsigned char *u = (const unsigned char *)*p;
-	int more = u[0] < 0xc0 ? 0 : u[0] < 0xe0 ? 1 : u[0] < 0xf0 ? 2 : 3;
-	uint32_t code = more == 0 ? u[0] : u[0] & (0x3fu >> more);
-
-	(*p)++;
-	for (; more > 0 && ((unsigned char)**p & 0xc0) == 0x80; more--, (*p)++)
-		code = code << 6 | ((unsigned char)**p & 0x3f);
-	return code;
-}
-
 static int send_row(struct csrss *c, int row, const struct cell *cells)
 {
 	struct msg_row m = { .row = (uint16_t)row, .count = (uint16_t)c->columns };
@@ -145,12 +152,9 @@ static int send_status_line(struct csrss *c)
 {
 	struct cell cells[COLUMNS_MAX];
 	char text[512];
-	const char *p = text;
 
 	status_text(c, text, sizeof(text));
-	for (int i = 0; i < c->columns; i++)
-		cells[i] =
-		    (struct cell){ *p ? next_code(&p) : ' ', STATUS_FOREGROUND, STATUS_BACKGROUND };
+	cells_put(cells, c->columns, text, STATUS_FOREGROUND, STATUS_BACKGROUND);
 	return send_row(c, 0, cells);
 }
 
@@ -159,6 +163,7 @@ static int send_terminal_row(struct csrss *c, int row)
 	struct cell cells[COLUMNS_MAX];
 
 	terminal_cells(c->terminal, row, cells, c->columns);
+	box_draw(&c->boxes, row, c->rows - 1, cells, c->columns);
 	return send_row(c, row + 1, cells);
 }
 
@@ -182,7 +187,8 @@ static int send_frame(struct csrss *c)
 	if (c->display < 0 || !c->wanted)
 		return 0;
 	/* the first picture is that of a session with its shell; a logon prompt's has none yet */
-	if (!c->shell && c->client.user[0] && (c->listener >= 0 || c->winlogon >= 0))
+	if (!c->shell && c->client.user[0] && c->choices.count == 0 &&
+	    (c->listener >= 0 || c->winlogon >= 0))
 		return 0;
 	if (!c->in_frame && !c->status_changed && !terminal_changed(c->terminal))
 		return 0;
@@ -208,44 +214,96 @@ static int send_frame(struct csrss *c)
 	return 0;
 }
 
-/* winlogon is told to log USER on, or to ask; the terminal goes with it. */
-static int send_logon(struct csrss *c)
+/* What winlogon is told first: whom to log on, or to ask who it is, or which session it shall
+   be. */
+static int tell_winlogon(struct csrss *c, int terminal)
 {
 	struct msg_verdict m = { .session = c->sm.session };
 	const char *user = c->command ? "system" : c->client.user;
-	int slave, result;
 
-	if (c->logon_sent || !c->hello || (!c->command && c->display < 0))
-		return 0;
-	slave = terminal_open_slave(c->terminal);
-	if (slave < 0)
-		return die("cannot open the terminal");
+	if (!c->command && c->choices.count > 0) {
+		c->choices.h.type = WL_CHOICES;
+		return port_send(c->winlogon, &c->choices.h, terminal);
+	}
+	if (!user[0])
+		return send_plain(c->winlogon, WL_PROMPT, terminal);
 	memcpy(m.user, user, strlen(user) + 1);
 	memcpy(m.station, c->client.station, sizeof(m.station));
 	memcpy(m.winstation, c->client.winstation, sizeof(m.winstation));
 	port_header(&m.h, WL_LOGON, sizeof(m), 0);
-	result = user[0] ? port_send(c->winlogon, &m.h, slave)
-	                 : send_plain(c->winlogon, WL_PROMPT, slave);
+	return port_send(c->winlogon, &m.h, terminal);
+}
+
+/* winlogon begins once it and a client are there; the terminal goes with the message. A user
+   that is known is logged on though his client may have gone. */
+static int send_logon(struct csrss *c)
+{
+	int slave, result;
+
+	if (c->logon_sent || !c->hello || (!c->command && !c->client.connection))
+		return 0;
+	slave = terminal_open_slave(c->terminal);
+	if (slave < 0)
+		return die("cannot open the terminal");
+	result = tell_winlogon(c, slave);
 	close(slave);
 	c->logon_sent = true;
 	return result;
 }
 
-/* A client for this session's screen. */
+static void redraw(struct csrss *c)
+{
+	c->status_changed = true;
+	terminal_mark(c->terminal, -1);
+}
+
+/* The client is told why, and let go. */
+static void end_display(struct csrss *c, uint32_t reason)
+{
+	struct msg_end m = { .reason = reason };
+
+	if (c->display < 0)
+		return;
+	port_header(&m.h, DSP_END, sizeof(m), 0);
+	port_send(c->display, &m.h, -1);
+	fd_close(&c->display);
+	c->wanted = c->in_frame = false;
+}
+
+static int display_lost(struct csrss *c);
+
+/* A client for this session's screen: in the place of another perhaps. */
 static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 {
-	if (c->display >= 0 || *passed < 0)
-		return 0;
+	end_display(c, END_REPLACED);
 	c->client = *m;
-	c->client.csrss = m->csrss;
+	if (*passed < 0) /* out of descriptors */
+		return display_lost(c);
 	c->display = *passed;
 	*passed = -1;
+	c->wanted = m->wanted;
+	c->in_frame = false;
 	c->columns = m->width / CELL_WIDTH;
 	c->rows = m->height / CELL_HEIGHT;
-	c->status_changed = true;
 	if (terminal_resize(c->terminal, c->columns, c->rows - 1) < 0)
 		return die("cannot resize the terminal");
+	redraw(c);
 	return send_logon(c);
+}
+
+/* The client becomes another session's: its port goes back to smss, unless it has just gone. */
+static int on_yield(struct csrss *c)
+{
+	struct msg_connection m = { .connection = c->client.connection, .wanted = c->wanted };
+	int result;
+
+	if (c->display < 0)
+		return 0;
+	port_header(&m.h, CSR_DISPLAY, sizeof(m), 0);
+	result = port_send(c->sm.smss, &m.h, c->display);
+	fd_close(&c->display);
+	c->wanted = c->in_frame = false;
+	return result;
 }
 
 /* The user that lsass agreed to, as smss says: not rdpwd's word, which has a client. */
@@ -254,6 +312,7 @@ static int on_user(struct csrss *c, const struct msg_user *m)
 	struct msg_verdict verdict = { .session = c->sm.session, .status = STATUS_SUCCESS };
 
 	memcpy(c->client.user, m->user, sizeof(c->client.user));
+	c->choices.count = 0;
 	c->status_changed = true;
 	if (c->winlogon < 0)
 		return 0;
@@ -264,6 +323,61 @@ static int on_user(struct csrss *c, const struct msg_user *m)
 	return port_send(c->winlogon, &verdict.h, -1);
 }
 
+/* The user is to say which session it shall be: asked now, or when winlogon is there. */
+static int on_choices(struct csrss *c, const struct msg_choices *m)
+{
+	c->choices = *m;
+	if (c->choices.count > CHOICES_MAX)
+		return -1;
+	return c->logon_sent && c->winlogon >= 0 ? tell_winlogon(c, -1) : 0;
+}
+
+static int respond(struct csrss *c, uint32_t number, uint32_t response)
+{
+	struct msg_response m = { .number = number, .response = response };
+
+	if (number == 0)
+		return 0;
+	redraw(c);
+	port_header(&m.h, CSR_RESPONSE, sizeof(m), 0);
+	return port_send(c->sm.smss, &m.h, -1);
+}
+
+static int on_message(struct csrss *c, struct msg_box *m)
+{
+	m->title[sizeof(m->title) - 1] = m->text[sizeof(m->text) - 1] = 0;
+	redraw(c);
+	return respond(c, box_add(&c->boxes, m, clock_us()), BOX_TIMEOUT);
+}
+
+/* smss is told of keys and the mouse, but not of each. */
+static int on_input(struct csrss *c)
+{
+	uint64_t now = clock_us();
+
+	if (now - c->input_told < INPUT_PAUSE_US)
+		return 0;
+	c->input_told = now;
+	return send_plain(c->sm.smss, CSR_INPUT, -1);
+}
+
+static int on_key(struct csrss *c, const struct msg_key *key)
+{
+	uint32_t answered;
+
+	if (on_input(c) < 0)
+		return -1;
+	if (box_key(&c->boxes, clock_us(), &answered))
+		return respond(c, answered, BOX_OK);
+	terminal_key(c->terminal, key);
+	return 0;
+}
+
+static int on_logoff(struct csrss *c)
+{
+	return c->winlogon < 0 ? 0 : send_plain(c->winlogon, WL_LOGOFF, -1);
+}
+
 static int on_smss(struct csrss *c)
 {
 	union {
@@ -271,6 +385,8 @@ static int on_smss(struct csrss *c)
 		struct msg_client client;
 		struct msg_user user;
 		struct msg_end end;
+		struct msg_choices choices;
+		struct msg_box box;
 	} m;
 	int passed = -1, result = 0;
 	ssize_t got = port_receive(c->sm.smss, &m, sizeof(m), &passed);
@@ -284,11 +400,18 @@ static int on_smss(struct csrss *c)
 	} else if (m.h.type == CSR_USER && got == sizeof(m.user)) {
 		result = on_user(c, &m.user);
 	} else if (m.h.type == CSR_TERMINATE && got == sizeof(m.end)) {
-		if (c->display >= 0) {
-			m.end.h.type = DSP_END;
-			port_send(c->display, &m.end.h, -1);
-		}
+		end_display(c, m.end.reason);
 		result = -1;
+	} else if (m.h.type == CSR_DETACH && got == sizeof(m.end)) {
+		end_display(c, m.end.reason);
+	} else if (m.h.type == CSR_YIELD) {
+		result = on_yield(c);
+	} else if (m.h.type == CSR_CHOICES && got == sizeof(m.choices)) {
+		result = on_choices(c, &m.choices);
+	} else if (m.h.type == CSR_MESSAGE && got == sizeof(m.box)) {
+		result = on_message(c, &m.box);
+	} else if (m.h.type == CSR_LOGOFF) {
+		result = on_logoff(c);
 	}
 	fd_close(&passed);
 	return result;
@@ -311,6 +434,7 @@ static int on_winlogon(struct csrss *c)
 		struct msg_hello hello;
 		struct msg_credentials credentials;
 		struct msg_process process;
+		struct msg_choice choice;
 	} m;
 	ssize_t got = port_receive(c->winlogon, &m, sizeof(m), NULL);
 
@@ -331,6 +455,10 @@ static int on_winlogon(struct csrss *c)
 		explicit_bzero(&m, sizeof(m));
 		return 0;
 	}
+	if (m.h.type == WL_CHOICE && got == sizeof(m.choice)) {
+		m.choice.h.type = CSR_CHOICE;
+		return port_send(c->sm.smss, &m.choice.h, -1);
+	}
 	if (m.h.type == WL_SHELL && got == sizeof(m.process)) {
 		c->shell = clock_us();
 		c->status_changed = true;
@@ -342,9 +470,12 @@ static int on_winlogon(struct csrss *c)
 /* rdpwd is gone. What the session comes to is smss's decision. */
 static int display_lost(struct csrss *c)
 {
+	struct msg_connection m = { .connection = c->client.connection };
+
 	fd_close(&c->display);
 	c->wanted = c->in_frame = false;
-	return send_plain(c->sm.smss, CSR_DISCONNECTED, -1);
+	port_header(&m.h, CSR_DISCONNECTED, sizeof(m), 0);
+	return port_send(c->sm.smss, &m.h, -1);
 }
 
 static int on_display(struct csrss *c)
@@ -364,7 +495,9 @@ static int on_display(struct csrss *c)
 	if (m.h.type == DSP_READY && got == sizeof(m.plain)) {
 		c->wanted = true;
 	} else if (m.h.type == DSP_KEY && got == sizeof(m.key) && m.key.code <= KEY_LAST) {
-		terminal_key(c->terminal, &m.key);
+		return on_key(c, &m.key);
+	} else if (m.h.type == DSP_INPUT && got == sizeof(m.plain)) {
+		return on_input(c);
 	} else if (m.h.type == DSP_VERDICT && got == sizeof(m.verdict) && c->winlogon >= 0 &&
 	           m.verdict.status != STATUS_SUCCESS) {
 		struct msg_verdict no = { .session = c->sm.session, .status = m.verdict.status };
@@ -408,7 +541,7 @@ static int loop(struct csrss *c)
 			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN, 0 }
 		};
 
-		if (poll(p, COUNT, -1) < 0 && errno != EINTR)
+		if (poll(p, COUNT, box_timeout(&c->boxes, clock_us())) < 0 && errno != EINTR)
 			return die("poll");
 		if (p[SMSS].revents && on_smss(c) < 0)
 			return 0;
@@ -420,7 +553,11 @@ static int loop(struct csrss *c)
 			return -1;
 		if (p[TERMINAL].revents && terminal_read(c->terminal) < 0)
 			programs = false; /* winlogon leaves as well */
-		if ((p[DISPLAY].revents & (POLLIN | POLLHUP | POLLERR)) && on_display(c) < 0)
+		/* smss may have taken it meanwhile */
+		if (c->display >= 0 && (p[DISPLAY].revents & (POLLIN | POLLHUP | POLLERR)) &&
+		    on_display(c) < 0)
+			return -1;
+		if (respond(c, box_take_expired(&c->boxes, clock_us()), BOX_TIMEOUT) < 0)
 			return -1;
 		if (send_frame(c) < 0 && display_lost(c) < 0)
 			return -1;

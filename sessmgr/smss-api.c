@@ -117,88 +117,14 @@ static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 	return 0;
 }
 
-/* Until disconnected sessions are kept, a client that leaves ends its session. */
-static int csr_disconnected(struct client *client, const PORT_MESSAGE *m, int *passed)
-{
-	(void)m;
-	(void)passed;
-	session_stop(client->subsystem->session, END_USER_DISCONNECT, STATUS_SUCCESS);
-	return 0;
-}
-
-/* The session that a message of termsrv is about; NULL where it is gone. */
-static struct session *connected_session(struct client *client, uint32_t id, uint32_t generation)
-{
-	struct session *s = session_find(client->smss, id);
-
-	return s && s->step == SESSION_RUNNING && s->windows && s->generation == generation ? s
-	                                                                                    : NULL;
-}
-
-static int ws_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
-{
-	struct msg_client message = *(const struct msg_client *)m;
-	struct session *s = connected_session(client, message.session, message.generation);
-	struct msg_session *info;
-
-	if (!port_text_valid(message.user, sizeof(message.user)) ||
-	    !port_text_valid(message.domain, sizeof(message.domain)) ||
-	    !port_text_valid(message.station, sizeof(message.station)) ||
-	    !port_text_valid(message.address, sizeof(message.address)) ||
-	    message.width < DESKTOP_MIN || message.width > DESKTOP_MAX ||
-	    message.height < DESKTOP_MIN || message.height > DESKTOP_MAX)
-		return -1;
-	if (!s || !s->awaits_client)
-		return 0; /* ended meanwhile: the display port closes, and rdpwd with it */
-	if (*passed < 0) {
-		log_warn("session %u: the port to its client is lost: out of descriptors", s->id);
-		session_stop(s, END_OUT_OF_MEMORY, STATUS_NO_MEMORY);
-		return 0;
-	}
-	s->awaits_client = false;
-	info = &s->info;
-	memcpy(info->user, message.user, sizeof(info->user));
-	memcpy(info->domain, message.domain, sizeof(info->domain));
-	memcpy(info->station, message.station, sizeof(info->station));
-	memcpy(info->address, message.address, sizeof(info->address));
-	info->width = message.width;
-	info->height = message.height;
-	for (int i = PHASE_ACCEPT; i < PHASE_START_CSR; i++)
-		info->phase[i] = message.phase[i];
-	session_set_state(s, message.user[0] ? WTS_ACTIVE : WTS_CONNECTED);
-	memcpy(message.winstation, info->winstation, sizeof(message.winstation));
-	memcpy(message.phase, info->phase, sizeof(message.phase));
-	message.csrss = (uint32_t)s->windows->pid;
-	message.winlogon = (uint32_t)s->winlogon;
-	message.h.type = CSR_CLIENT;
-	client_send(s->windows->client, &message.h, *passed);
-	return 0;
-}
-
-static int ws_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
-{
-	struct msg_user message = *(const struct msg_user *)m;
-	struct session *s = connected_session(client, message.session, message.generation);
-
-	(void)passed;
-	if (!port_text_valid(message.user, sizeof(message.user)) || !message.user[0])
-		return -1;
-	if (!s || !s->info.width || s->info.user[0])
-		return 0;
-	memcpy(s->info.user, message.user, sizeof(message.user));
-	session_set_state(s, WTS_ACTIVE);
-	message.h.type = CSR_USER;
-	client_send(s->windows->client, &message.h, -1);
-	return 0;
-}
-
+/* The first picture is out. */
 static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	const struct msg_painted *message = (const void *)m;
-	struct session *s = connected_session(client, message->session, message->generation);
+	struct session *s = session_find(client->smss, message->session);
 
 	(void)passed;
-	if (s) {
+	if (s && s->generation == message->generation) {
 		s->info.phase[PHASE_ACTIVE] = message->active;
 		s->info.phase[PHASE_PAINTED] = message->painted;
 	}
@@ -275,12 +201,22 @@ static const struct {
 	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), ANY_TIME, false,
 	    subsystem_connect },
 	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, csr_shell },
-	{ CSR_DISCONNECTED, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false,
-	    csr_disconnected },
+	{ CSR_DISCONNECTED, sizeof(struct msg_connection), FROM(SUBSYSTEM), WINDOWS, false,
+	    winstation_disconnected },
+	{ CSR_DISPLAY, sizeof(struct msg_connection), FROM(SUBSYSTEM), WINDOWS, true,
+	    winstation_display },
+	{ CSR_CHOICE, sizeof(struct msg_choice), FROM(SUBSYSTEM), WINDOWS, false,
+	    winstation_choice },
+	{ CSR_INPUT, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, limits_input },
+	{ CSR_RESPONSE, sizeof(struct msg_response), FROM(SUBSYSTEM), WINDOWS, false,
+	    manage_response },
 	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), ANY_TIME, false, sb_reply },
 	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), ANY_TIME, false, service_ready },
-	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), ANY_TIME, true, ws_connect },
-	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), ANY_TIME, false, ws_logon },
+	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), ANY_TIME, true,
+	    winstation_connect },
+	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), ANY_TIME, false,
+	    winstation_logon },
+	{ WS_COOKIE, sizeof(struct msg_cookie), FROM(TERMSRV), ANY_TIME, false, winstation_cookie },
 	{ WS_PAINTED, sizeof(struct msg_painted), FROM(TERMSRV), ANY_TIME, false, ws_painted },
 	{ LSA_READY, sizeof(struct msg_plain), FROM(LSASS), ANY_TIME, false, service_ready },
 	{ LSA_ANSWER, sizeof(struct lsa_answer), FROM(LSASS), ANY_TIME, false, account_answer },
@@ -292,13 +228,27 @@ static const struct {
 	{ ACCT_PASSWD, sizeof(struct lsa_request), FROM(ADMINISTRATOR), ANY_TIME, false,
 	    account_call },
 	{ ACCT_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, account_call },
-	{ CTL_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, ctl_list },
+	{ CTL_LIST, sizeof(struct msg_plain), FROM(ADMINISTRATOR) | FROM(USER), ANY_TIME, false, ctl_list },
 	{ CTL_SERVICE, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
 	    ctl_service },
-	{ CTL_VERSION, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
+	{ CTL_VERSION, sizeof(struct msg_plain), FROM(ADMINISTRATOR) | FROM(USER), ANY_TIME, false,
 	    ctl_version },
 	{ CTL_POOL, sizeof(struct msg_pool), FROM(ADMINISTRATOR), ANY_TIME, false, ctl_pool },
 	{ CTL_EXEC, sizeof(struct msg_exec), FROM(ADMINISTRATOR), ANY_TIME, true, ctl_exec },
+	{ CTL_DISCONNECT, sizeof(struct msg_control), FROM(ADMINISTRATOR) | FROM(USER), ANY_TIME,
+	    false, manage_disconnect },
+	{ CTL_CONNECT, sizeof(struct msg_control), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    manage_connect },
+	{ CTL_LOGOFF, sizeof(struct msg_control), FROM(ADMINISTRATOR) | FROM(USER), ANY_TIME, false,
+	    manage_logoff },
+	{ CTL_RESET, sizeof(struct msg_control), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    manage_reset },
+	{ CTL_MESSAGE, sizeof(struct msg_box), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    manage_message },
+	{ CTL_DRAIN, sizeof(struct msg_drain), FROM(ADMINISTRATOR), ANY_TIME, false, manage_drain },
+	{ CTL_RELOAD, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    manage_reload },
+	{ CTL_STATS, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, manage_stats },
 };
 
 int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed)

@@ -20,7 +20,8 @@ enum {
 	QUEUE_DESCRIPTORS_MAX = 64,
 	BACKLOG = 4096,
 	ACCEPTS_A_TURN = 4, /* who knocks without end gets its share of smss, and no more */
-	ACCEPT_PAUSE_US = 100000
+	ACCEPT_PAUSE_US = 100000,
+	USER_CLIENTS_MAX = 8 /* of a session */
 };
 
 struct queued_message {
@@ -41,6 +42,7 @@ static void forget_termsrv(const struct client *client)
 	struct smss *smss = client->smss;
 
 	start_forget(smss, client);
+	winstation_forget_termsrv(smss);
 	for (uint32_t slot = 0; slot < smss->capacity; slot++)
 		if (smss->slots[slot] && smss->slots[slot]->awaits_client)
 			session_stop(smss->slots[slot], END_CLOSED, STATUS_PORT_DISCONNECTED);
@@ -273,8 +275,13 @@ void call_answer(struct call *call, int32_t status)
 		struct msg_exec reply = { .session = call->m.exec.session, .status = status };
 		port_header(&reply.h, CTL_EXEC, sizeof(reply), call->m.h.message_id);
 		client_send(client, &reply.h, -1);
-	} else if (client) {
+	} else if (client && call->m.h.type == LPC_REQUEST) {
 		sm_reply(client, &call->m.sm, status);
+	} else if (client) {
+		struct msg_control reply = call->m.control;
+		reply.status = status;
+		port_header(&reply.h, call->m.h.type, sizeof(reply), call->m.h.message_id);
+		client_send(client, &reply.h, -1);
 	}
 	call_drop(call);
 }
@@ -342,6 +349,33 @@ static bool is_expected(struct smss *smss, pid_t pid)
 	return true;
 }
 
+/* How many connections the users of session GENERATION have. */
+static unsigned count_users(const struct smss *smss, uint32_t generation)
+{
+	const struct client *client;
+	unsigned count = 0;
+
+	LIST_FOREACH(client, &smss->clients, entry)
+	count += client->role == CLIENT_USER && client->session == generation;
+	return count;
+}
+
+/* A process in a session, which asks about that; false: it is in none, or one too many. */
+static bool accept_user(struct smss *smss, int port, const struct ucred *caller)
+{
+	const struct session *session = process_session(smss, caller->pid, caller->uid);
+	struct client *client;
+
+	if (!session || count_users(smss, session->generation) >= USER_CLIENTS_MAX)
+		return false;
+	client = client_create(smss, port, CLIENT_USER, caller->pid);
+	if (client) {
+		client->session_id = session->id;
+		client->session = session->generation;
+	}
+	return true;
+}
+
 static void accept_one(struct smss *smss, int listener, int port)
 {
 	struct ucred caller;
@@ -360,6 +394,8 @@ static void accept_one(struct smss *smss, int listener, int port)
 		return;
 	}
 	if (role == CLIENT_SUBSYSTEM && !is_expected(smss, caller.pid)) {
+		if (accept_user(smss, port, &caller))
+			return;
 		log_refusal(caller.pid);
 		close(port);
 		return;

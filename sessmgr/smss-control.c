@@ -36,6 +36,7 @@ static void send_session(struct client *client, uint32_t message_id, const struc
 	row.state = s->state;
 	row.csrss = s->windows ? (uint32_t)s->windows->pid : 0;
 	row.winlogon = (uint32_t)s->winlogon;
+	row.own = client_session(client) == s;
 	if (s->id != 0 && !row.width) /* nobody is at its screen */
 		memset(row.winstation, 0, sizeof(row.winstation));
 	client_send(client, &row.h, -1);
@@ -48,6 +49,12 @@ void control_list(struct client *client, uint32_t message_id)
 		.session = LISTENER_ID, .state = WTS_LISTEN, .winstation = "RDP-Tcp"
 	};
 
+	if (client->role == CLIENT_USER) {
+		if (client_session(client))
+			send_session(client, message_id, client_session(client));
+		end_of_list(client, message_id);
+		return;
+	}
 	for (uint32_t slot = 0; slot < smss->capacity; slot++)
 		if (smss->slots[slot])
 			send_session(client, message_id, smss->slots[slot]);

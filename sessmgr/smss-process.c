@@ -313,6 +313,25 @@ static bool same_namespace(pid_t one, pid_t other)
 	return stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
+{
+	uint32_t first = 0, end = smss->capacity;
+
+	if (smss->privileged) { /* its id says which it can be */
+		if (uid < HOST_ID_FIRST + SERVICE_IDS)
+			return NULL;
+		first = (uid - HOST_ID_FIRST - SERVICE_IDS) / HOST_ID_SPAN;
+		end = first < end ? first + 1 : end;
+	}
+	for (uint32_t slot = first; slot < end; slot++) {
+		struct session *s = smss->slots[slot];
+		if (s && s->step == SESSION_RUNNING && s->windows && s->windows->pid > 0 &&
+		    same_namespace(pid, s->windows->pid))
+			return s;
+	}
+	return NULL;
+}
+
 int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended)
 {
 	if (read_fdinfo(pidfd, pid, inner) < 0)

@@ -38,6 +38,7 @@ static const struct {
 	{ "nsswitch.conf",
 	    "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n" },
 	{ "resolv.conf", "" },
+	{ "profile.d/musess.sh", "PATH=$PATH:" ROOT_BIN "\n" }, /* musessctl, where not installed */
 };
 
 static const struct {
@@ -153,6 +154,8 @@ static int fill_etc(int root)
 	for (size_t i = 0; result == 0 && i < sizeof(etc_copies) / sizeof(*etc_copies); i++)
 		if (copy_tree(host, etc_copies[i], etc, 0) < 0)
 			result = failed("copy /etc/", etc_copies[i]);
+	if (result == 0 && mkdirat(etc, "profile.d", 0755) < 0 && errno != EEXIST)
+		result = failed("make /etc/", "profile.d");
 	for (size_t i = 0; result == 0 && i < sizeof(etc_files) / sizeof(*etc_files); i++) {
 		size_t length = strlen(etc_files[i].text);
 		int fd = openat(etc, etc_files[i].name, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);

@@ -22,6 +22,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* For a user's programs to end when he is logged off. */
+enum { LOGOFF_MS = 10000 };
+
 static void set_step(struct session *session, enum session_step step)
 {
 	session->step = step;
@@ -43,6 +46,11 @@ static void on_timeout(int fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
+	if (session->step == SESSION_RUNNING) {
+		log_warn("session %u: its programs did not end: killed", session->id);
+		session_stop(session, session->leaving, STATUS_DELETE_PENDING);
+		return;
+	}
 	if (session->step == SESSION_ENDING) {
 		if (session->windows && session->windows->pid > 0)
 			kill(session->windows->pid, SIGKILL);
@@ -74,11 +82,15 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 	session->smss = smss;
 	session->creator_port = -1;
 	session->state = WTS_INIT;
+	session->worker = NO_WORKER;
 	LIST_INIT(&session->subsystems);
+	TAILQ_INIT(&session->boxes);
 	session->timeout = evtimer_new(smss->base, on_timeout, session);
-	if (!session->timeout || table_add(smss, session, console) < 0) {
+	if (!session->timeout || limits_create(session) < 0 ||
+	    table_add(smss, session, console) < 0) {
 		if (session->timeout)
 			event_free(session->timeout);
+		limits_destroy(session);
 		free(session);
 		return NULL;
 	}
@@ -106,6 +118,8 @@ static void release(struct session *session)
 	process_space_destroy(session);
 	start_done(session);
 	table_remove(session);
+	manage_forget_session(session);
+	limits_destroy(session);
 	event_free(session->timeout);
 }
 
@@ -199,6 +213,7 @@ static void started(struct session *session)
 	set_step(session, SESSION_RUNNING);
 	session_set_state(session, session->id == 0 ? WTS_CONNECTED : WTS_IDLE);
 	session->ready_since = clock_us();
+	smss->stats.created++;
 	start_done(session);
 	if (session->id == 0) { /* it is said once all is well */
 		services_check(smss);
@@ -384,6 +399,11 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 
 	if (session->step == SESSION_ENDING)
 		return;
+	if (session->step == SESSION_RUNNING)
+		session->smss->stats.ended++;
+	else
+		session->smss->stats.failed++;
+	event_del(session->limit);
 	session_set_state(session, WTS_DOWN);
 	session->reason = reason;
 	session->status = status;
@@ -407,6 +427,20 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 	}
 }
 
+void session_logoff(struct session *session, enum end_reason reason)
+{
+	struct msg_plain m;
+
+	if (session->step != SESSION_RUNNING || !session->logged_on) {
+		session_stop(session, reason, STATUS_DELETE_PENDING);
+		return;
+	}
+	session->leaving = reason;
+	port_header(&m.h, CSR_LOGOFF, sizeof(m), 0);
+	client_send(session->windows->client, &m.h, -1);
+	expect(session, LOGOFF_MS);
+}
+
 /* When csrss ends the kernel ends winlogon too, which is reaped first then; the port's end
    came before. */
 static bool windows_gone(const struct session *session)
@@ -423,7 +457,8 @@ static void winlogon_ended(struct session *session, int wait_status)
 	if (session->step != SESSION_ENDING && !windows_gone(session))
 		session->logon_process_died = true;
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
-		session_stop(session, END_USER_LOGOFF, STATUS_SUCCESS);
+		session_stop(session, session->leaving ? session->leaving : END_USER_LOGOFF,
+		    STATUS_SUCCESS);
 		return;
 	}
 	/* the end of csrss's port may have come first; SIGKILL is what it gets with that */

@@ -147,10 +147,13 @@ struct session *start_take_idle(struct smss *smss)
 	if (smss->pool_pause == 0) /* else it comes when it is due */
 		event_del(smss->pool_event);
 	start_refill(smss);
-	if (!best)
+	if (!best) {
+		smss->stats.pool_misses++;
 		return NULL;
+	}
 	best->pooled = false;
 	smss->pooled_count--;
+	smss->stats.pool_hits++;
 	memset(best->info.phase, 0, sizeof(best->info.phase));
 	best->info.phase[PHASE_START_CSR] = clock_us();
 	best->info.started = (uint64_t)time(NULL);

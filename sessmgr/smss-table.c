@@ -1,11 +1,13 @@
 /*
  * The session table. A session has a slot, which is also its block of host ids; an id, which
- * people and Windows' calls know; and a generation, which no other session ever had. Two hash
- * tables find it: by id, and by process, for what the kernel says of a sender is its process.
+ * people and Windows' calls know; and a generation, which no other session ever had. Three hash
+ * tables find it: by id; by process, for what the kernel says of a sender is its process; and,
+ * once it has one, by its user.
  */
 #include "smss.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { BUCKETS = 4096 };
 
@@ -22,7 +24,8 @@ int table_init(struct smss *smss, uint32_t capacity)
 	smss->slots = calloc(capacity, sizeof(struct session *));
 	smss->ids = calloc(BUCKETS, sizeof(*smss->ids));
 	smss->pids = calloc(BUCKETS, sizeof(*smss->pids));
-	return smss->slots && smss->ids && smss->pids ? 0 : -1;
+	smss->users = calloc(BUCKETS, sizeof(*smss->users));
+	return smss->slots && smss->ids && smss->pids && smss->users ? 0 : -1;
 }
 
 void table_finish(struct smss *smss)
@@ -30,6 +33,22 @@ void table_finish(struct smss *smss)
 	free(smss->slots);
 	free(smss->ids);
 	free(smss->pids);
+	free(smss->users);
+}
+
+int table_resize(struct smss *smss, uint32_t capacity)
+{
+	struct session **slots;
+
+	if (capacity <= smss->capacity)
+		return 0; /* what is taken beyond stays until it is free */
+	slots = reallocarray(smss->slots, capacity, sizeof(struct session *));
+	if (!slots)
+		return -1;
+	memset(slots + smss->capacity, 0, (capacity - smss->capacity) * sizeof(struct session *));
+	smss->slots = slots;
+	smss->capacity = capacity;
+	return 0;
 }
 
 static struct id_bucket *id_bucket(struct smss *smss, uint32_t id)
@@ -92,6 +111,25 @@ void table_remove(struct session *session)
 	smss->slots[session->slot] = NULL;
 	smss->session_count--;
 	LIST_REMOVE(session, same_bucket);
+	if (session->of_user)
+		LIST_REMOVE(session, same_user);
+}
+
+struct user_bucket *table_users(struct smss *smss, const char *user)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (; *user; user++)
+		hash = (hash ^ (unsigned char)*user) * 16777619u;
+	return &smss->users[hash % BUCKETS];
+}
+
+void table_add_user(struct session *session)
+{
+	if (session->of_user)
+		return;
+	session->of_user = true;
+	LIST_INSERT_HEAD(table_users(session->smss, session->info.user), session, same_user);
 }
 
 static struct pid_bucket *pid_bucket(struct smss *smss, pid_t pid)

@@ -45,9 +45,15 @@ static void on_child(int signal_number, short what, void *argument)
 
 static void on_end(int signal_number, short what, void *argument)
 {
-	(void)signal_number;
+	struct smss *smss = argument;
+
 	(void)what;
-	smss_stop(argument, 0);
+	/* of a service it asks to read the configuration again; a terminal that is closed sends it
+	   too, and nothing may be left then */
+	if (signal_number == SIGHUP && !smss->terminal)
+		manage_reload_logged(smss);
+	else
+		smss_stop(smss, 0);
 }
 
 /* Whoever is left, workers that came to this process when their termsrv ended included. */
@@ -98,7 +104,6 @@ enum { SIGNALS = sizeof((struct smss){ 0 }.signals) / sizeof(struct event *) };
 
 static int init_events(struct smss *smss)
 {
-	/* a terminal that is closed sends SIGHUP: nothing may be left then either */
 	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 	smss->base = event_base_new();
@@ -137,6 +142,8 @@ static int begin(struct smss *smss)
 {
 	LIST_INIT(&smss->clients);
 	LIST_INIT(&smss->calls);
+	smss->stats.since = (uint64_t)time(NULL);
+	manage_init(smss);
 	if (table_init(smss, smss->config->MaxInstanceCount + EXTRA_SESSIONS) < 0 ||
 	    subsystems_init(smss) < 0 || process_init() < 0)
 		return -1;

@@ -13,6 +13,7 @@
  *                            Required subsystems likewise, one after another
  *   the last of them -> STARTING   the initial command (winlogon) is started
  *   its report, and the end of who started it -> RUNNING   StartCsr is answered
+ *   WS_CONNECT -> its user's client is at its screen, until it goes, or another comes
  *   StopCsr, or the end of csrss or winlogon -> ENDING   everything is killed
  *   all its processes reaped -> the id is free, StopCsr is answered
  */
@@ -27,6 +28,7 @@
 #include <event2/event.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/queue.h>
 #include <sys/types.h>
 
@@ -53,6 +55,7 @@ enum client_role {
 	CLIENT_CALLBACK,      /* a subsystem's SbApiPort, to which smss has connected */
 	CLIENT_TERMSRV,
 	CLIENT_LSASS,
+	CLIENT_USER, /* a process in a session, which came in on \SmApiPort */
 	CLIENT_ROLE_COUNT
 };
 
@@ -64,6 +67,7 @@ struct client {
 	enum client_role role;
 	int port;
 	pid_t pid;                   /* as the kernel reports it */
+	uint32_t session_id, session; /* USER: its session's id and generation */
 	struct subsystem *subsystem; /* SUBSYSTEM once it is recognised, CALLBACK always */
 	int passed;                  /* that came with the call under way; -1: none */
 	unsigned calls;              /* that wait for an answer */
@@ -74,7 +78,7 @@ struct client {
 	bool cut_off; /* its end is to be read in the next turn */
 };
 
-/* A call that is answered later: one of the SM API, or CTL_EXEC. */
+/* A call that is answered later: one of the SM API, CTL_EXEC, or one about a session. */
 struct call {
 	TAILQ_ENTRY(call) entry; /* where it waits: the queue of starts, a subsystem */
 	LIST_ENTRY(call) in_all;
@@ -83,6 +87,8 @@ struct call {
 		PORT_MESSAGE h;
 		SMAPIMSG sm;
 		struct msg_exec exec;
+		struct msg_control control;
+		struct msg_box box;
 	} m;
 	int passed; /* that came with it; owned; -1: none */
 };
@@ -146,6 +152,12 @@ struct process_report {
 	int error;
 };
 
+/* Where the client of a session is on its way to: while csrss is asked for its display port. */
+struct move {
+	uint32_t session, generation; /* the other session; generation 0: it is on no way */
+	bool stop;                    /* this one ends then, else it is disconnected */
+};
+
 enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };
 
 struct session {
@@ -167,6 +179,21 @@ struct session {
 	unsigned creator_orders;        /* under way */
 	struct call *starter, *stopper; /* who waits for StartCsr, StopCsr */
 	bool awaits_client;             /* termsrv is to connect one */
+	/* who is at its screen (smss-winstation.c) */
+	LIST_ENTRY(session) same_user;
+	bool of_user;        /* it is in the list of its user's sessions */
+	bool logged_on;      /* its user's command was ordered: it is kept without a client */
+	bool choosing;       /* the user says which session it shall be */
+	uint32_t connection; /* smss's number of the client; 0: there is none */
+	uint32_t worker;     /* termsrv's number of who serves it; NO_WORKER */
+	struct move move;
+	uint8_t cookie[COOKIE_SIZE]; /* with which its client may come back; zero: none */
+	/* limits (smss-limits.c); microseconds */
+	uint64_t connected, disconnected, input;
+	struct event *limit;
+	enum end_reason warned; /* of which limit, since the last key */
+	enum end_reason leaving; /* why its user is being logged off; END_NONE: by himself */
+	struct call_queue boxes; /* who waits for a box to be answered */
 	bool in_flight;                 /* counts as being created */
 	bool pooled;                    /* idle, made ahead: nobody has it */
 	uint64_t ready_since;           /* microseconds; RUNNING since */
@@ -198,12 +225,19 @@ struct known_name {
 
 LIST_HEAD(pid_bucket, pid_entry);
 LIST_HEAD(id_bucket, session);
+LIST_HEAD(user_bucket, session);
+
+enum { NO_WORKER = 0xffffffff };
 
 struct smss {
-	const struct musess_config *config;
+	struct musess_config *config; /* CTL_RELOAD changes it */
+	/* Reads the configuration file again into *FRESH: 0, or -1 with what is wrong in ERRORS. NULL
+	   where there is none. */
+	int (*reload)(struct smss *smss, struct musess_config *fresh, FILE *errors);
 	struct event_base *base;
 	bool privileged; /* ids of their own for every session, service processes too */
 	bool stopping;
+	bool terminal; /* SIGHUP tells that it was closed */
 	int exit_status;
 	int state_dir, accounts_dir, tls_dir; /* descriptors */
 	int certificate, private_key;         /* descriptors of configured files, or -1 */
@@ -217,6 +251,10 @@ struct smss {
 	uint32_t capacity, session_count, pooled_count, last_generation, last_id;
 	struct id_bucket *ids;
 	struct pid_bucket *pids;
+	struct user_bucket *users;
+	uint32_t last_connection, last_box;
+	enum drain_mode drain;  /* CTL_DRAIN's; fDenyTSConnections comes on top */
+	struct msg_stats stats; /* what is counted */
 	/* the subsystem list */
 	struct known_name required[SUBSYSTEMS_MAX], optional[SUBSYSTEMS_MAX];
 	unsigned required_count, optional_count;
@@ -309,6 +347,9 @@ int process_connect(pid_t pid, const char *path);
  * whether it is suspended. 0, or -1 where it is gone or PIDFD is no pidfd.
  */
 int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended);
+/* The session that a process is in, as the kernel says: by its namespace and, where sessions have
+   ids of their own, its id. NULL: none that runs. */
+struct session *process_session(struct smss *smss, pid_t pid, uid_t uid);
 
 /* smss-child.c: what the processes that smss forks do before they execute their programs. */
 
@@ -385,6 +426,13 @@ struct subsystem *subsystem_of_process(struct smss *smss, pid_t pid);
 /* PID belongs to SESSION from now on (SUBSYSTEM: as that one). 0, or -1: memory is out. */
 int table_add_process(struct session *session, struct subsystem *subsystem, pid_t pid);
 void table_remove_process(struct smss *smss, pid_t pid);
+/* The sessions of USER that he logged on to, or is about to: a list to go through by same_user,
+   in which others may be. */
+struct user_bucket *table_users(struct smss *smss, const char *user);
+/* SESSION is one of its user's, info.user, from now on. */
+void table_add_user(struct session *session);
+/* More sessions than before, or as many as there are. 0, or -1. */
+int table_resize(struct smss *smss, uint32_t capacity);
 /* How many sessions clients have or are to have: neither the console nor the pool's. */
 uint32_t table_used(const struct smss *smss);
 
@@ -407,11 +455,66 @@ void session_created(struct session *session, const struct process_report *repor
 void session_creator_lost(struct session *session);
 /* Ends it; REASON is told to the client at its screen. Safe to call twice. */
 void session_stop(struct session *session, enum end_reason reason, int32_t status);
+/* Its user's programs are told to end; what does not is killed. REASON as in session_stop. */
+void session_logoff(struct session *session, enum end_reason reason);
 /* A child of smss was reaped: true where it belonged to a session. */
 bool session_reaped(struct smss *smss, pid_t pid, int wait_status);
 /* The status that tells ERROR of the creation of a process, and whether the program itself
    was the reason. */
 int32_t session_status(int error, bool executing);
+
+/* smss-winstation.c: who is at which session's screen. */
+
+/* termsrv's messages about clients. Each returns 0, or -1 where the sender is cut off. */
+int winstation_connect(struct client *client, const PORT_MESSAGE *message, int *passed);
+int winstation_logon(struct client *client, const PORT_MESSAGE *message, int *passed);
+int winstation_cookie(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* csrss's: its client is gone; hands it over; its user chose a session. */
+int winstation_disconnected(struct client *client, const PORT_MESSAGE *message, int *passed);
+int winstation_display(struct client *client, const PORT_MESSAGE *message, int *passed);
+int winstation_choice(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* The client at SESSION's screen is told REASON and let go; the session is kept where its user
+   has logged on, else ended. STATUS_SUCCESS, or why not. */
+int32_t winstation_detach(struct session *session, enum end_reason reason);
+/* The client at FROM's screen becomes TO's (tscon). STATUS_SUCCESS: it is on its way. */
+int32_t winstation_move(struct session *from, struct session *to);
+/* termsrv is gone: what it knew of workers is not true any more. */
+void winstation_forget_termsrv(struct smss *smss);
+
+/* smss-limits.c: limits on time. */
+
+/* 0, or -1. */
+int limits_create(struct session *session);
+void limits_destroy(struct session *session);
+/* Something that limits depend on has changed: its client, or its user's input. */
+void limits_changed(struct session *session);
+/* Likewise of all sessions: the limits themselves. */
+void limits_reloaded(struct smss *smss);
+/* CSR_INPUT. */
+int limits_input(struct client *client, const PORT_MESSAGE *message, int *passed);
+
+/* smss-manage.c: what administrators do with sessions, and users with their own. */
+
+int manage_disconnect(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_connect(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_logoff(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_reset(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_message(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_drain(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_reload(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_stats(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* CSR_RESPONSE. */
+int manage_response(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* A box on SESSION's screen that nobody waits for. */
+void manage_box(struct session *session, const char *title, const char *text, uint32_t seconds);
+/* SESSION is gone: who waits for its boxes is told. */
+void manage_forget_session(struct session *session);
+/* SIGHUP: as CTL_RELOAD, with what it says in the log. */
+void manage_reload_logged(struct smss *smss);
+/* Reads how the service drains from the state directory. */
+void manage_init(struct smss *smss);
+/* Whether new sessions are refused. */
+bool manage_draining(const struct smss *smss);
 
 /* smss-chain.c: the chain of the transcript (lines 103-115). */
 
@@ -514,7 +617,10 @@ void services_check(struct smss *smss);
 
 /* smss-control.c: what musessctl asks. Each answers CLIENT with MESSAGE_ID. */
 
+/* All of the sessions for an administrator, else one's own. */
 void control_list(struct client *client, uint32_t message_id);
+/* The session that a process in it speaks for; NULL: it is none, or gone. */
+struct session *client_session(const struct client *client);
 void control_service(struct client *client, uint32_t message_id);
 void control_version(struct client *client, uint32_t message_id);
 void control_pool(struct client *client, const struct msg_pool *call);

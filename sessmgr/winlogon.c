@@ -1,7 +1,8 @@
 /*
  * winlogon: a session's initial command. It gets the user from csrss, or asks for one on
- * the desktop, makes the user's home, starts the user's command on the session's
- * terminal, and ends with it; that end is the logoff.
+ * the desktop, and which session it shall be where he has several; makes the user's home,
+ * starts the user's command on the session's terminal, and ends with it; that end is the
+ * logoff.
  *
  *   winlogon SESSION PROGRAM [COMMAND]
  *     PROGRAM  run for a user, empty: a login shell
@@ -22,16 +23,28 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define AP_PORT "/run/Windows/ApiPort"
+#define SM_PORT "/opt/musess/SmApiPort"
 #define SHELL "/bin/bash"
 
 enum { NOT_FOUND = 127 };
 enum { TRIES = 3, PROMPT_SECONDS = 120, EXIT_NO_LOGON = 3, USER_ID = 1000, CSRSS_ID = 999 };
+enum { END_MS = 5000 }; /* for the user's command, when he is logged off */
+
+/* What csrss says before the user's command runs. */
+union told {
+	PORT_MESSAGE h;
+	struct msg_verdict verdict;
+	struct msg_choices choices;
+};
+
 
 static int fail(const char *what)
 {
@@ -91,8 +104,26 @@ static void echo(int terminal, bool on)
 	tcsetattr(terminal, TCSANOW, &t);
 }
 
-/* One question for name and password. Fills *VERDICT with lsass's answer. 0 or -1. */
-static int ask_once(int port, int terminal, struct msg_verdict *verdict)
+/* The next of csrss's messages. 0, or -1 where it is none that is awaited. */
+static int receive(int port, union told *told, int *terminal)
+{
+	ssize_t got = port_receive(port, told, sizeof(*told), terminal);
+
+	switch (got > 0 ? told->h.type : 0) {
+	case WL_LOGON:
+	case WL_VERDICT:
+		return got == sizeof(told->verdict) ? 0 : -1;
+	case WL_CHOICES:
+		return got == sizeof(told->choices) && told->choices.count <= CHOICES_MAX ? 0 : -1;
+	case WL_PROMPT:
+		return 0;
+	default:
+		return -1; /* WL_LOGOFF too: there is nothing to end yet */
+	}
+}
+
+/* One question for name and password. Fills *TOLD with the answer. 0 or -1. */
+static int ask_once(int port, int terminal, union told *told)
 {
 	struct msg_credentials m = { 0 };
 	int result = -1;
@@ -105,10 +136,8 @@ static int ask_once(int port, int terminal, struct msg_verdict *verdict)
 	if (read_line(terminal, m.password, sizeof(m.password)) == 0) {
 		say(terminal, "\n");
 		port_header(&m.h, WL_CREDENTIALS, sizeof(m), 0);
-		if (port_send(port, &m.h, -1) == 0 &&
-		    port_receive(port, verdict, sizeof(*verdict), NULL) == sizeof(*verdict) &&
-		    verdict->h.type == WL_VERDICT)
-			result = 0;
+		if (port_send(port, &m.h, -1) == 0)
+			result = receive(port, told, NULL);
 	}
 	echo(terminal, true);
 	explicit_bzero(&m, sizeof(m));
@@ -123,22 +152,96 @@ static void on_alarm(int number)
 
 /* The logon prompt: TRIES tries in PROMPT_SECONDS, for nobody knows yet who has this session.
    0, or -1. */
-static int ask(int port, int terminal, struct msg_verdict *verdict)
+static int ask(int port, int terminal, union told *told)
 {
 	signal(SIGALRM, on_alarm);
 	alarm(PROMPT_SECONDS);
 	say(terminal, "\r\nThis session has no user yet. Please log on.\r\n\r\n");
 	for (int i = 0; i < TRIES; i++) {
-		if (ask_once(port, terminal, verdict) < 0)
+		if (ask_once(port, terminal, told) < 0)
 			return -1;
-		if (verdict->status == STATUS_SUCCESS) {
-			alarm(0);
+		alarm(told->h.type == WL_CHOICES || told->verdict.status == STATUS_SUCCESS
+		          ? 0
+		          : PROMPT_SECONDS);
+		if (told->h.type == WL_CHOICES || told->verdict.status == STATUS_SUCCESS)
 			return 0;
-		}
 		say(terminal, "The user name or password is incorrect.\r\n\r\n");
 	}
 	return -1;
 }
+
+/* ---- which session it shall be ---- */
+
+static void show_choices(int terminal, const struct msg_choices *m)
+{
+	char line[160], since[32], at[32];
+	time_t t;
+
+	say(terminal, m->refused ? "\r\nThat session is not there any more.\r\n"
+	                         : "\r\nYou have sessions that are disconnected.\r\n");
+	say(terminal, "\r\n  SESSION  LOGGED ON         DISCONNECTED\r\n");
+	for (uint32_t i = 0; i < m->count; i++) {
+		t = (time_t)m->choices[i].started;
+		strftime(since, sizeof(since), "%Y-%m-%d %H:%M", localtime(&t));
+		t = (time_t)m->choices[i].disconnected;
+		strftime(at, sizeof(at), "%Y-%m-%d %H:%M", localtime(&t));
+		snprintf(line, sizeof(line), "  %7u  %s  %s\r\n", m->choices[i].session, since, at);
+		say(terminal, line);
+	}
+	say(terminal, "\r\n");
+}
+
+/* Whether TEXT names one of M's sessions by its id, or, empty, a new one. */
+static bool parse_choice(const char *text, const struct msg_choices *m, uint32_t *session)
+{
+	char *end;
+	unsigned long id;
+
+	*session = NO_SESSION;
+	if (!*text)
+		return true;
+	id = strtoul(text, &end, 10);
+	for (uint32_t i = 0; !*end && i < m->count; i++)
+		if (m->choices[i].session == id) {
+			*session = (uint32_t)id;
+			return true;
+		}
+	return false;
+}
+
+/* Asks until the user named a session. 0, or -1 at the terminal's end. */
+static int ask_session(int terminal, const struct msg_choices *m, uint32_t *session)
+{
+	char text[16];
+
+	do {
+		say(terminal, "The session's number, or nothing for a new session: ");
+		if (read_line(terminal, text, sizeof(text)) < 0)
+			return -1;
+	} while (!parse_choice(text, m, session));
+	return 0;
+}
+
+/* The list, until csrss says who logs on here; the choice of another session ends this one. */
+static int choose(int port, int terminal, union told *told)
+{
+	struct msg_choice m = { 0 };
+
+	signal(SIGALRM, on_alarm);
+	alarm(PROMPT_SECONDS);
+	do {
+		show_choices(terminal, &told->choices);
+		if (ask_session(terminal, &told->choices, &m.session) < 0)
+			return -1;
+		port_header(&m.h, WL_CHOICE, sizeof(m), 0);
+		if (port_send(port, &m.h, -1) < 0 || receive(port, told, NULL) < 0)
+			return -1;
+	} while (told->h.type == WL_CHOICES);
+	alarm(0);
+	return told->verdict.status == STATUS_SUCCESS ? 0 : -1;
+}
+
+/* ---- the user's command ---- */
 
 static int write_file(const char *path, const char *text)
 {
@@ -186,6 +289,7 @@ static void set_environment(const struct msg_verdict *v, const char *session, co
 	setenv("SESSIONNAME", v->winstation[0] ? v->winstation : "Services", 1);
 	setenv("CLIENTNAME", v->station, 1);
 	setenv("MUSESSIONID", session, 1);
+	setenv("MUSESS_SM_PORT", SM_PORT, 1); /* for musessctl */
 }
 
 /* In the child: the user's command on the terminal. Does not return. */
@@ -207,6 +311,36 @@ static void run(int terminal, const char *home, const char *program, const char 
 	_exit(127);
 }
 
+/* Waits for the user's command; csrss may say that he is logged off: then it is told to end, as
+   a terminal that is closed tells, and made to a little later. */
+static int await(int port, pid_t child)
+{
+	int process = (int)syscall(SYS_pidfd_open, child, 0), timeout = -1, status = 0;
+	struct pollfd p[] = { { process, POLLIN, 0 }, { port, POLLIN, 0 } };
+	struct msg_plain m;
+
+	while (process >= 0 && !(p[0].revents & POLLIN)) {
+		int ready = poll(p, 2, timeout);
+		if (ready < 0 && errno != EINTR)
+			break;
+		if (ready == 0) {
+			kill(-child, SIGKILL);
+			timeout = -1;
+		} else if (ready > 0 && p[1].revents) {
+			p[1].fd = -1; /* once; at the end of csrss everything ends */
+			if (port_receive(port, &m, sizeof(m), NULL) > 0 && m.h.type == WL_LOGOFF) {
+				kill(-child, SIGHUP);
+				timeout = END_MS;
+			}
+		}
+	}
+	if (process >= 0)
+		close(process);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
 /* Starts the user's command and stays until it ends. */
 static int log_on(int port, int terminal, const struct msg_verdict *v, char **argv)
 {
@@ -214,7 +348,7 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 	char home[USER_SIZE + 8];
 	char quoted[128];
 	pid_t child;
-	int status = 0;
+	int status;
 
 	if (make_user(v->user, home, sizeof(home)) < 0)
 		return -1;
@@ -228,8 +362,7 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 	m.process = (uint32_t)child;
 	port_header(&m.h, WL_SHELL, sizeof(m), 0);
 	port_send(port, &m.h, -1);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
+	status = await(port, child);
 	/* of the shell that is to run it */
 	if ((argv[3] || argv[2][0]) && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
 		log_warn("the command was not found: %s",
@@ -239,7 +372,7 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 
 int main(int argc, char **argv)
 {
-	struct msg_verdict v = { 0 };
+	union told told = { 0 };
 	int port, terminal = -1;
 
 	log_process("winlogon");
@@ -251,9 +384,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	port = connect_csrss(argv[3] != NULL);
-	if (port < 0 || port_receive(port, &v, sizeof(v), &terminal) <= 0 || terminal < 0)
+	if (port < 0 || receive(port, &told, &terminal) < 0 || terminal < 0)
 		return 1;
-	if (v.h.type == WL_PROMPT && ask(port, terminal, &v) < 0)
+	if (told.h.type == WL_PROMPT && ask(port, terminal, &told) < 0)
 		return EXIT_NO_LOGON;
-	return log_on(port, terminal, &v, argv) < 0 ? 1 : 0;
+	if (told.h.type == WL_CHOICES && choose(port, terminal, &told) < 0)
+		return EXIT_NO_LOGON;
+	return log_on(port, terminal, &told.verdict, argv) < 0 ? 1 : 0;
 }

@@ -324,7 +324,7 @@ static void test_every_mistake_is_reported(void **state)
 	                "FontBold = DejaVu\n"
 	                "[Accounts",
 	    "1: Font stands before any section; allowed: in [Display]\n"
-	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [SubSystems], "
+	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [Limits], [SubSystems], "
 	    "[Accounts], [Display]\n"
 	    "3: PortNumber is \"70000\", out of bounds; allowed: a number from 1 to 65535, or any\n"
 	    "5: \"foo\" is neither; allowed: [Section], Name = value, # comment\n"
@@ -349,11 +349,11 @@ static void test_every_mistake_is_reported(void **state)
 	    "19: \"\" is no option; allowed: MaxInstanceCount, InitialProgram, SubsystemTimeout, "
 	    "TasksMax, MemoryMax, IdleWinStationPoolCount, SessionIdPolicy, SessionCreation\n"
 	    "20: \"[Display] # or not\" is no section; allowed: [Listener], [Sessions], "
-	    "[SubSystems], [Accounts], "
+	    "[Limits], [SubSystems], [Accounts], "
 	    "[Display]\n"
 	    "21: FontBold is \"DejaVu\", not an absolute path; allowed: an absolute path of up to "
 	    "255 bytes\n"
-	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [SubSystems], "
+	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [Limits], [SubSystems], "
 	    "[Accounts], [Display]\n");
 }
 

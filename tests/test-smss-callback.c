@@ -439,7 +439,7 @@ static void wrong_answers(void **state)
 /* What csrss alone may send. */
 static void psxss_is_not_csrss(void **state)
 {
-	static const uint16_t of_csrss[] = { CSR_SHELL, CSR_DISCONNECTED };
+	static const uint16_t of_csrss[] = { CSR_SHELL, CSR_INPUT };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(of_csrss) / sizeof(*of_csrss); i++) {

@@ -384,6 +384,7 @@ static void termsrv_ends(void **state)
 	struct session *first = begun(termsrv), *second = begun(termsrv), *third;
 	struct up a = { .session = first }, b = { .session = second };
 	struct msg_client m = { .session = first->id, .width = 800, .height = 600 };
+	struct msg_ws_session told;
 
 	(void)state;
 	m.generation = first->generation;
@@ -392,6 +393,7 @@ static void termsrv_ends(void **state)
 	expect_reply(termsrv, STATUS_SUCCESS);
 	expect_reply(termsrv, STATUS_SUCCESS);
 	harness_send(termsrv, &m.h, WS_CONNECT, sizeof(m), true);
+	assert_int_equal(harness_receive(termsrv, &told, sizeof(told)), sizeof(told));
 	third = begun(termsrv);
 	close(termsrv);
 	harness_run();

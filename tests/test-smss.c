@@ -15,8 +15,9 @@
 #include <unistd.h>
 
 /* Who sends: an administrator, termsrv, lsass, a subsystem before and after its handshake, a
-   subsystem over its SbApiPort. */
-static const char senders[] = "ATLUSC";
+   subsystem over its SbApiPort, a user's process. */
+static const char senders[] = "ATLUSCP";
+enum { SENDERS = sizeof(senders) - 1 };
 
 /* A new sender of a kind; *UP is a session's, which S and C need. */
 static int sender(char kind, const struct up *up)
@@ -30,6 +31,8 @@ static int sender(char kind, const struct up *up)
 		return harness_client(CLIENT_TERMSRV, 1);
 	case 'L':
 		return harness_client(CLIENT_LSASS, 1);
+	case 'P':
+		return harness_client(CLIENT_USER, 1);
 	case 'U': /* of a session that is being created */
 		pid = harness_done(begun(admin), 0);
 		return harness_client(CLIENT_SUBSYSTEM, pid);
@@ -65,16 +68,23 @@ static const struct {
 	                  STATUS_NOT_IMPLEMENTED, STATUS_NOT_IMPLEMENTED } },
 };
 
+/* A user's process may make as few calls as lsass. */
+static size_t answer_of(size_t kind)
+{
+	return senders[kind] == 'P' ? 2 : kind;
+}
+
 static void every_call(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
-		for (size_t kind = 0; kind < 6; kind++) {
+		for (size_t kind = 0; kind < SENDERS; kind++) {
 			struct up up = session_up();
 			int port = sender(senders[kind], &up);
 			SMAPIMSG m = { 0 };
 			int32_t status = harness_call(port, &m, calls[i].number, false);
-			if (senders[kind] == 'C' ? status != 1 : status != calls[i].answers[kind])
+			if (senders[kind] == 'C' ? status != 1
+			                         : status != calls[i].answers[answer_of(kind)])
 				fail_msg("call %u of %c: %s", calls[i].number, senders[kind],
 				    ntstatus_name(status));
 			close(port);
@@ -89,7 +99,7 @@ static void descriptors_beside_calls(void **state)
 {
 	(void)state;
 	for (uint32_t number = 0; number < 8; number++)
-		for (size_t kind = 0; kind < 6; kind++) {
+		for (size_t kind = 0; kind < SENDERS; kind++) {
 			bool allowed = (number == 0 || number == 3) &&
 			               (senders[kind] == 'U' || senders[kind] == 'S');
 			struct up up = session_up();
@@ -114,12 +124,17 @@ static const struct row {
 } rows[] = {
 	{ CSR_CONNECT, sizeof(struct msg_csr_connect), "U", false },
 	{ CSR_SHELL, sizeof(struct msg_plain), "S", false },
-	{ CSR_DISCONNECTED, sizeof(struct msg_plain), "S", false },
+	{ CSR_DISCONNECTED, sizeof(struct msg_connection), "S", false },
+	{ CSR_DISPLAY, sizeof(struct msg_connection), "S", true },
+	{ CSR_CHOICE, sizeof(struct msg_choice), "S", false },
+	{ CSR_INPUT, sizeof(struct msg_plain), "S", false },
+	{ CSR_RESPONSE, sizeof(struct msg_response), "S", false },
 	{ LPC_REPLY, sizeof(SBAPIMSG), "C", false },
 	{ TS_READY, sizeof(struct msg_listening), "T", false },
 	{ WS_CONNECT, sizeof(struct msg_client), "T", true },
 	{ WS_LOGON, sizeof(struct msg_user), "T", false },
 	{ WS_PAINTED, sizeof(struct msg_painted), "T", false },
+	{ WS_COOKIE, sizeof(struct msg_cookie), "T", false },
 	{ LSA_READY, sizeof(struct msg_plain), "L", false },
 	{ LSA_ANSWER, sizeof(struct lsa_answer), "L", false },
 	{ ACCT_ENTRY, sizeof(struct lsa_answer), "L", false },
@@ -127,11 +142,19 @@ static const struct row {
 	{ ACCT_REMOVE, sizeof(struct lsa_request), "A", false },
 	{ ACCT_PASSWD, sizeof(struct lsa_request), "A", false },
 	{ ACCT_LIST, sizeof(struct msg_plain), "A", false },
-	{ CTL_LIST, sizeof(struct msg_plain), "A", false },
+	{ CTL_LIST, sizeof(struct msg_plain), "AP", false },
 	{ CTL_SERVICE, sizeof(struct msg_plain), "A", false },
-	{ CTL_VERSION, sizeof(struct msg_plain), "A", false },
+	{ CTL_VERSION, sizeof(struct msg_plain), "AP", false },
 	{ CTL_POOL, sizeof(struct msg_pool), "A", false },
 	{ CTL_EXEC, sizeof(struct msg_exec), "A", true },
+	{ CTL_DISCONNECT, sizeof(struct msg_control), "AP", false },
+	{ CTL_CONNECT, sizeof(struct msg_control), "A", false },
+	{ CTL_LOGOFF, sizeof(struct msg_control), "AP", false },
+	{ CTL_RESET, sizeof(struct msg_control), "A", false },
+	{ CTL_MESSAGE, sizeof(struct msg_box), "A", false },
+	{ CTL_DRAIN, sizeof(struct msg_drain), "A", false },
+	{ CTL_RELOAD, sizeof(struct msg_plain), "A", false },
+	{ CTL_STATS, sizeof(struct msg_plain), "A", false },
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
@@ -140,7 +163,7 @@ union any {
 	struct msg_client client;
 	struct msg_user user;
 	struct msg_csr_connect connect;
-	char space[1024];
+	char space[2048];
 };
 
 /* The least with which a message of TYPE is not refused for its contents. */
@@ -178,12 +201,10 @@ static void every_message(void **state)
 {
 	(void)state;
 	for (const struct row *r = rows; r < rows + ROWS; r++)
-		for (size_t kind = 0; kind < 6; kind++) {
+		for (size_t kind = 0; kind < SENDERS; kind++) {
 			char who = senders[kind];
 			bool allowed = strchr(r->from, who) != NULL;
-			/* the end of a session is the end of its port */
-			bool ends = r->type == CSR_DISCONNECTED;
-			if (!ends && cut_off(r->type, r->size, who, false) == allowed)
+			if (cut_off(r->type, r->size, who, false) == allowed)
 				fail_msg("message %x of %c", r->type, who);
 			if (allowed && !cut_off(r->type, r->size + 1, who, false))
 				fail_msg("message %x with a byte more", r->type);
@@ -198,7 +219,7 @@ static void every_message(void **state)
 static void calls_of_other_sizes(void **state)
 {
 	(void)state;
-	for (size_t kind = 0; kind < 6; kind++) {
+	for (size_t kind = 0; kind < SENDERS; kind++) {
 		char who = senders[kind];
 		assert_true(cut_off(LPC_REQUEST, sizeof(SMAPIMSG) + 1, who, false));
 		assert_true(cut_off(LPC_REQUEST, sizeof(SMAPIMSG) - 1, who, false));
@@ -218,7 +239,7 @@ static const struct row *find_row(unsigned type)
 static void no_other_message(void **state)
 {
 	static const enum client_role roles[] = { CLIENT_ADMINISTRATOR, CLIENT_TERMSRV,
-		CLIENT_LSASS, CLIENT_SUBSYSTEM, CLIENT_CALLBACK };
+		CLIENT_LSASS, CLIENT_SUBSYSTEM, CLIENT_CALLBACK, CLIENT_USER };
 	struct up up = session_up();
 	struct client *client;
 	SMAPIMSG whole = { 0 };
@@ -342,12 +363,13 @@ static void messages_of_ending_sessions(void **state)
 	struct session *session = begun(admin);
 	int port = harness_client(CLIENT_SUBSYSTEM, harness_done(session, 0));
 	struct msg_plain m = { 0 };
+	struct msg_connection gone = { 0 };
 	SBAPIMSG reply = { 0 };
 
 	(void)state;
 	session_stop(up.session, END_ADMIN_LOGOFF, STATUS_SUCCESS);
 	harness_send(up.csrss, &m.h, CSR_SHELL, sizeof(m), false);
-	harness_send(up.csrss, &m.h, CSR_DISCONNECTED, sizeof(m), false);
+	harness_send(up.csrss, &gone.h, CSR_DISCONNECTED, sizeof(gone), false);
 	harness_send(up.sb, &reply.h, LPC_REPLY, sizeof(reply), false);
 	assert_false(closed(up.csrss));
 	assert_false(closed(up.sb));

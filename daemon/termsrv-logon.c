@@ -210,7 +210,8 @@ static bool verify(const struct worker *w, const struct msg_cookie *m)
 	if (memcmp(m->cookie, no_cookie, COOKIE_SIZE) == 0)
 		return false;
 	/* whoever gave credentials too comes back to his own session only */
-	if (w->question.user[0] && strcmp(w->question.user, m->user) != 0)
+	if (w->question.user[0] && w->question.password[0] &&
+	    strcmp(w->question.user, m->user) != 0)
 		return false;
 	return HMAC(EVP_md5(), m->cookie, COOKIE_SIZE, client_random, sizeof(client_random), digest,
 	           &size) &&

@@ -98,7 +98,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 
 /* The command line, for when the configuration is read again. */
 static struct arguments arguments;
-static char *config_name; /* of the file, in its directory */
+static const char *config_name; /* of the file, in its directory */
 static int config_dir = -1;
 
 /* Defaults, those of --lab on top. */
@@ -155,13 +155,15 @@ static bool has_ids(const struct musess_config *config)
 }
 
 /* Its directory stays reachable: editors put a new file in the place of the old. */
-static void keep_config(const char *path)
+static void keep_config(void)
 {
-	char *copy = strdup(path);
+	char *copy = strdup(arguments.config);
 
-	config_name = strdup(path);
-	if (copy && config_name) {
-		config_name = basename(config_name);
+	/* the words of the command line make room for the name that ps shows */
+	arguments.config = strdup(arguments.config);
+	if (copy && arguments.config) {
+		const char *slash = strrchr(arguments.config, '/');
+		config_name = slash ? slash + 1 : arguments.config;
 		config_dir = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	free(copy);
@@ -344,7 +346,7 @@ int main(int argc, char **argv)
 	}
 	close_range(3, ~0u, 0); /* what the caller left open is not ours to hand on */
 	if (arguments.config) {
-		keep_config(arguments.config);
+		keep_config();
 		smss.reload = reload_config;
 	}
 	smss.terminal = has_terminal();

@@ -169,8 +169,8 @@ enum phase {
 	X(END_NONE, 0x0, "no reason was given")                                                    \
 	X(END_ADMIN_DISCONNECT, 0x1, "disconnected by an administrator")                           \
 	X(END_ADMIN_LOGOFF, 0x2, "logged off by an administrator")                                 \
-	X(END_IDLE_LIMIT, 0x3, "the limit on idle time was reached")                               \
-	X(END_TIME_LIMIT, 0x4, "the limit on connection time was reached")                         \
+	X(END_IDLE_LIMIT, 0x3, "the idle limit was reached")                               \
+	X(END_TIME_LIMIT, 0x4, "the time limit was reached")                         \
 	X(END_REPLACED, 0x5, "replaced by another connection")                                     \
 	X(END_OUT_OF_MEMORY, 0x6, "out of memory, processes or descriptors")                       \
 	X(END_DENIED, 0x7, "the server denied the connection")                                     \

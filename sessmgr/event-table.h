@@ -4,9 +4,9 @@
  *   X(name, channel, id, level, fields, text)
  *
  * FIELDS names the macro that has the fields, in Windows' order: T(Name) a text, N(Name) a number,
- * H(Name) a number that Windows shows as 0x… (also in its XML, and so in ours). TEXT is Windows'
- * own with %1 for the first field; where its text was not published, one of ours (docs/events.md
- * says which). Of the Security events' fields only those are there that mean something here, in
+ * H(Name) and L(Name) numbers of 32 and 64 bits that Windows shows as 0x… (also in its XML, and
+ * so in ours). TEXT is Windows' own with %1 for the first field; where its text was not
+ * published, one of ours (docs/events.md says which). Of the Security events' fields only those are there that mean something here, in
  * Windows' order.
  *
  * LEVEL is Windows' (winmeta.h): 2 error, 3 warning, 4 information; 0 is an audit.
@@ -20,42 +20,42 @@
 #define EVENT_CHANNEL_SMSS "Microsoft-Windows-Subsys-SMSS/Operational"
 #define EVENT_CHANNEL_SECURITY "Security"
 
-#define EVENT_F_NONE(T, N, H)
-#define EVENT_F_CONNECTION(T, N, H) T(ConnectionName)
-#define EVENT_F_ASSIGNED(T, N, H) T(ConnectionName) N(SessionID)
-#define EVENT_F_REASON_CODE(T, N, H) N(ReasonCode)
-#define EVENT_F_ACCEPTED(T, N, H) T(ConnType) T(ClientIP)
-#define EVENT_F_IP(T, N, H) T(IPString)
-#define EVENT_F_LISTENER(T, N, H) T(listenerName)
-#define EVENT_F_TIMING(T, N, H) N(TotalTime) N(StackTime)
-#define EVENT_F_PARAMETERS(T, N, H) T(Param1) T(Param2) T(Param3)
-#define EVENT_F_USER_ADDRESS(T, N, H) T(User) N(SessionID) T(Address)
-#define EVENT_F_USER(T, N, H) T(User) N(SessionID)
-#define EVENT_F_TRANSITION(T, N, H)                                                                \
+#define EVENT_F_NONE(T, N, H, L)
+#define EVENT_F_CONNECTION(T, N, H, L) T(ConnectionName)
+#define EVENT_F_ASSIGNED(T, N, H, L) T(ConnectionName) N(SessionID)
+#define EVENT_F_REASON_CODE(T, N, H, L) N(ReasonCode)
+#define EVENT_F_ACCEPTED(T, N, H, L) T(ConnType) T(ClientIP)
+#define EVENT_F_IP(T, N, H, L) T(IPString)
+#define EVENT_F_LISTENER(T, N, H, L) T(listenerName)
+#define EVENT_F_TIMING(T, N, H, L) N(TotalTime) N(StackTime)
+#define EVENT_F_PARAMETERS(T, N, H, L) T(Param1) T(Param2) T(Param3)
+#define EVENT_F_USER_ADDRESS(T, N, H, L) T(User) N(SessionID) T(Address)
+#define EVENT_F_USER(T, N, H, L) T(User) N(SessionID)
+#define EVENT_F_TRANSITION(T, N, H, L)                                                             \
 	N(SessionId) N(State) T(StateName) N(Event) T(EventName) H(ErrorCode)
-#define EVENT_F_BY(T, N, H) N(TargetSession) N(Source)
-#define EVENT_F_REASON(T, N, H) N(Session) N(Reason)
-#define EVENT_F_SESSION(T, N, H) N(SessionID)
-#define EVENT_F_PROCESSES(T, N, H) N(SessionID) N(InitCmdPid) N(Win32kPid)
-#define EVENT_F_EXECUTE(T, N, H) N(Flags) T(ImageName)
-#define EVENT_F_EXECUTED(T, N, H) N(ProcessId)
-#define EVENT_F_LOAD(T, N, H) N(SessionId) T(ImageName)
-#define EVENT_F_LOADED(T, N, H) H(Status)
-#define EVENT_F_AUDIT_LOGON(T, N, H)                                                               \
+#define EVENT_F_BY(T, N, H, L) N(TargetSession) N(Source)
+#define EVENT_F_REASON(T, N, H, L) N(Session) N(Reason)
+#define EVENT_F_SESSION(T, N, H, L) N(SessionID)
+#define EVENT_F_PROCESSES(T, N, H, L) N(SessionID) N(InitCmdPid) N(Win32kPid)
+#define EVENT_F_EXECUTE(T, N, H, L) N(Flags) T(ImageName)
+#define EVENT_F_EXECUTED(T, N, H, L) N(ProcessId)
+#define EVENT_F_LOAD(T, N, H, L) N(SessionId) T(ImageName)
+#define EVENT_F_LOADED(T, N, H, L) H(Status)
+#define EVENT_F_AUDIT_LOGON(T, N, H, L)                                                            \
 	T(TargetUserName)                                                                          \
 	T(TargetDomainName)                                                                        \
-	H(TargetLogonId) N(LogonType) T(WorkstationName) T(IpAddress) N(IpPort)
-#define EVENT_F_AUDIT_FAILED(T, N, H)                                                              \
+	L(TargetLogonId) N(LogonType) T(WorkstationName) T(IpAddress) N(IpPort)
+#define EVENT_F_AUDIT_FAILED(T, N, H, L)                                                           \
 	T(TargetUserName)                                                                          \
 	T(TargetDomainName)                                                                        \
 	H(Status)                                                                                  \
 	T(FailureReason) H(SubStatus) N(LogonType) T(WorkstationName) T(IpAddress) N(IpPort)
-#define EVENT_F_AUDIT_LOGOFF(T, N, H)                                                              \
-	T(TargetUserName) T(TargetDomainName) H(TargetLogonId) N(LogonType)
-#define EVENT_F_AUDIT_USER(T, N, H) T(TargetUserName) T(TargetDomainName) H(TargetLogonId)
-#define EVENT_F_AUDIT_STATION(T, N, H)                                                             \
+#define EVENT_F_AUDIT_LOGOFF(T, N, H, L)                                                           \
+	T(TargetUserName) T(TargetDomainName) L(TargetLogonId) N(LogonType)
+#define EVENT_F_AUDIT_USER(T, N, H, L) T(TargetUserName) T(TargetDomainName) L(TargetLogonId)
+#define EVENT_F_AUDIT_STATION(T, N, H, L)                                                          \
 	T(AccountName)                                                                             \
-	T(AccountDomain) H(LogonID) T(SessionName) T(ClientName) T(ClientAddress)
+	T(AccountDomain) L(LogonID) T(SessionName) T(ClientName) T(ClientAddress)
 
 #define EVENT_TEXT_STATION                                                                         \
 	"\n\nSubject:\n\tAccount Name:\t\t%1\n\tAccount Domain:\t\t%2\n\tLogon ID:\t\t%3"          \

@@ -19,10 +19,11 @@
 #define ROW_T(field) { #field, EVENT_TEXT },
 #define ROW_N(field) { #field, EVENT_NUMBER },
 #define ROW_H(field) { #field, EVENT_HEX },
+#define ROW_L(field) { #field, EVENT_LOGON_ID },
 #define ROW(event, channel, id, level, fields, text)                                               \
 	[event] = { channel, id, level, text,                                                      \
 		sizeof(struct fields_of_##event) / sizeof(union event_value),                      \
-		{ fields(ROW_T, ROW_N, ROW_H) } },
+		{ fields(ROW_T, ROW_N, ROW_H, ROW_L) } },
 static const struct event_definition definitions[] = { EVENT_TABLE(ROW) };
 
 #define CHECK(event, channel, id, level, fields, text)                                             \
@@ -106,7 +107,10 @@ static void fill_values(struct event_record *r, const union event_value *values,
 			snprintf(out, sizeof(r->values[i]), "%" PRIu32, values[i].number);
 			break;
 		case EVENT_HEX:
-			snprintf(out, sizeof(r->values[i]), "0x%" PRIx64, values[i].hex);
+			snprintf(out, sizeof(r->values[i]), "0x%" PRIx32, values[i].number);
+			break;
+		case EVENT_LOGON_ID:
+			snprintf(out, sizeof(r->values[i]), "0x%" PRIx64, values[i].logon_id);
 			break;
 		}
 	}

@@ -30,18 +30,19 @@ enum event_name { EVENT_TABLE(EVENT_ENUM) EVENT_COUNT };
 /* One field's value: which member is the field's type. A text of NULL is empty. */
 union event_value {
 	const char *text;
-	uint32_t number;
-	uint64_t hex;
+	uint32_t number; /* EVENT_HEX too: a status's bits */
+	uint64_t logon_id;
 };
 
 /* The fields of each row as a structure: struct fields_of_EVENT_LSM_LOGON { User; SessionID;
    Address; }, each member where the same place in an array of union event_value has it. */
 #define EVENT_MEMBER_T(name) _Alignas(union event_value) const char *name;
 #define EVENT_MEMBER_N(name) _Alignas(union event_value) uint32_t name;
-#define EVENT_MEMBER_H(name) _Alignas(union event_value) uint64_t name;
+#define EVENT_MEMBER_H(name) _Alignas(union event_value) uint32_t name;
+#define EVENT_MEMBER_L(name) _Alignas(union event_value) uint64_t name;
 #define EVENT_FIELDS(name, channel, id, level, fields, text)                                       \
 	struct fields_of_##name {                                                                  \
-		fields(EVENT_MEMBER_T, EVENT_MEMBER_N, EVENT_MEMBER_H)                             \
+		fields(EVENT_MEMBER_T, EVENT_MEMBER_N, EVENT_MEMBER_H, EVENT_MEMBER_L)             \
 	};
 EVENT_TABLE(EVENT_FIELDS)
 #undef EVENT_FIELDS
@@ -64,7 +65,7 @@ void event_write_values(enum event_name name, uint32_t session, const union even
 
 /* What the table says of an event, for who shows or checks it. */
 enum { EVENT_FIELDS_MAX = 9 };
-enum event_type { EVENT_TEXT, EVENT_NUMBER, EVENT_HEX };
+enum event_type { EVENT_TEXT, EVENT_NUMBER, EVENT_HEX, EVENT_LOGON_ID };
 struct event_definition {
 	const char *channel;
 	uint32_t id, level;

@@ -33,7 +33,10 @@ static void check_value(json_t *value, size_t i)
 		check(json_integer_value(value) == given[i].number);
 		break;
 	case EVENT_HEX:
-		check(strtoull(json_string_value(value), NULL, 16) == given[i].hex);
+		check(strtoull(json_string_value(value), NULL, 16) == given[i].number);
+		break;
+	case EVENT_LOGON_ID:
+		check(strtoull(json_string_value(value), NULL, 16) == given[i].logon_id);
 		break;
 	}
 }
@@ -77,10 +80,11 @@ static void take_values(const uint8_t *data, size_t left, char *text, union even
 			left -= used + (used < left);
 			break;
 		case EVENT_NUMBER:
+		case EVENT_HEX:
 			values[i].number = (uint32_t)(left * 2654435761u);
 			break;
-		case EVENT_HEX:
-			values[i].hex = left * 0x9e3779b97f4a7c15u;
+		case EVENT_LOGON_ID:
+			values[i].logon_id = left * 0x9e3779b97f4a7c15u;
 			break;
 		}
 	}

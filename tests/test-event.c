@@ -102,7 +102,10 @@ static void sample(enum event_name name, union event_value *values)
 			values[i].number = 4000000000u + (uint32_t)i;
 			break;
 		case EVENT_HEX:
-			values[i].hex = 0xc000006d00000000u + i;
+			values[i].number = 0xc0000060u + (uint32_t)i;
+			break;
+		case EVENT_LOGON_ID:
+			values[i].logon_id = 0xc000006d00000000u + i;
 			break;
 		}
 }
@@ -123,6 +126,10 @@ static void check_field(const struct event_definition *d, size_t i, json_t *data
 		assert_int_equal(json_integer_value(value), 4000000000u + i);
 		break;
 	case EVENT_HEX:
+		snprintf(expected, sizeof(expected), "0xc000006%zx", i);
+		assert_string_equal(json_string_value(value), expected);
+		break;
+	case EVENT_LOGON_ID:
 		snprintf(expected, sizeof(expected), "0xc000006d%08zx", i);
 		assert_string_equal(json_string_value(value), expected);
 		break;
@@ -213,6 +220,44 @@ static void test_names(void **state)
 		assert_int_equal(d->id, known[i].id);
 		assert_string_equal(fields, known[i].fields);
 	}
+}
+
+/* The file's bytes; the caller frees them. */
+static char *read_path(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	char *text = NULL;
+	size_t size = 0;
+
+	if (!f)
+		fail_msg("%s: %s", path, strerror(errno));
+	if (getdelim(&text, &size, 0, f) < 0)
+		text[0] = 0;
+	fclose(f);
+	return text;
+}
+
+/* docs/events.md has each row: below its channel, with its fields and the text's first line. */
+static void test_documentation(void **state)
+{
+	char *document = read_path(EVENTS_MD);
+
+	(void)state;
+	for (unsigned name = 0; name < EVENT_COUNT; name++) {
+		const struct event_definition *d = event_definition(name);
+		char heading[128], row[512];
+		size_t used = (size_t)snprintf(row, sizeof(row), "\n| %u | ", d->id);
+		for (size_t i = 0; i < d->count; i++)
+			used += (size_t)snprintf(row + used, sizeof(row) - used, "%s%s",
+			    i > 0 ? ", " : "", d->fields[i].name);
+		snprintf(row + used, sizeof(row) - used, "%s | %.*s", d->count ? "" : "none",
+		    (int)strcspn(d->text, "\n"), d->text);
+		snprintf(heading, sizeof(heading), "\n### %s\n", d->channel);
+		const char *section = strstr(document, heading);
+		if (!section || !strstr(section, row))
+			fail_msg("docs/events.md lacks:%s%s", heading, row);
+	}
+	free(document);
 }
 
 /* ---- the document ---- */
@@ -434,7 +479,7 @@ static void test_journal(void **state)
 	json_decref(document);
 
 	event_write(EVENT_LSM_TRANSITION_FAILED, NO_SESSION, 2, 5, "CsrConnected", 6,
-	    "EvCsrInitialized", 0x80070102);
+	    "EvCsrInitialized", (int32_t)0x80070102); /* no sign of 64 bits */
 	receive(journal);
 	assert_journal("MESSAGE", "An error occurred when transitioning from CsrConnected in "
 	                          "response to EvCsrInitialized. (ErrorCode 0x80070102)");
@@ -550,20 +595,6 @@ static int remove_directory(void **state)
 	return rmdir(directory);
 }
 
-/* The file's bytes; the caller frees them. */
-static char *read_file(const char *name)
-{
-	FILE *f = fopen(in_directory(name), "re");
-	char *text = NULL;
-	size_t size = 0;
-
-	assert_non_null(f);
-	if (getdelim(&text, &size, 0, f) < 0)
-		text[0] = 0;
-	fclose(f);
-	return text;
-}
-
 static void append(const char *bytes)
 {
 	int fd =
@@ -576,7 +607,7 @@ static void append(const char *bytes)
 /* Each line of the file is a document, but as many as BROKEN, which begin one. */
 static void assert_lines(const char *name, unsigned whole, unsigned broken)
 {
-	char *text = read_file(name), *next;
+	char *text = read_path(in_directory(name)), *next;
 
 	for (char *line = text; *line; line = next + 1) {
 		next = strchr(line, '\n');
@@ -607,7 +638,7 @@ static void test_file(void **state)
 	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
 	umask(mask);
 	write_one();
-	text = read_file("events.jsonl");
+	text = read_path(in_directory("events.jsonl"));
 	assert_int_equal(strncmp(text, seen, seen_length), 0);
 	assert_string_equal(text + seen_length, "\n");
 	free(text);
@@ -805,6 +836,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_every_row),
 		TEST(test_names),
+		TEST(test_documentation),
 		TEST(test_document),
 		TEST(test_records_are_counted),
 		TEST(test_odd_text),

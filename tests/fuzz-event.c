@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	event_write_values(name % EVENT_COUNT, session, values);
 	check(seen == 1 && event_lost() == 0);
 	ssize_t got = recv(pair[1], datagram, sizeof(datagram), 0);
-	check(got > 0 && datagram[got - 1] == '\n' && !memchr(datagram, 0x1b, (size_t)got));
+	check(got > 0 && datagram[got - 1] == '\n');
 	event_close();
 	close(pair[1]);
 	free(text);

@@ -20,6 +20,9 @@
 #define EVENT_CHANNEL_SMSS "Microsoft-Windows-Subsys-SMSS/Operational"
 #define EVENT_CHANNEL_SECURITY "Security"
 
+/* Laid out by hand: clang-format takes the macros for statements. */
+/* clang-format off */
+
 #define EVENT_F_NONE(T, N, H, L)
 #define EVENT_F_CONNECTION(T, N, H, L) T(ConnectionName)
 #define EVENT_F_ASSIGNED(T, N, H, L) T(ConnectionName) N(SessionID)
@@ -42,20 +45,16 @@
 #define EVENT_F_LOAD(T, N, H, L) N(SessionId) T(ImageName)
 #define EVENT_F_LOADED(T, N, H, L) H(Status)
 #define EVENT_F_AUDIT_LOGON(T, N, H, L)                                                            \
-	T(TargetUserName)                                                                          \
-	T(TargetDomainName)                                                                        \
-	L(TargetLogonId) N(LogonType) T(WorkstationName) T(IpAddress) N(IpPort)
+	T(TargetUserName) T(TargetDomainName) L(TargetLogonId) N(LogonType)                        \
+	T(WorkstationName) T(IpAddress) N(IpPort)
 #define EVENT_F_AUDIT_FAILED(T, N, H, L)                                                           \
-	T(TargetUserName)                                                                          \
-	T(TargetDomainName)                                                                        \
-	H(Status)                                                                                  \
-	T(FailureReason) H(SubStatus) N(LogonType) T(WorkstationName) T(IpAddress) N(IpPort)
+	T(TargetUserName) T(TargetDomainName) H(Status) T(FailureReason) H(SubStatus) N(LogonType) \
+	T(WorkstationName) T(IpAddress) N(IpPort)
 #define EVENT_F_AUDIT_LOGOFF(T, N, H, L)                                                           \
 	T(TargetUserName) T(TargetDomainName) L(TargetLogonId) N(LogonType)
 #define EVENT_F_AUDIT_USER(T, N, H, L) T(TargetUserName) T(TargetDomainName) L(TargetLogonId)
 #define EVENT_F_AUDIT_STATION(T, N, H, L)                                                          \
-	T(AccountName)                                                                             \
-	T(AccountDomain) L(LogonID) T(SessionName) T(ClientName) T(ClientAddress)
+	T(AccountName) T(AccountDomain) L(LogonID) T(SessionName) T(ClientName) T(ClientAddress)
 
 #define EVENT_TEXT_STATION                                                                         \
 	"\n\nSubject:\n\tAccount Name:\t\t%1\n\tAccount Domain:\t\t%2\n\tLogon ID:\t\t%3"          \
@@ -175,5 +174,7 @@
 	EVENT_TABLE_LSM(X)                                                                         \
 	EVENT_TABLE_SMSS(X)                                                                        \
 	EVENT_TABLE_SECURITY(X)
+
+/* clang-format on */
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* clang-format off */
 #define ROW_T(field) { #field, EVENT_TEXT },
 #define ROW_N(field) { #field, EVENT_NUMBER },
 #define ROW_H(field) { #field, EVENT_HEX },
@@ -24,6 +25,7 @@
 	[event] = { channel, id, level, text,                                                      \
 		sizeof(struct fields_of_##event) / sizeof(union event_value),                      \
 		{ fields(ROW_T, ROW_N, ROW_H, ROW_L) } },
+/* clang-format on */
 static const struct event_definition definitions[] = { EVENT_TABLE(ROW) };
 
 #define CHECK(event, channel, id, level, fields, text)                                             \

@@ -36,6 +36,7 @@ union event_value {
 
 /* The fields of each row as a structure: struct fields_of_EVENT_LSM_LOGON { User; SessionID;
    Address; }, each member where the same place in an array of union event_value has it. */
+/* clang-format off */
 #define EVENT_MEMBER_T(name) _Alignas(union event_value) const char *name;
 #define EVENT_MEMBER_N(name) _Alignas(union event_value) uint32_t name;
 #define EVENT_MEMBER_H(name) _Alignas(union event_value) uint32_t name;
@@ -45,6 +46,7 @@ union event_value {
 		fields(EVENT_MEMBER_T, EVENT_MEMBER_N, EVENT_MEMBER_H, EVENT_MEMBER_L)             \
 	};
 EVENT_TABLE(EVENT_FIELDS)
+/* clang-format on */
 #undef EVENT_FIELDS
 
 /*

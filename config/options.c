@@ -134,6 +134,9 @@ static const struct option options[] = {
 	    "The font of the sessions' terminals, of fixed width." },
 	{ "Display", FIELD(FontBold), PATH, 0, 0, FONTS "DejaVuSansMono-Bold.ttf",
 	    "The same font in bold." },
+	{ "Events", FIELD(EventFile), PATH, 0, 0, "",
+	    "A file that gets every event as a line of JSON; empty: none, but with --lab "
+	    "events.jsonl." },
 };
 enum { OPTIONS = sizeof(options) / sizeof(*options) };
 

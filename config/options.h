@@ -60,6 +60,8 @@ struct musess_config {
 	/* [Display] */
 	char Font[OPTION_TEXT_SIZE];
 	char FontBold[OPTION_TEXT_SIZE];
+	/* [Events] */
+	char EventFile[OPTION_TEXT_SIZE]; /* path of a file of JSON lines; empty: none */
 };
 
 /* Fills *CONFIG with the table's defaults. */

@@ -1,6 +1,7 @@
 /*
  * musessd: options, configuration, privileges; then this process is smss.
  */
+#include "event.h"
 #include "lab.h"
 #include "log.h"
 #include "options.h"
@@ -356,6 +357,7 @@ int main(int argc, char **argv)
 	write_only(STDOUT_FILENO);
 	write_only(STDERR_FILENO);
 	notify_open();
+	event_journal_open();
 	status = 1;
 	if (state_enter(&state, &smss,
 	        arguments.state ? arguments.state
@@ -366,6 +368,7 @@ int main(int argc, char **argv)
 		status = smss_run(&smss);
 		notify("STOPPING=1\n");
 	}
+	event_close();
 	state_leave(&state, &smss);
 	return status;
 }

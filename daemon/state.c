@@ -1,6 +1,7 @@
 /* The state directory: STATE/accounts is lsass's, STATE/tls termsrv's, STATE/root empty. */
 #include "state.h"
 
+#include "event.h"
 #include "log.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define EVENTS_FILE "events.jsonl" /* of a laboratory */
 
 static const char *const owned_files[][2] = { { "accounts", "accounts" },
 	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" }, { "tls", "key.pem" } };
@@ -121,6 +124,17 @@ static int open_configured(const char *what, const char *path, int *fd)
 	return -1;
 }
 
+/* The configured file of events; a laboratory, which may have no journal, has one always. */
+static int open_events(const struct state *state, const struct smss *smss)
+{
+	char path[sizeof(state->path) + sizeof("/" EVENTS_FILE)];
+
+	if (smss->config->EventFile[0] || !smss->lab_account)
+		return event_open(smss->config->EventFile);
+	snprintf(path, sizeof(path), "%s/" EVENTS_FILE, state->path);
+	return event_open(path);
+}
+
 static int listen_at(struct state *state, struct smss *smss, const char *port_path)
 {
 	char directory[sizeof(state->port_path)];
@@ -190,7 +204,8 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	if (check_shell(smss->config) < 0 || listen_at(state, smss, port_path) < 0 ||
 	    programs_path(state->programs, sizeof(state->programs)) < 0 ||
 	    open_configured("certificate", smss->config->Certificate, &smss->certificate) < 0 ||
-	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0)
+	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0 ||
+	    open_events(state, smss) < 0)
 		return -1;
 	smss->cgroup = cgroup_open();
 	if (root_unshare(smss->privileged) < 0)
@@ -217,6 +232,7 @@ void state_leave(struct state *state, struct smss *smss)
 		snprintf(name, sizeof(name), "%s/%s", owned_files[i][0], owned_files[i][1]);
 		unlinkat(smss->state_dir, name, 0);
 	}
+	unlinkat(smss->state_dir, EVENTS_FILE, 0);
 	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
 		unlinkat(smss->state_dir, owned_directories[i], AT_REMOVEDIR);
 	unlinkat(state->parent, strrchr(state->path, '/') + 1, AT_REMOVEDIR);

@@ -110,8 +110,7 @@ void fd_close(int *fd)
 	*fd = -1;
 }
 
-/* Length of the well-formed UTF-8 sequence at P (LEFT bytes), 0 where there is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
+size_t utf8_length(const unsigned char *p, size_t left)
 {
 	size_t length = p[0] < 0x80                   ? 1
 	                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2

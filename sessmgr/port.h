@@ -41,4 +41,8 @@ void fd_close(int *fd);
 /* True where TEXT (SIZE bytes of a message) is terminated and printable UTF-8. */
 bool port_text_valid(const char *text, size_t size);
 
+/* Length of the well-formed UTF-8 sequence at P (LEFT bytes), 0 where there is none, or only a
+   control character's of two bytes. */
+size_t utf8_length(const unsigned char *p, size_t left);
+
 #endif

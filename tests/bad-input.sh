@@ -248,6 +248,11 @@ refuses_certificate() { # NAME PATTERN CERTIFICATE KEY
 	refuses "$1" "$2" "${lab_service[@]}" -c "/mnt/$1.conf"
 }
 
+refuses_events() { # NAME PATTERN FILE
+	printf '[Events]\nEventFile = %s\n' "$3" >"$WORK/$1.conf"
+	refuses "$1" "$2" "${lab_service[@]}" -c "/mnt/$1.conf"
+}
+
 # For an ordinary user who may have no namespaces of KIND: there are none for the user
 # namespace that he is in.
 refuses_namespaces() { # KIND PATTERN
@@ -272,6 +277,11 @@ starts_only_with_all() {
 	refuses_certificate no-pem '/mnt/rubbish.pem holds no PEM certificate' rubbish.pem a.key
 	refuses_certificate no-pem-key '/mnt/rubbish.pem holds no PEM private key' a.pem rubbish.pem
 	refuses_certificate unfit 'the certificate /mnt/a.pem does not fit' a.pem b.key
+	refuses_events no-directory 'cannot open the directory /mnt/none of the event file' \
+		/mnt/none/events.jsonl
+	refuses_events not-writable 'cannot open the event file /proc/events.jsonl' \
+		/proc/events.jsonl
+	refuses_events link 'cannot open the event file /proc/self: ' /proc/self
 	refuses no-font 'font /nonexistent .* install' "${lab_service[@]}" -c /mnt/font.conf
 	refuses port-in-use "port ${MUSESS_ADDRESS##*:} is in use" \
 		/mnt/bin/musessd --lab --port "${MUSESS_ADDRESS##*:}"

@@ -30,7 +30,7 @@ configure() {
 	}
 }
 
-lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts)
+lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-event)
 configure fuzz clang "${lib_fuzzers[@]}"
 for fuzzer in "${lib_fuzzers[@]}"; do
 	mkdir "$work/$fuzzer"

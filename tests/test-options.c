@@ -118,6 +118,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c.AccountPatterns, 0);
 	assert_string_equal(c.Font, "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf");
 	assert_string_equal(c.FontBold, "/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf");
+	assert_string_equal(c.EventFile, "");
 }
 
 /* Every option set to something else, in the ways that a file may be written. */
@@ -144,6 +145,8 @@ static const char everything[] = "\xef\xbb\xbf; a mark, CR LF and both kinds of 
                                  "MemoryMax = 1T\n"
                                  "[Accounts]\n"
                                  "AccountPatterns = 1\n"
+                                 "[Events]\n"
+                                 "EventFile = /var/log/musess/events.jsonl\n"
                                  "[Listener]";
 
 static void test_everything(void **state)
@@ -167,6 +170,7 @@ static void test_everything(void **state)
 	assert_int_equal(c.AccountPatterns, 1);
 	assert_string_equal(c.Font, "/a");
 	assert_string_equal(c.FontBold, "/b");
+	assert_string_equal(c.EventFile, "/var/log/musess/events.jsonl");
 }
 
 static void test_dump_is_read_back(void **state)
@@ -325,7 +329,7 @@ static void test_every_mistake_is_reported(void **state)
 	                "[Accounts",
 	    "1: Font stands before any section; allowed: in [Display]\n"
 	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [Limits], [SubSystems], "
-	    "[Accounts], [Display]\n"
+	    "[Accounts], [Display], [Events]\n"
 	    "3: PortNumber is \"70000\", out of bounds; allowed: a number from 1 to 65535, or any\n"
 	    "5: \"foo\" is neither; allowed: [Section], Name = value, # comment\n"
 	    "6: \"PortNumbr\" is no option; allowed: the nearest is PortNumber, in [Listener]\n"
@@ -350,11 +354,11 @@ static void test_every_mistake_is_reported(void **state)
 	    "TasksMax, MemoryMax, IdleWinStationPoolCount, SessionIdPolicy, SessionCreation\n"
 	    "20: \"[Display] # or not\" is no section; allowed: [Listener], [Sessions], "
 	    "[Limits], [SubSystems], [Accounts], "
-	    "[Display]\n"
+	    "[Display], [Events]\n"
 	    "21: FontBold is \"DejaVu\", not an absolute path; allowed: an absolute path of up to "
 	    "255 bytes\n"
 	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [Limits], [SubSystems], "
-	    "[Accounts], [Display]\n");
+	    "[Accounts], [Display], [Events]\n");
 }
 
 static void test_port_zero_in_a_file(void **state)

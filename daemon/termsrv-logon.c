@@ -16,6 +16,29 @@
 #include <string.h>
 #include <unistd.h>
 
+void logon_tell_request(struct termsrv *t, const char *name, const char *address)
+{
+	struct msg_ws_event m = { .event = WS_EVENT_REQUEST };
+
+	snprintf(m.winstation, sizeof(m.winstation), "%s", name);
+	snprintf(m.address, sizeof(m.address), "%s", address);
+	port_header(&m.h, WS_EVENT, sizeof(m), 0);
+	port_send(t->smss, &m.h, -1); /* smss that is busy hears of logons first */
+}
+
+static void tell_failure(struct worker *w, const char *user, const char *domain, int32_t status)
+{
+	struct msg_ws_event m = { .event = WS_EVENT_LOGON_FAILED, .status = status };
+
+	snprintf(m.user, sizeof(m.user), "%s", user);
+	snprintf(m.domain, sizeof(m.domain), "%s", domain);
+	memcpy(m.station, w->client.station, sizeof(m.station));
+	memcpy(m.address, w->address, sizeof(m.address));
+	memcpy(m.winstation, w->client.winstation, sizeof(m.winstation));
+	port_header(&m.h, WS_EVENT, sizeof(m), 0);
+	port_send(w->t->smss, &m.h, -1);
+}
+
 /* What cannot be sent now is asked later: of the lsass that replaces this one, or when it
    has answered another question and there is room in its port. */
 static void ask(struct worker *w)
@@ -296,6 +319,8 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 		return 0;
 	hash = w->question.h.type == LSA_NTLM;
 	w->asking = false;
+	if (!hash && answer.status != STATUS_SUCCESS)
+		tell_failure(w, w->question.user, w->question.domain, answer.status);
 	explicit_bzero(&w->question, sizeof(w->question));
 	if (hash) {
 		w->proving = answer.status == STATUS_SUCCESS;
@@ -328,9 +353,11 @@ void logon_abandon(struct worker *w)
 	char quoted[USER_SIZE];
 
 	/* under NLA the worker finds a password wrong; lsass logs all other failures */
-	if (w->proving)
-		log_info("logon failed for user \"%s\" from %s: unknown user or wrong password",
-		    log_quote(quoted, sizeof(quoted), w->proving_user), w->address);
+	if (!w->proving)
+		return;
+	tell_failure(w, w->proving_user, "", STATUS_LOGON_FAILURE);
+	log_info("logon failed for user \"%s\" from %s: unknown user or wrong password",
+	    log_quote(quoted, sizeof(quoted), w->proving_user), w->address);
 }
 
 /* Its user has none: one is started, unless that was refused. */

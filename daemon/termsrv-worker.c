@@ -349,6 +349,7 @@ static int hand_over(struct worker *w, struct connection *c)
 	w->idle = false;
 	memcpy(w->address, c->address, sizeof(w->address));
 	w->host = c->host;
+	memcpy(w->client.winstation, c->name, sizeof(w->client.winstation));
 	w->client.phase[PHASE_ACCEPT] = c->accepted;
 	w->client.phase[PHASE_REQUEST] = c->requested;
 	m.deadline = w->handed + left;

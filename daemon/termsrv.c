@@ -60,6 +60,8 @@ static void enqueue(struct connection *c)
 	event_free(c->deadline);
 	c->readable = c->deadline = NULL;
 	c->requested = clock_us();
+	snprintf(c->name, sizeof(c->name), "RDP-Tcp#%u", c->t->last_connection++);
+	logon_tell_request(c->t, c->name, c->address);
 	c->queued = true;
 	TAILQ_INSERT_TAIL(&c->t->queue, c, entry);
 	worker_dispatch(c->t);

@@ -103,6 +103,7 @@ struct connection {
 	size_t wanted; /* bytes that it wakes us for */
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
+	char name[WINSTATION_SIZE]; /* that Windows would give it */
 	struct in6_addr host;
 	uint64_t accepted, requested;
 };
@@ -121,6 +122,7 @@ struct termsrv {
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
 	uint64_t refusal_logged;
+	uint32_t last_connection; /* for their names */
 	uint64_t failure_logged; /* of a worker */
 	bool unsent;             /* a question to lsass */
 };
@@ -153,6 +155,8 @@ void worker_deny(struct worker *w, int32_t status, enum end_reason reason);
 int logon_hash(struct worker *w, const struct lsa_request *m);
 int logon_request(struct worker *w, const struct msg_rw_logon *m);
 int logon_painted(struct worker *w, const struct msg_painted *m);
+/* An event that smss is told of: a request came as connection NAME; a logon failed. */
+void logon_tell_request(struct termsrv *t, const char *name, const char *address);
 /* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
 int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);

@@ -166,7 +166,7 @@ enum phase {
 /* Why a session or a connection ends. The numbers are those of the Set Error Info PDU
    (MS-RDPBCGR 2.2.5.1.1) and of LocalSessionManager's event 40. */
 #define END_REASON_TABLE(X)                                                                        \
-	X(END_NONE, 0x0, "no reason was given")                                                    \
+	X(END_NONE, 0x0, "the client has gone")                                                    \
 	X(END_ADMIN_DISCONNECT, 0x1, "disconnected by an administrator")                           \
 	X(END_ADMIN_LOGOFF, 0x2, "logged off by an administrator")                                 \
 	X(END_IDLE_LIMIT, 0x3, "the idle limit was reached")                               \
@@ -211,7 +211,7 @@ struct msg_client {
 	char domain[DOMAIN_SIZE];
 	char station[STATION_SIZE];
 	char address[ADDRESS_SIZE];
-	char winstation[WINSTATION_SIZE]; /* filled in by smss */
+	char winstation[WINSTATION_SIZE]; /* WS_CONNECT: the connection's name; CSR_CLIENT: the session's */
 	uint32_t generation;      /* of StartCsr's reply: tells it from a later one of its id */
 	uint32_t csrss, winlogon; /* filled in by smss */
 	uint32_t connection; /* smss's number of it: CSR_DISCONNECTED and CSR_DISPLAY repeat it */
@@ -239,6 +239,19 @@ struct msg_cookie {
 	uint8_t cookie[COOKIE_SIZE];
 	char user[USER_SIZE];
 	char domain[DOMAIN_SIZE];
+};
+
+/* WS_EVENT: that a connection request came (its name in WINSTATION), or why a logon failed. */
+enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED };
+struct msg_ws_event {
+	PORT_MESSAGE h;
+	uint32_t event; /* enum ws_event */
+	int32_t status;
+	char user[USER_SIZE];
+	char domain[DOMAIN_SIZE];
+	char station[STATION_SIZE];
+	char address[ADDRESS_SIZE];
+	char winstation[WINSTATION_SIZE];
 };
 
 /* CSR_DISCONNECTED, CSR_DISPLAY. */

@@ -114,6 +114,8 @@ static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 	(void)m;
 	(void)passed;
 	client->subsystem->session->info.phase[PHASE_SHELL] = clock_us();
+	if (client->subsystem->session->logged_on)
+		audit_shell(client->subsystem->session);
 	return 0;
 }
 
@@ -127,6 +129,7 @@ static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (s && s->generation == message->generation) {
 		s->info.phase[PHASE_ACTIVE] = message->active;
 		s->info.phase[PHASE_PAINTED] = message->painted;
+		audit_painted(s);
 	}
 	return 0;
 }
@@ -216,6 +219,7 @@ static const struct {
 	    winstation_connect },
 	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), ANY_TIME, false,
 	    winstation_logon },
+	{ WS_EVENT, sizeof(struct msg_ws_event), FROM(TERMSRV), ANY_TIME, false, audit_termsrv },
 	{ WS_COOKIE, sizeof(struct msg_cookie), FROM(TERMSRV), ANY_TIME, false, winstation_cookie },
 	{ WS_PAINTED, sizeof(struct msg_painted), FROM(TERMSRV), ANY_TIME, false, ws_painted },
 	{ LSA_READY, sizeof(struct msg_plain), FROM(LSASS), ANY_TIME, false, service_ready },
@@ -248,6 +252,8 @@ static const struct {
 	{ CTL_DRAIN, sizeof(struct msg_drain), FROM(ADMINISTRATOR), ANY_TIME, false, manage_drain },
 	{ CTL_RELOAD, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
 	    manage_reload },
+	{ CTL_EVENTS, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
+	    manage_events },
 	{ CTL_STATS, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, manage_stats },
 };
 

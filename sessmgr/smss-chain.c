@@ -83,6 +83,7 @@ static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct session *MuSessi
 		.last = KnownSubSys == NULL };
 
 	PROBE_ENTRY(SmpExecuteImage, MuSession->id);
+	audit_execute(MuSession, FileName->Buffer);
 	if (KnownSubSys) {
 		Order.kind =
 		    KnownSubSys == MuSession->windows ? PROCESS_WINDOWS : PROCESS_SUBSYSTEM;
@@ -115,6 +116,7 @@ static int32_t SmpLoadSubSystem(UNICODE_STRING *FileName, struct session *MuSess
 	int32_t Status;
 
 	PROBE_ENTRY(SmpLoadSubSystem, MuSession->id);
+	audit_load(MuSession, KnownSubSys->name);
 	Status = SmpExecuteImage(FileName, MuSession, KnownSubSys, pProcessId);
 	if (Status == STATUS_PENDING)
 		subsystem_expect(KnownSubSys);

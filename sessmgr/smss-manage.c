@@ -5,6 +5,7 @@
  * Who may do what is the table's matter in smss-api.c; that a user's call is about his own
  * session alone is this file's (may_manage).
  */
+#include "event.h"
 #include "log.h"
 #include "smss.h"
 
@@ -297,6 +298,8 @@ static int32_t reload(struct smss *smss, FILE *report, unsigned *changed)
 		return STATUS_NO_MEMORY;
 	*changed = config_apply(smss->config, &fresh, report);
 	limits_reloaded(smss);
+	if (event_reopen() < 0)
+		fprintf(report, "the file of events cannot be opened again: the old one is used\n");
 	return STATUS_SUCCESS;
 }
 
@@ -361,6 +364,30 @@ int manage_reload(struct client *client, const PORT_MESSAGE *m, int *passed)
 	free(text);
 	port_header(&reply.h, CTL_RELOADED, sizeof(reply), m->message_id);
 	client_send(client, &reply.h, -1);
+	return 0;
+}
+
+/* ---- events ---- */
+
+/* Who follows them gets each as it is written. */
+static void on_event(const char *json, size_t length)
+{
+	struct msg_event m = { 0 };
+	struct client *client;
+
+	memcpy(m.json, json, length + 1);
+	LIST_FOREACH(client, &Smp->clients, entry)
+	if (client->follows) {
+		port_header(&m.h, CTL_EVENT, sizeof(m), client->follows);
+		client_send(client, &m.h, -1);
+	}
+}
+
+int manage_events(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)passed;
+	client->follows = m->message_id ? m->message_id : 1;
+	event_subscribe(on_event);
 	return 0;
 }
 

@@ -214,6 +214,9 @@ static void started(struct session *session)
 	session_set_state(session, session->id == 0 ? WTS_CONNECTED : WTS_IDLE);
 	session->ready_since = clock_us();
 	smss->stats.created++;
+	session->csrss_id = (uint32_t)session->windows->pid;
+	session->winlogon_id = (uint32_t)session->winlogon;
+	audit_started(session);
 	start_done(session);
 	if (session->id == 0) { /* it is said once all is well */
 		services_check(smss);
@@ -271,6 +274,8 @@ void session_created(struct session *session, const struct process_report *repor
 	struct subsystem *subsystem = subsystem_at(session, report->start);
 
 	session->space->starts[report->start].pid = 0; /* it is reported */
+	if (report->pid > 0)
+		audit_executed(session, report->pid);
 	if (subsystem)
 		subsystem->ordered = false; /* done, in whatever way */
 	if (report->pid <= 0) {
@@ -344,6 +349,7 @@ static void session_free(struct session *session)
 	bool console = session->id == 0, logon_process_died = session->logon_process_died;
 	struct smss *smss = session->smss;
 
+	audit_ended(session);
 	release(session);
 	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
 	call_answer(session->stopper, STATUS_SUCCESS);
@@ -408,6 +414,7 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 	session->reason = reason;
 	session->status = status;
 	set_step(session, SESSION_ENDING);
+	audit_leaving(session);
 	leave_pool(session);
 	start_done(session);
 	if (session->creator)

@@ -230,6 +230,8 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 	event_del(subsystem->timeout);
 	if (session->step == SESSION_ENDING)
 		return;
+	if (!subsystem->connected && !subsystem->failed)
+		audit_loaded(session, status);
 	if (subsystem->required) {
 		session_stop(
 		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
@@ -316,6 +318,7 @@ static void connected(struct subsystem *subsystem)
 
 	event_del(subsystem->timeout);
 	subsystem->connected = true;
+	audit_loaded(session, STATUS_SUCCESS);
 	if (subsystem == session->windows)
 		session->info.phase[PHASE_CSRSS] = clock_us();
 	dismiss_creator(session);

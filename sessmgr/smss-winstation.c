@@ -106,6 +106,7 @@ static int32_t may_have_new(struct smss *smss, const char *user, const struct se
 	log_quote(quoted, sizeof(quoted), user);
 	if (manage_draining(smss)) {
 		log_info("no new session for user \"%s\": the service drains", quoted);
+		audit_draining();
 		return STATUS_ACCESS_DENIED;
 	}
 	if (max && sessions_of(smss, user, self) >= max) {
@@ -199,9 +200,12 @@ static void reconnect(struct session *s, struct msg_client *message, uint32_t wo
 	log_info("session %u: user \"%s\" reconnects from %s%s", s->id,
 	    log_quote(user, sizeof(user), s->info.user), message->address,
 	    s->connection ? ", replacing another client" : "");
+	if (s->connection)
+		audit_disconnect(s, END_REPLACED, true);
 	s->smss->stats.reconnects++;
 	session_set_state(s, WTS_ACTIVE);
 	attach(s, message, worker, display, true);
+	audit_reconnect(s);
 }
 
 /* ---- choosing ---- */
@@ -255,6 +259,7 @@ static void log_on(struct session *s)
 	table_add_user(s);
 	logged_on(s);
 	renew_cookie(s);
+	audit_logon(s, NULL);
 	memcpy(m.user, s->info.user, sizeof(m.user));
 	port_header(&m.h, CSR_USER, sizeof(m), 0);
 	client_send(s->windows->client, &m.h, -1);
@@ -286,19 +291,25 @@ static void set_disconnected(struct session *s)
 	limits_changed(s);
 }
 
-/* Nobody is at S's screen any more, for REASON. */
-static void client_gone(struct session *s, enum end_reason reason)
+/* S, which its user has logged on to, goes on without a client. */
+static void disconnect(struct session *s, enum end_reason reason)
 {
 	char user[USER_SIZE];
 
-	if (!s->logged_on) {
-		session_stop(s, reason, STATUS_SUCCESS);
-		return;
-	}
+	audit_disconnect(s, reason, false);
 	set_disconnected(s);
 	s->smss->stats.disconnects++;
 	log_info("session %u: user \"%s\" is disconnected: %s", s->id,
 	    log_quote(user, sizeof(user), s->info.user), end_reason_text(reason));
+}
+
+/* Nobody is at S's screen any more, for REASON. */
+static void client_gone(struct session *s, enum end_reason reason)
+{
+	if (s->logged_on)
+		disconnect(s, reason);
+	else
+		session_stop(s, reason, STATUS_SUCCESS);
 }
 
 /* What WS_CONNECT said of the client at S's screen. */
@@ -351,7 +362,7 @@ int winstation_display(struct client *client, const PORT_MESSAGE *m, int *passed
 	if (stop)
 		session_stop(from, END_REPLACED, STATUS_SUCCESS);
 	else
-		set_disconnected(from);
+		disconnect(from, END_USER_DISCONNECT);
 	reconnect(to, &moved, worker, *passed);
 	return 0;
 }
@@ -391,7 +402,8 @@ static bool client_valid(const struct msg_client *m)
 	return port_text_valid(m->user, sizeof(m->user)) &&
 	       port_text_valid(m->domain, sizeof(m->domain)) &&
 	       port_text_valid(m->station, sizeof(m->station)) &&
-	       port_text_valid(m->address, sizeof(m->address)) && m->width >= DESKTOP_MIN &&
+	       port_text_valid(m->address, sizeof(m->address)) &&
+	       port_text_valid(m->winstation, sizeof(m->winstation)) && m->width >= DESKTOP_MIN &&
 	       m->width <= DESKTOP_MAX && m->height >= DESKTOP_MIN && m->height <= DESKTOP_MAX;
 }
 
@@ -408,6 +420,9 @@ static void deny(struct session *fresh, struct smss *smss, uint32_t worker, int3
 static void connect_fresh(
     struct session *fresh, struct msg_client *message, uint32_t worker, int display, bool choose)
 {
+	char name[WINSTATION_SIZE]; /* the connection's */
+
+	memcpy(name, message->winstation, sizeof(name));
 	memcpy(fresh->info.user, message->user, sizeof(message->user));
 	if (message->user[0] && !(choose && ask_choice(fresh, false))) {
 		table_add_user(fresh);
@@ -416,6 +431,10 @@ static void connect_fresh(
 		session_set_state(fresh, WTS_CONNECTED);
 	}
 	attach(fresh, message, worker, display, false);
+	if (fresh->logged_on)
+		audit_logon(fresh, name);
+	else
+		audit_assigned(fresh, name);
 }
 
 /* A client that comes back with a cookie, which is good once. */
@@ -439,6 +458,8 @@ int winstation_connect(struct client *client, const PORT_MESSAGE *m, int *passed
 	if (!client_valid(&message))
 		return -1;
 	message.wanted = 0;
+	if (message.user[0] && (cookie || message.session == NO_SESSION))
+		audit_authenticated(message.user, message.domain, message.address);
 	if (!cookie && message.session != NO_SESSION) {
 		fresh = named_session(smss, message.session, message.generation);
 		if (!fresh || !fresh->awaits_client) { /* it has ended meanwhile */
@@ -485,6 +506,7 @@ int winstation_logon(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (!s || !s->connection || s->info.user[0])
 		return 0;
 	memcpy(s->info.user, message->user, sizeof(message->user));
+	audit_authenticated(s->info.user, s->info.domain, s->info.address);
 	target = arbitrate(client->smss, message->user, s, &choices);
 	if (target)
 		begin_move(s, target, true);
@@ -530,7 +552,7 @@ int winstation_disconnected(struct client *client, const PORT_MESSAGE *m, int *p
 
 	(void)passed;
 	if (s->step == SESSION_RUNNING && s->connection && message->connection == s->connection)
-		client_gone(s, END_USER_DISCONNECT);
+		client_gone(s, END_NONE);
 	return 0;
 }
 

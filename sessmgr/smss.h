@@ -67,6 +67,7 @@ struct client {
 	enum client_role role;
 	int port;
 	pid_t pid;                   /* as the kernel reports it */
+	uint32_t follows;             /* events: under this message id; 0: it does not */
 	uint32_t session_id, session; /* USER: its session's id and generation */
 	struct subsystem *subsystem; /* SUBSYSTEM once it is recognised, CALLBACK always */
 	int passed;                  /* that came with the call under way; -1: none */
@@ -185,6 +186,7 @@ struct session {
 	bool logged_on;      /* its user's command was ordered: it is kept without a client */
 	bool choosing;       /* the user says which session it shall be */
 	uint32_t connection; /* smss's number of the client; 0: there is none */
+	uint32_t csrss_id, winlogon_id; /* what they were, for its last event */
 	uint32_t worker;     /* termsrv's number of who serves it; NO_WORKER */
 	struct move move;
 	uint8_t cookie[COOKIE_SIZE]; /* with which its client may come back; zero: none */
@@ -481,6 +483,39 @@ int32_t winstation_move(struct session *from, struct session *to);
 /* termsrv is gone: what it knew of workers is not true any more. */
 void winstation_forget_termsrv(struct smss *smss);
 
+/* smss-audit.c: what the event stream says of sessions (docs/events.md). */
+
+/* WS_EVENT. 0, or -1 where the sender is cut off. */
+int audit_termsrv(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* The user of a client is known. */
+void audit_authenticated(const char *user, const char *domain, const char *address);
+/* A client at S's screen: the one of connection NAME. */
+void audit_assigned(const struct session *s, const char *name);
+/* S's user logs on to it, by the connection NAME; NULL: that was assigned before. */
+void audit_logon(const struct session *s, const char *name);
+/* His command runs. */
+void audit_shell(const struct session *s);
+/* Nobody is at S's screen any more, or, when ANOTHER comes, who was. Before its description
+   changes. */
+void audit_disconnect(const struct session *s, enum end_reason reason, bool another);
+/* He has come back to it; REASON is END_REPLACED. */
+void audit_reconnect(const struct session *s);
+/* S is to end; it has ended. */
+void audit_leaving(const struct session *s);
+void audit_ended(const struct session *s);
+/* Its processes: a subsystem is to be loaded, and is or cannot be; IMAGE is to be executed, and
+   is process PID. */
+void audit_load(const struct session *s, const char *name);
+void audit_loaded(const struct session *s, int32_t status);
+void audit_execute(const struct session *s, const char *image);
+void audit_executed(const struct session *s, pid_t pid);
+/* It has started. */
+void audit_started(const struct session *s);
+/* Somebody was refused a new session, as the service drains. */
+void audit_draining(void);
+/* Its client has its first picture. */
+void audit_painted(const struct session *s);
+
 /* smss-limits.c: limits on time. */
 
 /* 0, or -1. */
@@ -502,6 +537,7 @@ int manage_reset(struct client *client, const PORT_MESSAGE *message, int *passed
 int manage_message(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_drain(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_reload(struct client *client, const PORT_MESSAGE *message, int *passed);
+int manage_events(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_stats(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* CSR_RESPONSE. */
 int manage_response(struct client *client, const PORT_MESSAGE *message, int *passed);

@@ -134,6 +134,7 @@ static const struct row {
 	{ WS_CONNECT, sizeof(struct msg_client), "T", true },
 	{ WS_LOGON, sizeof(struct msg_user), "T", false },
 	{ WS_PAINTED, sizeof(struct msg_painted), "T", false },
+	{ WS_EVENT, sizeof(struct msg_ws_event), "T", false },
 	{ WS_COOKIE, sizeof(struct msg_cookie), "T", false },
 	{ LSA_READY, sizeof(struct msg_plain), "L", false },
 	{ LSA_ANSWER, sizeof(struct lsa_answer), "L", false },
@@ -154,6 +155,7 @@ static const struct row {
 	{ CTL_MESSAGE, sizeof(struct msg_box), "A", false },
 	{ CTL_DRAIN, sizeof(struct msg_drain), "A", false },
 	{ CTL_RELOAD, sizeof(struct msg_plain), "A", false },
+	{ CTL_EVENTS, sizeof(struct msg_plain), "A", false },
 	{ CTL_STATS, sizeof(struct msg_plain), "A", false },
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };

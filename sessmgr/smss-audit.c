@@ -206,7 +206,7 @@ void audit_loaded(const struct session *s, int32_t status)
 
 void audit_execute(const struct session *s, const char *image)
 {
-	event_write(EVENT_SMSS_EXECUTE, s->id, 0, image);
+	event_write(EVENT_SMSS_EXECUTE, s->id, 0, image[0] ? image : "winlogon");
 }
 
 void audit_executed(const struct session *s, pid_t pid)

@@ -1,0 +1,300 @@
+#!/bin/bash
+# Sessions whose clients go and come, with real clients: disconnected, come back to, taken over,
+# chosen from, moved, ended by limits; the reasons that clients are told, and the events.
+#
+#   tests/reconnect.sh BUILD
+. "$(dirname "$0")/lib.sh" "$1"
+
+# The exit status of xfreerdp is the number of the Set Error Info PDU.
+ended_with() { # NAME STATUS
+	wait_for_end "$1" $PATIENCE
+	[ $client_status = "$2" ] || fail "$1: the client says $client_status, not $2"
+}
+
+state_is() { # ID STATE
+	local list
+	list=$(musessctl list) && grep -qE " $1  $2( |\$)" <<<"$list"
+}
+
+wait_for_state() {
+	wait_until $PATIENCE state_is "$1" "$2" || fail "session $1 is not $2: $(musessctl list)"
+}
+
+csrss_of() {
+	musessctl show "$1" --json | sed -n 's/.*"csrss_pid": \([0-9]*\).*/\1/p'
+}
+
+# A client that is killed, as one whose network is gone, says nothing. (Its shell's word of it is
+# nobody's interest.)
+kill_client() {
+	kill -KILL "${pid_of[$1]}"
+	wait "${pid_of[$1]}" 2>/dev/null || true
+}
+
+log_off() {
+	type_line "$1" exit
+	ended_with "$1" 12
+	wait_until $PATIENCE no_client_session || fail "$1: its session is still there"
+}
+
+# The sockets of the service's clients are closed by the kernel, as where a network goes.
+cut() {
+	ss -K dst 127.0.0.1 dport = "${MUSESS_ADDRESS##*:}" >/dev/null 2>&1
+}
+
+# events_since LINE ID...: of those written since, these are there in this order.
+events_are() {
+	local since=$1 found wanted
+	shift
+	wanted="$*"
+	found=$(tail -n +"$since" "$STATE/events.jsonl" |
+		python3 -c 'import json, sys; print(*[json.loads(l)["id"] for l in sys.stdin])')
+	python3 - "$found" "$wanted" <<-'END' || fail "events: $found; not in order: $wanted"
+		import sys
+		rest = iter(sys.argv[1].split())
+		sys.exit(0 if all(e in rest for e in sys.argv[2].split()) else 1)
+	END
+}
+
+event_count() {
+	wc -l <"$STATE/events.jsonl"
+}
+
+has_event() { # SINCE ID
+	tail -n +"$1" "$STATE/events.jsonl" | grep -qF "\"id\":$2,"
+}
+
+mark() {
+	since=$(($(event_count) + 1))
+}
+
+# The session goes on without its client, and is there for the next, in that one's size.
+come_back() {
+	local csrss
+	echo "== a client that is killed, and the next"
+	mark
+	connect first xfreerdp3-nla-32
+	wait_for_prompt first
+	events_are "$since" 131 65 261 1149 4624 66 41 42 21 22
+	type_line first 'sleep 4242 & echo before-$((40+2))'
+	wait_for_text first '^before-42' $PATIENCE
+	csrss=$(csrss_of 1)
+	mark
+	kill_client first
+	wait_for_state 1 Disc
+	events_are "$since" 24 40 4779
+	mark
+	client_options=(/size:800x600)
+	connect second xfreerdp3-tls-24
+	client_options=()
+	wait_for_text second 'reconnected|back in' $PATIENCE
+	wait_for_text second '^before-42' $PATIENCE
+	events_are "$since" 1149 4624 25 40 4778
+	[ "$(csrss_of 1)" = "$csrss" ] || fail "it has another csrss"
+	type_line second 'pgrep -x sleep >/dev/null && stty size'
+	wait_for_text second '^36 100 *$' $PATIENCE
+	musessctl list | grep -qE 'rdp-tcp#1 +lab +1 +Active' || fail "$(musessctl list)"
+}
+
+# The other client is told that it was replaced. (Goes on where come_back ends.)
+take_over() {
+	echo "== taken over by another client"
+	mark
+	connect third xfreerdp3-nla-32
+	wait_for_text third '^before-42' $PATIENCE
+	ended_with second 5
+	events_are "$since" 1149 24 4779 25 40 4778
+	mark
+	log_off third
+	events_are "$since" 4647 23 4634
+}
+
+rdesktop_too() {
+	echo "== rdesktop, and a window that is closed"
+	connect closed rdesktop-tls-24
+	wait_for_prompt closed
+	type_line closed 'echo rdesktop-$((40+2))'
+	wait_for_text closed '^rdesktop-42' $PATIENCE
+	x closed xdotool windowclose "${window_of[closed]}"
+	wait_for_end closed $PATIENCE
+	wait_for_state 1 Disc
+	connect back rdesktop-tls-16
+	wait_for_text back '^rdesktop-42' $PATIENCE
+	type_line back exit
+	wait_for_end back $PATIENCE
+	wait_until $PATIENCE no_client_session || fail "its session is still there"
+}
+
+# Without a password the cookie alone brings the client back, and a new one comes with it.
+auto_reconnect() {
+	local client i
+	echo "== a connection that is cut, and a client that comes back by itself"
+	start_x auto
+	client=(xfreerdp3 "/v:$MUSESS_ADDRESS" /sec:tls /size:1024x768 /cert:ignore -decorations
+		/u:nobody /p: +auto-reconnect /auto-reconnect-max-retries:9 +print-reconnect-cookie)
+	# (what it says is read while it runs)
+	DISPLAY=${display_of[auto]} stdbuf -oL "${client[@]}" >"$OUT/auto.log" 2>&1 </dev/null &
+	pid_of[auto]=$!
+	started+=("$!")
+	wait_until $PATIENCE window_or_end auto || fail "auto: no window"
+	x auto xdotool windowmove "${window_of[auto]}" 0 0 windowfocus "${window_of[auto]}" mousemove 500 700
+	wait_for_text auto '^User name: *$' $PATIENCE
+	type_line auto "$MUSESS_USER"
+	type_line auto "$MUSESS_PASSWORD"
+	wait_for_prompt auto
+	for i in 1 2; do
+		type_line auto "echo before-\$((40+$i))"
+		wait_for_text auto "^before-4$i" $PATIENCE
+		mark
+		cut
+		wait_until $PATIENCE has_event "$since" 25 || fail "auto: it does not come back"
+		wait_for_text auto 'reconnected' $PATIENCE
+		wait_for_text auto "^before-4$i" $PATIENCE
+	done
+	[ "$(grep -o 'Reconnect-cookie: .*' "$OUT/auto.log" | sort -u | wc -l)" = 3 ] ||
+		fail "the cookie is not renewed: $(grep -o 'Reconnect-cookie: .*' "$OUT/auto.log")"
+	kill_client auto
+	wait_for_state 1 Disc
+}
+
+# The first of the cookies was used, and is good for nothing.
+used_cookie() {
+	local cookie
+	echo "== a cookie that was used"
+	cookie=$(sed -n 's/.*Reconnect-cookie: //p' "$OUT/auto.log" | head -n 1)
+	client_options=("/reconnect-cookie:$cookie")
+	connect used xfreerdp3-tls-32 nobody ''
+	client_options=()
+	wait_for_text used '^User name: *$' $PATIENCE
+	wait_for_state 1 Disc
+	kill_client used
+}
+
+# The last one is good once.
+good_cookie() {
+	local cookie
+	echo "== the last cookie"
+	cookie=$(sed -n 's/.*Reconnect-cookie: //p' "$OUT/auto.log" | tail -n 1)
+	client_options=("/reconnect-cookie:$cookie")
+	connect good xfreerdp3-tls-32 nobody ''
+	client_options=()
+	wait_for_text good '^before-42' $PATIENCE
+	log_off good
+}
+
+# Several disconnected sessions: the user chooses, by number.
+choose() {
+	echo "== which of two"
+	connect one xfreerdp3-nla-32
+	connect two xfreerdp3-nla-32
+	wait_for_prompt one
+	wait_for_prompt two
+	type_line one 'echo I-am-$((1))'
+	wait_for_text one '^I-am-1' $PATIENCE
+	type_line two 'echo I-am-$((2))'
+	wait_for_text two '^I-am-2' $PATIENCE
+	kill_client one
+	kill_client two
+	wait_for_state 1 Disc
+	wait_for_state 2 Disc
+	connect three xfreerdp3-nla-32
+	wait_for_text three '^ +1  20[0-9-]+ ' $PATIENCE
+	wait_for_text three '^ +2  20[0-9-]+ ' $PATIENCE
+	screenshot three "$OUT/choose.png"
+	wait_for_state 3 ConnQ
+	type_line three 77
+	type_line three 1
+	wait_for_text three '^I-am-1' $PATIENCE
+	wait_until $PATIENCE session_gone 3 || fail "the session that asked is left"
+	# the one that is left needs no choice; a logon prompt leads to it as well
+	connect four rdesktop-tls-24 '' ''
+	wait_for_text four '^User name: *$' $PATIENCE
+	type_line four "$MUSESS_USER"
+	type_line four "$MUSESS_PASSWORD"
+	wait_for_text four '^I-am-2' $PATIENCE
+	kill_client three
+	kill_client four
+	wait_for_state 1 Disc
+	wait_for_state 2 Disc
+	connect five xfreerdp3-tls-32
+	wait_for_text five 'for a new session' $PATIENCE
+	press five Return
+	wait_for_prompt five
+	musessctl list | grep -qE 'rdp-tcp#3 +lab +3 +Active' || fail "no new session: $(musessctl list)"
+}
+
+write_limits() {
+	printf '%s\n' '[Sessions]' 'IdleWinStationPoolCount = 0' '[Limits]' "$@" >"$WORK/musess.conf"
+}
+
+reloaded() { # COUNT
+	[ "$(grep -cE 'the configuration was (read again|not read)' "$musess_log")" = "$1" ]
+}
+
+# reload LINE...: the limits while the service runs.
+reloads=0
+reload() {
+	write_limits "$@"
+	kill -HUP "$musess_pid"
+	reloads=$((reloads + 1))
+	wait_until $PATIENCE reloaded $reloads || fail "SIGHUP does nothing"
+}
+
+limits() {
+	echo "== limits, changed while the service runs"
+	reload 'MaxIdleTime = 8s' 'MaxDisconnectionTime = 2s'
+	connect idle xfreerdp3-nla-32
+	wait_for_text idle 'This session has been idle' $PATIENCE
+	screenshot idle "$OUT/idle.png"
+	ended_with idle 3
+	wait_until $PATIENCE no_client_session || fail "a session is left"
+	wait_until $PATIENCE session_gone 1 || fail "a disconnected session does not end"
+	reload 'MaxConnectionTime = 4s' 'fResetBroken = 1'
+	connect limited xfreerdp3-nla-32
+	wait_for_text limited 'The time limit of this session' $PATIENCE
+	ended_with limited 4
+	wait_until $PATIENCE session_gone 1 || fail "its session is left"
+	reload 'MaxConnectionTime = 4 fortnights'
+	grep -qE 'musess.conf:4: MaxConnectionTime is "4 fortnights"' "$musess_log" ||
+		fail "the mistake has no line in the log"
+	connect still xfreerdp3-nla-32
+	ended_with still 4 # as before
+	wait_until $PATIENCE session_gone 1 || fail "its session is left"
+}
+
+# No new sessions; those that are there can be come back to.
+denied() {
+	echo "== fDenyTSConnections"
+	reload
+	connect inside xfreerdp3-nla-32
+	wait_for_prompt inside
+	type_line inside 'echo inside-$((40+2))'
+	wait_for_text inside '^inside-42' $PATIENCE
+	kill_client inside
+	wait_for_state 1 Disc
+	reload 'fDenyTSConnections = 1'
+	mark
+	start_x outside
+	start_client outside xfreerdp3-tls-32 "${MUSESS_USER}2"
+	ended_with outside 7
+	events_are "$since" 1149 1070
+	connect again xfreerdp3-nla-32
+	wait_for_text again '^inside-42' $PATIENCE
+	log_off again
+}
+
+start_musess
+come_back
+take_over
+rdesktop_too
+auto_reconnect
+used_cookie
+good_cookie
+limits
+denied
+stop_musess
+config+=('[Limits]' 'fSingleSessionPerUser = 0')
+start_musess
+choose
+stop_musess
+echo "sessions are come back to"

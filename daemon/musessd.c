@@ -327,6 +327,8 @@ int main(int argc, char **argv)
 	struct smss smss = { .config = &config,
 		.ready = on_ready,
 		.state_dir = -1,
+		.sm_dir = -1,
+		.record_dir = -1,
 		.accounts_dir = -1,
 		.tls_dir = -1,
 		.certificate = -1,

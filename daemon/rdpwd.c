@@ -100,6 +100,8 @@ static int on_display_port(struct rdpwd *w)
 	} else if (m.h.type == DSP_END && got == sizeof(m.end)) {
 		rdpwd_end(w, m.end.reason);
 	} else if (m.h.type == DSP_CREDENTIALS && got == sizeof(m.credentials)) {
+		if (w->termsrv < 0) /* nobody could check them: the client is to come again */
+			rdpwd_end(w, END_CLOSED);
 		struct msg_rw_logon logon = {
 			.session = w->session, .width = DESKTOP_MIN, .height = DESKTOP_MIN
 		};

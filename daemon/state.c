@@ -20,6 +20,11 @@ static const char *const owned_files[][2] = { { "accounts", "accounts" },
 	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" }, { "tls", "key.pem" } };
 static const char *const owned_directories[] = { "accounts", "tls", "root" };
 
+/* Of \SmApiPort, beside the service's own. */
+#define SM_DIRECTORY "sm"
+/* So long a session goes on when smss has ended without a word. */
+enum { KEEP_SECONDS = 60 };
+
 static int failed(const char *what, const char *path)
 {
 	log_error("cannot %s %s: %s", what, path, strerror(errno));
@@ -160,6 +165,16 @@ static int listen_at(struct state *state, struct smss *smss, const char *port_pa
 	smss->admin_listener = client_listen(state->port_path, 0600);
 	if (state->port_dir < 0 || smss->admin_listener < 0)
 		return failed("listen at", state->port_path);
+	/* the sessions' port has a directory of its own, which they see, and go on to see when this
+	   smss has ended and another listens there */
+	if (mkdirat(state->port_dir, SM_DIRECTORY, 0755) < 0 && errno != EEXIST)
+		return failed("make " SM_DIRECTORY " beside", state->port_path);
+	smss->sm_dir =
+	    openat(state->port_dir, SM_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (smss->sm_dir < 0 || fchmod(smss->sm_dir, 0755) < 0)
+		return failed("open " SM_DIRECTORY " beside", state->port_path);
+	smss->record_dir = state->temporary ? -1 : state->port_dir;
+	smss->keeps = state->temporary ? 0 : KEEP_SECONDS;
 	return 0;
 }
 
@@ -188,7 +203,7 @@ static int check_shell(const struct musess_config *config)
 
 int state_enter(struct state *state, struct smss *smss, const char *path, const char *port_path)
 {
-	char mount_point[300];
+	char mount_point[300], port[300];
 
 	*state = (struct state){ .parent = -1, .port_dir = -1 };
 	umask(077);
@@ -215,7 +230,9 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	if (smss->accounts_dir < 0 || smss->tls_dir < 0)
 		return -1;
 	snprintf(mount_point, sizeof(mount_point), "%s/root", state->path);
-	return root_enter(state->programs, mount_point);
+	snprintf(port, sizeof(port), "%.*s/" SM_DIRECTORY,
+	    (int)(strrchr(state->port_path, '/') - state->port_path), state->port_path);
+	return root_enter(state->programs, port, mount_point);
 }
 
 void state_leave(struct state *state, struct smss *smss)
@@ -224,6 +241,10 @@ void state_leave(struct state *state, struct smss *smss)
 
 	if (state->port_dir >= 0 && state->port_path[0])
 		unlinkat(state->port_dir, strrchr(state->port_path, '/') + 1, 0);
+	if (smss->sm_dir >= 0)
+		unlinkat(smss->sm_dir, "SmApiPort", 0);
+	if (state->port_dir >= 0)
+		unlinkat(state->port_dir, SM_DIRECTORY, AT_REMOVEDIR);
 	cgroup_close(smss->cgroup);
 	unlinkat(smss->state_dir, "lab.env", 0);
 	if (!state->temporary || smss->state_dir < 0)

@@ -317,6 +317,17 @@ static int listen_failed(const struct musess_config *config, int fd)
 	return -1;
 }
 
+/* A termsrv whose smss has ended may be a moment behind it: its port is waited for. */
+static int bind_port(int fd, const struct sockaddr *address, socklen_t size)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+
+	for (int tries = 40; bind(fd, address, size) < 0; tries--)
+		if (errno != EADDRINUSE || tries == 0 || nanosleep(&pause, NULL) < 0)
+			return -1;
+	return 0;
+}
+
 /* The listening socket. Its backlog is as large as the system allows. */
 static int open_listener(const struct musess_config *config)
 {
@@ -339,7 +350,7 @@ static int open_listener(const struct musess_config *config)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (six)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in,
+	if (bind_port(fd, six ? (struct sockaddr *)&in6 : (struct sockaddr *)&in,
 	        six ? sizeof(in6) : sizeof(in)) < 0 ||
 	    listen(fd, 1 << 16) < 0)
 		return listen_failed(config, fd);

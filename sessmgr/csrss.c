@@ -12,7 +12,8 @@
  *
  * Clients come and go; each has smss's number, which csrss repeats when it tells of it.
  *
- * Its end is the session's: the kernel ends every other process with it.
+ * Its end is the session's: the kernel ends every other process with it. Where smss ends first,
+ * it goes on, and looks for the next smss, which has this session on its record.
  */
 #include "box.h"
 #include "cells.h"
@@ -37,6 +38,7 @@
 #define SB_PORT "/run/Windows/SbApiPort"
 
 enum { STATUS_FOREGROUND = 0xffffff, STATUS_BACKGROUND = 0x204a87, INPUT_PAUSE_US = 1000000 };
+enum { ASK_PAUSE_US = 100000 };
 
 struct csrss {
 	struct subsystem sm; /* smss and its callbacks; the session's id */
@@ -48,6 +50,8 @@ struct csrss {
 	bool logon_sent;
 	struct msg_choices choices; /* of the user, who says which session it shall be */
 	struct boxes boxes;
+	uint64_t lost_smss;  /* since when there is none; 0: there is one */
+	uint64_t asked;      /* when a new one was last looked for */
 	uint64_t input_told; /* when smss was told of the last key or use of the mouse */
 	uint64_t shell; /* when the user's command was started */
 	bool status_changed;
@@ -69,6 +73,22 @@ static int send_plain(int port, uint16_t type, int passed)
 
 	port_header(&m.h, type, sizeof(m), 0);
 	return port_send(port, &m.h, passed);
+}
+
+/* What cannot be sent, as smss has ended, the next one is told in another way, or has no use for. */
+static int tell_smss(struct csrss *c, const PORT_MESSAGE *m, int passed)
+{
+	if (c->sm.smss >= 0)
+		port_send(c->sm.smss, m, passed);
+	return 0;
+}
+
+static int tell_smss_plainly(struct csrss *c, uint16_t type)
+{
+	struct msg_plain m;
+
+	port_header(&m.h, type, sizeof(m), 0);
+	return tell_smss(c, &m.h, -1);
 }
 
 /* The milliseconds from phase A to phase B, or 0. */
@@ -300,7 +320,7 @@ static int on_yield(struct csrss *c)
 	if (c->display < 0)
 		return 0;
 	port_header(&m.h, CSR_DISPLAY, sizeof(m), 0);
-	result = port_send(c->sm.smss, &m.h, c->display);
+	result = tell_smss(c, &m.h, c->display);
 	fd_close(&c->display);
 	c->wanted = c->in_frame = false;
 	return result;
@@ -340,7 +360,7 @@ static int respond(struct csrss *c, uint32_t number, uint32_t response)
 		return 0;
 	redraw(c);
 	port_header(&m.h, CSR_RESPONSE, sizeof(m), 0);
-	return port_send(c->sm.smss, &m.h, -1);
+	return tell_smss(c, &m.h, -1);
 }
 
 static int on_message(struct csrss *c, struct msg_box *m)
@@ -358,7 +378,7 @@ static int on_input(struct csrss *c)
 	if (now - c->input_told < INPUT_PAUSE_US)
 		return 0;
 	c->input_told = now;
-	return send_plain(c->sm.smss, CSR_INPUT, -1);
+	return tell_smss_plainly(c, CSR_INPUT);
 }
 
 static int on_key(struct csrss *c, const struct msg_key *key)
@@ -378,6 +398,44 @@ static int on_logoff(struct csrss *c)
 	return c->winlogon < 0 ? 0 : send_plain(c->winlogon, WL_LOGOFF, -1);
 }
 
+/* smss has ended, or the one that was asked knows nothing of this session. */
+static int smss_lost(struct csrss *c)
+{
+	subsystem_lose(&c->sm);
+	if (!c->sm.keep)
+		return -1;
+	if (!c->lost_smss)
+		c->lost_smss = clock_us();
+	return 0;
+}
+
+/* Looks for the next smss, for as long as the last one said. */
+static int find_smss(struct csrss *c)
+{
+	uint64_t now = clock_us();
+
+	if (c->sm.smss >= 0 || !c->lost_smss || now - c->asked < ASK_PAUSE_US)
+		return 0;
+	if (now - c->lost_smss > c->sm.keep * UINT64_C(1000000)) {
+		log_warn("no smss came in %u s: the session ends", c->sm.keep);
+		end_display(c, END_CLOSED);
+		return -1;
+	}
+	c->asked = now;
+	subsystem_ask_adoption(
+	    &c->sm, c->display >= 0 ? c->client.connection : 0, c->shell);
+	return 0;
+}
+
+/* It knows this session. */
+static void adopted(struct csrss *c, const struct msg_csr_connect *m)
+{
+	if (m->status != STATUS_SUCCESS)
+		return;
+	c->lost_smss = 0;
+	c->sm.keep = m->keep;
+}
+
 static int on_smss(struct csrss *c)
 {
 	union {
@@ -387,6 +445,7 @@ static int on_smss(struct csrss *c)
 		struct msg_end end;
 		struct msg_choices choices;
 		struct msg_box box;
+		struct msg_csr_connect connect;
 	} m;
 	int passed = -1, result = 0;
 	ssize_t got = port_receive(c->sm.smss, &m, sizeof(m), &passed);
@@ -394,7 +453,7 @@ static int on_smss(struct csrss *c)
 	if (got < 0 && errno == EAGAIN)
 		return 0;
 	if (got <= 0)
-		return -1; /* smss is gone, and with it everything */
+		return smss_lost(c);
 	if (m.h.type == CSR_CLIENT && got == sizeof(m.client)) {
 		result = on_client(c, &m.client, &passed);
 	} else if (m.h.type == CSR_USER && got == sizeof(m.user)) {
@@ -402,6 +461,8 @@ static int on_smss(struct csrss *c)
 	} else if (m.h.type == CSR_TERMINATE && got == sizeof(m.end)) {
 		end_display(c, m.end.reason);
 		result = -1;
+	} else if (m.h.type == CSR_CONNECT && got == sizeof(m.connect)) {
+		adopted(c, &m.connect);
 	} else if (m.h.type == CSR_DETACH && got == sizeof(m.end)) {
 		end_display(c, m.end.reason);
 	} else if (m.h.type == CSR_YIELD) {
@@ -457,12 +518,12 @@ static int on_winlogon(struct csrss *c)
 	}
 	if (m.h.type == WL_CHOICE && got == sizeof(m.choice)) {
 		m.choice.h.type = CSR_CHOICE;
-		return port_send(c->sm.smss, &m.choice.h, -1);
+		return tell_smss(c, &m.choice.h, -1);
 	}
 	if (m.h.type == WL_SHELL && got == sizeof(m.process)) {
 		c->shell = clock_us();
 		c->status_changed = true;
-		return send_plain(c->sm.smss, CSR_SHELL, -1);
+		return tell_smss_plainly(c, CSR_SHELL);
 	}
 	return 0;
 }
@@ -475,7 +536,7 @@ static int display_lost(struct csrss *c)
 	fd_close(&c->display);
 	c->wanted = c->in_frame = false;
 	port_header(&m.h, CSR_DISCONNECTED, sizeof(m), 0);
-	return port_send(c->sm.smss, &m.h, -1);
+	return tell_smss(c, &m.h, -1);
 }
 
 static int on_display(struct csrss *c)
@@ -528,6 +589,15 @@ static int32_t on_callback(void *data, SBAPIMSG *m, int *passed)
 	}
 }
 
+static int timeout(const struct csrss *c)
+{
+	int box = box_timeout(&c->boxes, clock_us());
+
+	if (c->lost_smss && (box < 0 || box > ASK_PAUSE_US / 1000))
+		return ASK_PAUSE_US / 1000;
+	return box;
+}
+
 static int loop(struct csrss *c)
 {
 	enum { SMSS, CALLBACKS, LISTENER, WINLOGON, DISPLAY, TERMINAL, COUNT };
@@ -541,11 +611,14 @@ static int loop(struct csrss *c)
 			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN, 0 }
 		};
 
-		if (poll(p, COUNT, box_timeout(&c->boxes, clock_us())) < 0 && errno != EINTR)
+		if (poll(p, COUNT, timeout(c)) < 0 && errno != EINTR)
 			return die("poll");
 		if (p[SMSS].revents && on_smss(c) < 0)
 			return 0;
-		if (p[CALLBACKS].revents)
+		if (find_smss(c) < 0)
+			return 0;
+		/* another's by now, perhaps */
+		if (p[CALLBACKS].revents && p[CALLBACKS].fd == subsystem_callback_port(&c->sm))
 			subsystem_callback(&c->sm, on_callback, c);
 		if (p[LISTENER].revents)
 			on_connect(c);

@@ -74,6 +74,8 @@ enum message_type {
 	CSR_MESSAGE,         /* to csrss: a box on the screen */
 	CSR_RESPONSE,        /* to smss: how it was answered */
 	CSR_CHOICES,         /* to csrss: the user has these sessions already; which shall it be? */
+	CSR_ADOPT,           /* to smss: a csrss that has lost its smss; its callback port is passed
+	                        beside it; answered by CSR_CONNECT */
 	CSR_CHOICE,          /* to smss: that one, or NO_SESSION: the new one */
 	/* rdpwd and csrss */
 	DSP_READY = 0x500, /* to csrss: one more frame may come */
@@ -345,8 +347,18 @@ struct msg_csr_connect {
 	uint32_t subsystem_type;
 	int32_t status;
 	uint32_t session;
+	uint32_t generation;
+	uint32_t keep; /* in the answer: seconds to wait for a new smss, should this one end */
 	uint32_t reserved;
 	char sb_port[PORT_NAME_SIZE];
+};
+
+/* CSR_ADOPT. */
+struct msg_csr_adopt {
+	PORT_MESSAGE h;
+	uint32_t generation; /* of CSR_CONNECT's answer */
+	uint32_t connection; /* of the client at its screen; 0: none */
+	uint64_t shell;      /* when the user's command was started; 0: it was not */
 };
 
 /* CSR_TERMINATE, CSR_DETACH, DSP_END. */

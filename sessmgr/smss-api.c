@@ -208,6 +208,7 @@ static const struct {
 	    winstation_disconnected },
 	{ CSR_DISPLAY, sizeof(struct msg_connection), FROM(SUBSYSTEM), WINDOWS, true,
 	    winstation_display },
+	{ CSR_ADOPT, sizeof(struct msg_csr_adopt), FROM(SUBSYSTEM), ANY_TIME, true, adopt_csrss },
 	{ CSR_CHOICE, sizeof(struct msg_choice), FROM(SUBSYSTEM), WINDOWS, false,
 	    winstation_choice },
 	{ CSR_INPUT, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, limits_input },

@@ -313,6 +313,25 @@ static bool same_namespace(pid_t one, pid_t other)
 	return stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+uint64_t process_born(pid_t pid)
+{
+	char path[32], line[1024], *field;
+	uint64_t born = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "re");
+	/* the 22nd field; the 2nd, in brackets, may have anything in it */
+	if (f && fgets(line, sizeof(line), f) && (field = strrchr(line, ')'))) {
+		for (int i = 2; i < 22 && field; i++)
+			field = strchr(field + 1, ' ');
+		born = field ? strtoull(field, NULL, 10) : 0;
+	}
+	if (f)
+		fclose(f);
+	return born;
+}
+
 struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
 {
 	uint32_t first = 0, end = smss->capacity;

@@ -57,7 +57,8 @@ static const struct {
 };
 
 static const char *directories[] = { "usr", "etc", "dev", "dev/pts", "dev/shm", "proc", "tmp",
-	"run", "home", "root", "var", "var/log", "opt", "opt/musess", "opt/musess/bin", "mnt",
+	"run", "home", "root", "var", "var/log", "opt", "opt/musess", "opt/musess/bin",
+	"opt/musess/port", "mnt",
 	"srv" };
 static const char *devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
 static const char *top_links[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
@@ -215,7 +216,7 @@ static int device(const char *name)
 	return bind_to(from, to, 0);
 }
 
-static int fill(const char *bin)
+static int fill(const char *bin, const char *port)
 {
 	int root;
 
@@ -236,7 +237,8 @@ static int fill(const char *bin)
 		return -1;
 	close(root);
 	if (bind_to("/usr", "usr", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
-	    bind_to(bin, &ROOT_BIN[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0)
+	    bind_to(bin, &ROOT_BIN[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
+	    bind_to(port, &ROOT_SM_DIR[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0)
 		return -1;
 	/* one that nothing covers: the kernel lets sessions mount their own only then */
 	if (mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 &&
@@ -306,13 +308,13 @@ int root_directory(const char *path)
 	return (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }
 
-int root_enter(const char *bin, const char *mount_point)
+int root_enter(const char *bin, const char *port, const char *mount_point)
 {
 	if (mount("tmpfs", mount_point, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=8m") < 0 ||
 	    chdir(mount_point) < 0)
 		return failed("mount a tmpfs at", mount_point);
 	umask(0);
-	if (fill(bin) < 0)
+	if (fill(bin, port) < 0)
 		return -1;
 	if (syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return failed("move into", mount_point);

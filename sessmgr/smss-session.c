@@ -34,6 +34,7 @@ static void set_step(struct session *session, enum session_step step)
 void session_set_state(struct session *session, enum session_state state)
 {
 	session->state = state;
+	record_update(session);
 	PROBE_CONNECT_STATE(session->id, state);
 }
 
@@ -53,7 +54,7 @@ static void on_timeout(int fd, short what, void *argument)
 	}
 	if (session->step == SESSION_ENDING) {
 		if (session->windows && session->windows->pid > 0)
-			kill(session->windows->pid, SIGKILL);
+			table_kill(session->smss, session->windows->pid);
 		return;
 	}
 	log_warn("session %u: its processes were not created in %u ms: ended", session->id,
@@ -71,12 +72,11 @@ static void expect(struct session *session, uint32_t milliseconds)
 
 /* ---- the beginning ---- */
 
-struct session *session_create(struct smss *smss, bool console, int32_t *status)
+/* One that is in no table. NULL where memory is out. */
+static struct session *allocate(struct smss *smss)
 {
-	struct session *session =
-	    fault("session", console ? 0 : NO_SESSION) ? NULL : calloc(1, sizeof(*session));
+	struct session *session = calloc(1, sizeof(*session));
 
-	*status = STATUS_NO_MEMORY;
 	if (!session)
 		return NULL;
 	session->smss = smss;
@@ -86,12 +86,46 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 	LIST_INIT(&session->subsystems);
 	TAILQ_INIT(&session->boxes);
 	session->timeout = evtimer_new(smss->base, on_timeout, session);
-	if (!session->timeout || limits_create(session) < 0 ||
-	    table_add(smss, session, console) < 0) {
-		if (session->timeout)
-			event_free(session->timeout);
-		limits_destroy(session);
-		free(session);
+	if (session->timeout && limits_create(session) == 0)
+		return session;
+	if (session->timeout)
+		event_free(session->timeout);
+	free(session);
+	return NULL;
+}
+
+static void deallocate(struct session *session)
+{
+	event_free(session->timeout);
+	limits_destroy(session);
+	free(session);
+}
+
+struct session *session_restore(
+    struct smss *smss, uint32_t slot, uint32_t id, uint32_t generation)
+{
+	struct session *session = allocate(smss);
+
+	if (!session)
+		return NULL;
+	session->slot = slot;
+	session->id = id;
+	session->generation = generation;
+	if (table_add_at(smss, session) == 0)
+		return session;
+	deallocate(session);
+	return NULL;
+}
+
+struct session *session_create(struct smss *smss, bool console, int32_t *status)
+{
+	struct session *session = fault("session", console ? 0 : NO_SESSION) ? NULL : allocate(smss);
+
+	*status = STATUS_NO_MEMORY;
+	if (!session)
+		return NULL;
+	if (table_add(smss, session, console) < 0) {
+		deallocate(session);
 		return NULL;
 	}
 	session->info.session = session->id;
@@ -121,6 +155,12 @@ static void release(struct session *session)
 	manage_forget_session(session);
 	limits_destroy(session);
 	event_free(session->timeout);
+}
+
+void session_forget(struct session *session)
+{
+	release(session);
+	free(session);
 }
 
 int32_t session_status(int error, bool executing)
@@ -295,9 +335,13 @@ void session_created(struct session *session, const struct process_report *repor
 	}
 	if (report->kind == PROCESS_INITIAL_COMMAND) {
 		session->winlogon = report->pid;
+		session->winlogon_born = process_born(report->pid);
 		session->info.phase[PHASE_WINLOGON] = clock_us();
 	} else if (subsystem) {
+		if (subsystem == session->windows)
+			session->csrss_born = process_born(report->pid);
 		subsystem_created(subsystem, report->pid);
+		record_update(session);
 	}
 	if (session->step == SESSION_ENDING)
 		kill(report->pid, SIGKILL);
@@ -349,6 +393,7 @@ static void session_free(struct session *session)
 	bool console = session->id == 0, logon_process_died = session->logon_process_died;
 	struct smss *smss = session->smss;
 
+	adopt_lost(session);
 	audit_ended(session);
 	release(session);
 	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
@@ -414,6 +459,7 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 	session->reason = reason;
 	session->status = status;
 	set_step(session, SESSION_ENDING);
+	record_update(session);
 	audit_leaving(session);
 	leave_pool(session);
 	start_done(session);
@@ -426,7 +472,7 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 	    client_send(windows->client, &end.h, -1) == 0) {
 		expect(session, 1000);
 	} else if (windows && windows->pid > 0) {
-		kill(windows->pid, SIGKILL);
+		table_kill(session->smss, windows->pid);
 	} else if (!session->creator) {
 		event_del(session->timeout);
 		event_assign(session->timeout, session->smss->base, -1, 0, on_nobody, session);

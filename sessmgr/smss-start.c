@@ -152,6 +152,7 @@ struct session *start_take_idle(struct smss *smss)
 		return NULL;
 	}
 	best->pooled = false;
+	record_update(best);
 	smss->pooled_count--;
 	smss->stats.pool_hits++;
 	memset(best->info.phase, 0, sizeof(best->info.phase));
@@ -198,6 +199,7 @@ static void make_idle(struct smss *smss)
 	if (!session || session->step == SESSION_ENDING)
 		return;
 	session->pooled = true;
+	record_update(session);
 	smss->pooled_count++;
 }
 

@@ -339,8 +339,11 @@ int subsystem_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	reply.status = refusal(subsystem, call);
 	if (reply.status == STATUS_SUCCESS)
 		reply.status = connect_back(subsystem, call->sb_port);
-	if (reply.status == STATUS_SUCCESS)
+	if (reply.status == STATUS_SUCCESS) {
 		reply.session = subsystem->session->id;
+		reply.generation = subsystem->session->generation;
+		reply.keep = client->smss->keeps;
+	}
 	port_header(&reply.h, CSR_CONNECT, sizeof(reply), m->message_id);
 	/* with it the subsystem, which was created without any descriptor, gets its log; but not
 	   where programs of the user run already, who could get it from there */

@@ -6,8 +6,11 @@
  */
 #include "smss.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { BUCKETS = 4096 };
 
@@ -16,6 +19,8 @@ struct pid_entry {
 	pid_t pid;
 	struct session *session;
 	struct subsystem *subsystem; /* NULL: winlogon, or the short-lived smss */
+	int pidfd;                   /* of one that is no child of this smss; else -1 */
+	struct event *ended;
 };
 
 int table_init(struct smss *smss, uint32_t capacity)
@@ -98,9 +103,18 @@ int table_add(struct smss *smss, struct session *session, bool console)
 	if (++smss->last_generation == 0)
 		smss->last_generation = 1;
 	session->generation = smss->last_generation;
-	smss->slots[slot] = session;
+	record_counters(smss);
+	return table_add_at(smss, session);
+}
+
+int table_add_at(struct smss *smss, struct session *session)
+{
+	if (session->slot >= smss->capacity || smss->slots[session->slot] ||
+	    session_find(smss, session->id))
+		return -1;
+	smss->slots[session->slot] = session;
 	smss->session_count++;
-	LIST_INSERT_HEAD(id_bucket(smss, id), session, same_bucket);
+	LIST_INSERT_HEAD(id_bucket(smss, session->id), session, same_bucket);
 	return 0;
 }
 
@@ -108,6 +122,7 @@ void table_remove(struct session *session)
 {
 	struct smss *smss = session->smss;
 
+	record_clear(session);
 	smss->slots[session->slot] = NULL;
 	smss->session_count--;
 	LIST_REMOVE(session, same_bucket);
@@ -170,8 +185,47 @@ int table_add_process(struct session *session, struct subsystem *subsystem, pid_
 	p->pid = pid;
 	p->session = session;
 	p->subsystem = subsystem;
+	p->pidfd = -1;
 	LIST_INSERT_HEAD(pid_bucket(session->smss, pid), p, entry);
 	return 0;
+}
+
+/* An adopted process has ended; with what, only its parent knows: as if all were well. */
+static void on_ended(int fd, short what, void *argument)
+{
+	const struct pid_entry *p = argument;
+	struct smss *smss = p->session->smss;
+
+	(void)fd;
+	(void)what;
+	session_reaped(smss, p->pid, 0);
+	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
+		event_active(smss->signals[0], EV_SIGNAL, 1);
+}
+
+int table_adopt_process(
+    struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd)
+{
+	struct pid_entry *p;
+
+	if (table_add_process(session, subsystem, pid) < 0) {
+		close(pidfd);
+		return -1;
+	}
+	p = find_process(session->smss, pid);
+	p->pidfd = pidfd;
+	p->ended = event_new(session->smss->base, pidfd, EV_READ, on_ended, p);
+	return p->ended ? event_add(p->ended, NULL) : -1;
+}
+
+void table_kill(struct smss *smss, pid_t pid)
+{
+	const struct pid_entry *p = find_process(smss, pid);
+
+	if (p && p->pidfd >= 0)
+		syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+	else
+		kill(pid, SIGKILL);
 }
 
 void table_remove_process(struct smss *smss, pid_t pid)
@@ -181,6 +235,9 @@ void table_remove_process(struct smss *smss, pid_t pid)
 	if (!p)
 		return;
 	LIST_REMOVE(p, entry);
+	if (p->ended)
+		event_free(p->ended);
+	fd_close(&p->pidfd);
 	free(p);
 }
 

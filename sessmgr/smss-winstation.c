@@ -188,6 +188,8 @@ static void attach(
 	memset(message->cookie, 0, sizeof(message->cookie));
 	port_header(&message->h, CSR_CLIENT, sizeof(*message), 0);
 	client_send(s->windows->client, &message->h, display);
+	record_counters(s->smss);
+	record_update(s);
 	answer_worker(s->smss, worker, s, STATUS_SUCCESS, END_NONE);
 	limits_changed(s);
 }
@@ -263,6 +265,7 @@ static void log_on(struct session *s)
 	memcpy(m.user, s->info.user, sizeof(m.user));
 	port_header(&m.h, CSR_USER, sizeof(m), 0);
 	client_send(s->windows->client, &m.h, -1);
+	record_update(s);
 	answer_worker(s->smss, s->worker, s, STATUS_SUCCESS, END_NONE);
 	limits_changed(s);
 }
@@ -554,6 +557,11 @@ int winstation_disconnected(struct client *client, const PORT_MESSAGE *m, int *p
 	if (s->step == SESSION_RUNNING && s->connection && message->connection == s->connection)
 		client_gone(s, END_NONE);
 	return 0;
+}
+
+void winstation_lost(struct session *s)
+{
+	client_gone(s, END_NONE);
 }
 
 int32_t winstation_detach(struct session *s, enum end_reason reason)

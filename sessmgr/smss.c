@@ -140,6 +140,8 @@ static int load_console(void)
 
 static int begin(struct smss *smss)
 {
+	char path[64];
+
 	LIST_INIT(&smss->clients);
 	LIST_INIT(&smss->calls);
 	smss->stats.since = (uint64_t)time(NULL);
@@ -147,14 +149,25 @@ static int begin(struct smss *smss)
 	if (table_init(smss, smss->config->MaxInstanceCount + EXTRA_SESSIONS) < 0 ||
 	    subsystems_init(smss) < 0 || process_init() < 0)
 		return -1;
-	smss->sm_listener = client_listen(ROOT_SM_PORT, 0666);
+	/* by its directory's descriptor: what sessions see of it is read-only */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/SmApiPort", smss->sm_dir);
+	smss->sm_listener = client_listen(path, 0666);
 	if (smss->sm_listener < 0) {
 		log_error("cannot listen at %s: %s", ROOT_SM_PORT, strerror(errno));
 		return -1;
 	}
 	if (root_seal() < 0 || init_events(smss) < 0)
 		return -1;
-	return load_console() < 0 || services_start(smss) < 0 ? -1 : 0;
+	if (smss->record_dir >= 0 && record_open(smss->record_dir, smss->capacity) < 0)
+		return -1;
+	return adopt_begin(smss);
+}
+
+int smss_begin_service(struct smss *smss)
+{
+	if (!session_find(smss, 0) && load_console() < 0)
+		return -1;
+	return services_start(smss);
 }
 
 static void finish(struct smss *smss)
@@ -177,6 +190,7 @@ static void finish(struct smss *smss)
 	fd_close(&smss->sm_listener);
 	if (smss->base)
 		event_base_free(smss->base);
+	record_close(smss->record_dir);
 	table_finish(smss);
 }
 

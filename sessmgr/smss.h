@@ -34,7 +34,8 @@
 
 /* Paths in the private root (smss-root.c); every session sees the same. */
 #define ROOT_BIN "/opt/musess/bin"
-#define ROOT_SM_PORT "/opt/musess/SmApiPort"
+#define ROOT_SM_DIR "/opt/musess/port"
+#define ROOT_SM_PORT ROOT_SM_DIR "/SmApiPort"
 #define ROOT_AP_PORT "/run/Windows/ApiPort"
 
 /* Host ids of sessions and service processes begin here, above what systemd and
@@ -187,6 +188,7 @@ struct session {
 	bool choosing;       /* the user says which session it shall be */
 	uint32_t connection; /* smss's number of the client; 0: there is none */
 	uint32_t csrss_id, winlogon_id; /* what they were, for its last event */
+	uint64_t csrss_born, winlogon_born; /* process_born */
 	uint32_t worker;     /* termsrv's number of who serves it; NO_WORKER */
 	struct move move;
 	uint8_t cookie[COOKIE_SIZE]; /* with which its client may come back; zero: none */
@@ -239,11 +241,14 @@ struct smss {
 	struct event_base *base;
 	bool privileged; /* ids of their own for every session, service processes too */
 	bool stopping;
+	uint32_t keeps; /* seconds that a csrss waits for a later smss; 0: it ends with this one */
 	bool terminal; /* SIGHUP tells that it was closed */
 	int exit_status;
 	int state_dir, accounts_dir, tls_dir; /* descriptors */
 	int certificate, private_key;         /* descriptors of configured files, or -1 */
 	int cgroup;                           /* of the sessions, or -1 */
+	int record_dir; /* of the record; -1: none is kept */
+	int sm_dir;     /* of \SmApiPort */
 	int admin_listener, sm_listener;
 	struct event *admin_event, *sm_event, *signals[5], *stop_deadline;
 	LIST_HEAD(, client) clients;
@@ -291,10 +296,11 @@ int root_directory(const char *path);
 
 /*
  * Moves into a root, mounted at MOUNT_POINT, that holds nothing but /usr, what of /etc
- * programs need, devices and musess's own programs (from BIN). Descriptors opened before
+ * programs need, devices, musess's own programs (from BIN) and the directory of \SmApiPort (from
+ * PORT), which outlives this process. Descriptors opened before
  * stay good. Returns 0, or -1 after logging.
  */
-int root_enter(const char *bin, const char *mount_point);
+int root_enter(const char *bin, const char *port, const char *mount_point);
 
 /* Makes the root read-only, for sessions too. Returns 0, or -1 after logging. */
 int root_seal(void);
@@ -349,6 +355,8 @@ int process_connect(pid_t pid, const char *path);
  * whether it is suspended. 0, or -1 where it is gone or PIDFD is no pidfd.
  */
 int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended);
+/* When PID was started, in ticks since the boot: with its number it is no other's. 0: it is gone. */
+uint64_t process_born(pid_t pid);
 /* The session that a process is in, as the kernel says: by its namespace and, where sessions have
    ids of their own, its id. NULL: none that runs. */
 struct session *process_session(struct smss *smss, pid_t pid, uid_t uid);
@@ -427,7 +435,14 @@ struct session *session_of_process(struct smss *smss, pid_t pid);
 struct subsystem *subsystem_of_process(struct smss *smss, pid_t pid);
 /* PID belongs to SESSION from now on (SUBSYSTEM: as that one). 0, or -1: memory is out. */
 int table_add_process(struct session *session, struct subsystem *subsystem, pid_t pid);
+/* The same of a process that is no child of this smss: PIDFD, which is taken, tells of its end. */
+int table_adopt_process(
+    struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd);
 void table_remove_process(struct smss *smss, pid_t pid);
+/* Kills a process of a session: a child, or one that was adopted. */
+void table_kill(struct smss *smss, pid_t pid);
+/* SESSION is in SLOT, and has its numbers already. 0, or -1 where that is taken. */
+int table_add_at(struct smss *smss, struct session *session);
 /* The sessions of USER that he logged on to, or is about to: a list to go through by same_user,
    in which others may be. */
 struct user_bucket *table_users(struct smss *smss, const char *user);
@@ -443,6 +458,11 @@ uint32_t table_used(const struct smss *smss);
 /* A session with its space and its Windows subsystem, both still without a process. NULL with
    *STATUS where there is none. */
 struct session *session_create(struct smss *smss, bool console, int32_t *status);
+/* The session of an earlier smss, in its SLOT. NULL where memory is out. */
+struct session *session_restore(
+    struct smss *smss, uint32_t slot, uint32_t id, uint32_t generation);
+/* It is none after all: without a process. */
+void session_forget(struct session *session);
 /* A subsystem has connected, or none is left to be loaded: what comes next is begun. */
 void session_advance(struct session *session);
 /* The line that says why the service cannot start. */
@@ -465,6 +485,42 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status);
    was the reason. */
 int32_t session_status(int error, bool executing);
 
+/* smss-record.c: what a later smss has to know of the sessions. */
+struct record {
+	uint32_t generation, id;
+	uint32_t step, state;
+	int32_t csrss, winlogon;
+	uint64_t csrss_born, winlogon_born; /* process_born */
+	uint32_t connection, logged_on, pooled;
+	uint8_t cookie[COOKIE_SIZE];
+	uint64_t connected, disconnected, input;
+	char command[COMMAND_SIZE];
+	struct msg_session info;
+};
+
+/* Opens the record in DIR, that of an earlier smss or a new one, for CAPACITY sessions. 0, or -1
+   after logging. Without it nothing is recorded. */
+int record_open(int dir, uint32_t capacity);
+/* The service ends, and its sessions with it: nobody needs the record. */
+void record_close(int dir);
+void record_update(const struct session *session);
+void record_clear(const struct session *session);
+/* The numbers that are never given twice. */
+void record_counters(const struct smss *smss);
+void record_read_counters(struct smss *smss);
+uint32_t record_capacity(void);
+/* The record of a slot below the capacity. False where there is none. */
+bool record_read(uint32_t slot, struct record *record);
+
+/* smss-adopt.c: the sessions of an smss that has ended. */
+
+/* Looks for them; smss_begin_service is called when they are there. 0, or -1. */
+int adopt_begin(struct smss *smss);
+/* CSR_ADOPT. */
+int adopt_csrss(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* SESSION has ended; perhaps it was awaited. */
+void adopt_lost(struct session *session);
+
 /* smss-winstation.c: who is at which session's screen. */
 
 /* termsrv's messages about clients. Each returns 0, or -1 where the sender is cut off. */
@@ -480,6 +536,8 @@ int winstation_choice(struct client *client, const PORT_MESSAGE *message, int *p
 int32_t winstation_detach(struct session *session, enum end_reason reason);
 /* The client at FROM's screen becomes TO's (tscon). STATUS_SUCCESS: it is on its way. */
 int32_t winstation_move(struct session *from, struct session *to);
+/* The client at SESSION's screen has gone while nobody looked. */
+void winstation_lost(struct session *session);
 /* termsrv is gone: what it knew of workers is not true any more. */
 void winstation_forget_termsrv(struct smss *smss);
 
@@ -684,6 +742,8 @@ int smss_run(struct smss *smss);
 /* Exit statuses of the service: 1 is any failure that was said. */
 enum { EXIT_WINDOWS_SUBSYSTEM = 3, EXIT_WINDOWS_LOGON_PROCESS = 4 };
 
+/* The sessions of an earlier smss are there: the console, lsass and termsrv follow. 0 or -1. */
+int smss_begin_service(struct smss *smss);
 /* Begins the end of the service. */
 void smss_stop(struct smss *smss, int exit_status);
 

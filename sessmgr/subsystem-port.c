@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define SM_PORT "/opt/musess/SmApiPort"
+#define SM_PORT "/opt/musess/port/SmApiPort"
 
 static int socket_at(const char *path, int flags, struct sockaddr_un *address)
 {
@@ -58,6 +58,8 @@ static int shake_hands(struct subsystem *s, uint32_t type)
 		return -1;
 	}
 	s->session = m.session;
+	s->generation = m.generation;
+	s->keep = m.keep;
 	return 0;
 }
 
@@ -112,6 +114,36 @@ void subsystem_callback(struct subsystem *s, subsystem_handler *handler, void *d
 	m.h.type = LPC_REPLY;
 	if (port_send(s->callbacks, &m.h, -1) < 0)
 		fd_close(&s->callbacks);
+}
+
+void subsystem_lose(struct subsystem *s)
+{
+	fd_close(&s->smss);
+	fd_close(&s->callbacks);
+}
+
+int subsystem_ask_adoption(struct subsystem *s, uint32_t connection, uint64_t shell)
+{
+	struct msg_csr_adopt m = {
+		.generation = s->generation, .connection = connection, .shell = shell
+	};
+	struct sockaddr_un address;
+	int pair[2];
+
+	if (port_pair(pair) < 0)
+		return -1;
+	s->smss = socket_at(SM_PORT, 0, &address);
+	port_header(&m.h, CSR_ADOPT, sizeof(m), 1);
+	if (s->smss >= 0 && connect(s->smss, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	    port_send(s->smss, &m.h, pair[1]) == 0) {
+		s->callbacks = pair[0];
+		close(pair[1]);
+		return 0;
+	}
+	fd_close(&s->smss);
+	close(pair[0]);
+	close(pair[1]);
+	return -1;
 }
 
 void subsystem_close(struct subsystem *s)

@@ -10,10 +10,12 @@
 #include "messages.h"
 
 struct subsystem {
-	int smss;            /* \SmApiPort; blocking */
+	int smss;            /* \SmApiPort; blocking; -1: smss has ended */
 	int listener;        /* SbApiPort, until smss has connected; -1 then */
 	int callbacks;       /* smss's connection to it; -1: there is none */
 	uint32_t session;    /* as smss says */
+	uint32_t generation; /* likewise */
+	uint32_t keep;       /* seconds to wait for a new smss when this one has ended; 0: none */
 	const char *sb_port; /* path of SbApiPort; kept, not copied */
 };
 
@@ -46,6 +48,15 @@ int subsystem_callback_port(const struct subsystem *s);
 /* That one is ready: takes smss's connection, or one request, which HANDLER answers. A
    connection that ends or breaks the rules is closed. */
 void subsystem_callback(struct subsystem *s, subsystem_handler *handler, void *data);
+
+/* smss has ended: its ports are closed. */
+void subsystem_lose(struct subsystem *s);
+/*
+ * Looks for a new smss, and tells it who this is: CONNECTION is the client at the screen, 0 none,
+ * SHELL when the user's command was started. What it answers is read from the port (CSR_CONNECT), or
+ * the port's end, where it knows nothing of this session. Returns 0, or -1 where there is none.
+ */
+int subsystem_ask_adoption(struct subsystem *s, uint32_t connection, uint64_t shell);
 
 /* Closes all of it. */
 void subsystem_close(struct subsystem *s);

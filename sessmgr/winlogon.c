@@ -31,7 +31,7 @@
 #include <unistd.h>
 
 #define AP_PORT "/run/Windows/ApiPort"
-#define SM_PORT "/opt/musess/SmApiPort"
+#define SM_PORT "/opt/musess/port/SmApiPort"
 #define SHELL "/bin/bash"
 
 enum { NOT_FOUND = 127 };

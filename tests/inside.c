@@ -50,7 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SM_PORT "/opt/musess/SmApiPort"
+#define SM_PORT "/opt/musess/port/SmApiPort"
 #define X32_BIT 0x40000000
 
 /* Never more than this, where a bound is missing. */

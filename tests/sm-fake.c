@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define BIN "/opt/musess/bin"
-#define SM_PORT "/opt/musess/SmApiPort"
+#define SM_PORT "/opt/musess/port/SmApiPort"
 #define SB_PORT "/run/Windows/SbApiPort"
 
 static int sm_connect(void)

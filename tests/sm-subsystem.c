@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SM_PORT "/opt/musess/SmApiPort"
+#define SM_PORT "/opt/musess/port/SmApiPort"
 #define SB_PORT "/run/session/ExtraSbApiPort"
 
 enum { TYPE = 100 };

@@ -31,7 +31,7 @@
 
 #include <cmocka.h>
 
-#define SM_PORT "/opt/musess/SmApiPort"
+#define SM_PORT "/opt/musess/port/SmApiPort"
 #define SB_PORT "/run/session/PosixSbApiPort"
 #define CSRSS_SB_PORT "/run/Windows/SbApiPort"
 

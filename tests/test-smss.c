@@ -126,6 +126,7 @@ static const struct row {
 	{ CSR_SHELL, sizeof(struct msg_plain), "S", false },
 	{ CSR_DISCONNECTED, sizeof(struct msg_connection), "S", false },
 	{ CSR_DISPLAY, sizeof(struct msg_connection), "S", true },
+	{ CSR_ADOPT, sizeof(struct msg_csr_adopt), "", true },
 	{ CSR_CHOICE, sizeof(struct msg_choice), "S", false },
 	{ CSR_INPUT, sizeof(struct msg_plain), "S", false },
 	{ CSR_RESPONSE, sizeof(struct msg_response), "S", false },

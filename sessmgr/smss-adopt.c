@@ -1,0 +1,219 @@
+/*
+ * The sessions of an smss that has ended go on, and this one finds them: by its record
+ * (smss-record.c), by their processes, which the kernel tells apart from later ones of their
+ * numbers, and by each csrss, which looks for an smss as soon as it has lost one.
+ *
+ *   a record of a session that ran    its csrss is awaited, for ADOPT_MS
+ *   of any other                      it was half made, or ended already: it is killed
+ *
+ * Until all are there nobody is served: a user whose session is on its way must not get a second
+ * one. What an adopted process ends with the kernel tells its parent alone, which this smss is
+ * not; that it ended, a pidfd tells.
+ */
+#include "log.h"
+#include "smss.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { ADOPT_MS = 10000 };
+
+static unsigned awaited, adopted, lost;
+static struct event *deadline;
+
+/* A pidfd of PID, where that is the process that was born at BORN; else -1. */
+static int open_process(pid_t pid, uint64_t born)
+{
+	int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+
+	if (pidfd >= 0 && process_born(pid) != born)
+		fd_close(&pidfd);
+	return pidfd;
+}
+
+/* What it was when it was recorded. */
+static void restore(struct session *s, const struct record *r)
+{
+	s->step = SESSION_RUNNING;
+	s->state = (enum session_state)r->state;
+	s->connection = r->connection;
+	s->logged_on = r->logged_on;
+	s->pooled = r->pooled;
+	s->smss->pooled_count += r->pooled;
+	s->connected = r->connected;
+	s->disconnected = r->disconnected;
+	s->input = r->input;
+	s->info = r->info;
+	s->csrss_born = r->csrss_born;
+	s->winlogon_born = r->winlogon_born;
+	s->csrss_id = (uint32_t)r->csrss;
+	s->winlogon_id = (uint32_t)r->winlogon;
+	memcpy(s->cookie, r->cookie, sizeof(s->cookie));
+	memcpy(s->command, r->command, sizeof(s->command));
+	if (r->logged_on)
+		table_add_user(s);
+}
+
+/* It is known, with its processes; its csrss has not come yet. 0, or -1. */
+static int take_in(struct session *s, const struct record *r, int csrss, int winlogon)
+{
+	const struct known_name *windows = &s->smss->required[0];
+
+	restore(s, r);
+	if (process_space_create(s) < 0 || !(s->windows = subsystem_create(s, windows)))
+		return -1;
+	s->windows->required = true;
+	s->windows->pid = r->csrss;
+	s->winlogon = r->winlogon;
+	return table_adopt_process(s, s->windows, r->csrss, csrss) < 0 ||
+	               table_adopt_process(s, NULL, r->winlogon, winlogon) < 0
+	           ? -1
+	           : 0;
+}
+
+static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
+{
+	int csrss = open_process(r->csrss, r->csrss_born);
+	int winlogon = open_process(r->winlogon, r->winlogon_born);
+	struct session *s = NULL;
+
+	if (r->step == SESSION_RUNNING && csrss >= 0 && winlogon >= 0)
+		s = session_restore(smss, slot, r->id, r->generation);
+	if (s && take_in(s, r, csrss, winlogon) == 0) {
+		awaited++;
+		return;
+	}
+	/* half made, or ending, or one of its processes is gone: the rest of it goes too */
+	if (csrss >= 0)
+		syscall(SYS_pidfd_send_signal, csrss, SIGKILL, NULL, 0);
+	if (r->step == SESSION_RUNNING)
+		lost++;
+	if (s) {
+		s->windows ? session_stop(s, END_CLOSED, STATUS_UNSUCCESSFUL) : session_forget(s);
+		return;
+	}
+	fd_close(&csrss);
+	fd_close(&winlogon);
+}
+
+/* ---- until they are there ---- */
+
+static void done(struct smss *smss)
+{
+	if (deadline)
+		event_free(deadline);
+	deadline = NULL;
+	if (adopted || lost)
+		log_info("%u sessions were found again, %u were lost", adopted, lost);
+	if (smss_begin_service(smss) < 0)
+		smss_stop(smss, 1);
+}
+
+static void came(struct smss *smss)
+{
+	if (--awaited == 0)
+		done(smss);
+}
+
+/* Who has not come is ended. */
+static void on_deadline(int fd, short what, void *argument)
+{
+	struct smss *smss = argument;
+
+	(void)fd;
+	(void)what;
+	for (uint32_t slot = 0; slot < smss->capacity; slot++) {
+		struct session *s = smss->slots[slot];
+		if (!s || s->step != SESSION_RUNNING || s->windows->connected)
+			continue;
+		log_warn("session %u: its csrss does not come: ended", s->id);
+		lost++;
+		session_stop(s, END_CLOSED, STATUS_IO_TIMEOUT);
+	}
+	awaited = 0;
+	done(smss);
+}
+
+void adopt_lost(struct session *session)
+{
+	if (awaited == 0 || !session->windows || session->windows->connected || !deadline)
+		return;
+	lost++;
+	came(session->smss);
+}
+
+int adopt_begin(struct smss *smss)
+{
+	const struct timeval in = { .tv_sec = ADOPT_MS / 1000 };
+	struct record r;
+
+	record_read_counters(smss);
+	for (uint32_t slot = 0; slot < record_capacity(); slot++)
+		if (record_read(slot, &r)) {
+			if (table_resize(smss, slot + 1) < 0)
+				return -1;
+			find_one(smss, slot, &r);
+		}
+	if (awaited == 0)
+		return smss_begin_service(smss);
+	log_info("%u sessions are there still: their csrss are awaited", awaited);
+	deadline = evtimer_new(smss->base, on_deadline, smss);
+	return deadline ? event_add(deadline, &in) : -1;
+}
+
+/* ---- csrss ---- */
+
+/* What csrss knows better: whether its client is there still. */
+static void reconcile(struct session *s, const struct msg_csr_adopt *m)
+{
+	if (s->id == 0 || s->pooled) {
+		session_set_state(s, s->state);
+		return;
+	}
+	if (!s->logged_on && !s->command[0] && s->info.user[0] == 0 && s->connection)
+		session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED); /* its prompt asks in vain */
+	else if (s->connection && m->connection != s->connection)
+		winstation_lost(s);
+	else
+		limits_changed(s);
+}
+
+int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	const struct msg_csr_adopt *message = (const void *)m;
+	struct subsystem *windows = subsystem_of_process(client->smss, client->pid);
+	struct session *s = windows ? windows->session : NULL;
+	struct msg_csr_connect reply = { .status = STATUS_SUCCESS };
+
+	if (!s || windows != s->windows || windows->connected || s->step != SESSION_RUNNING ||
+	    message->generation != s->generation || *passed < 0)
+		return -1;
+	windows->callback =
+	    client_create(client->smss, *passed, CLIENT_CALLBACK, client->pid);
+	*passed = -1;
+	if (!windows->callback)
+		return -1;
+	windows->callback->subsystem = windows;
+	client->subsystem = windows;
+	windows->client = client;
+	windows->type = SUBSYSTEM_WINDOWS;
+	windows->connected = true;
+	reply.session = s->id;
+	reply.generation = s->generation;
+	reply.keep = client->smss->keeps;
+	port_header(&reply.h, CSR_CONNECT, sizeof(reply), m->message_id);
+	client_send(client, &reply.h, -1);
+	if (message->shell && !s->info.phase[PHASE_SHELL])
+		s->info.phase[PHASE_SHELL] = message->shell;
+	adopted++;
+	reconcile(s, message);
+	came(client->smss);
+	return 0;
+}

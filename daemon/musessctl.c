@@ -95,6 +95,8 @@ static const struct command commands[] = {
 	    ctl_reload },
 	{ "stats", NULL, NULL, "", "what the service has done so far", JSON, REST_NONE, TIMEOUT,
 	    ctl_stats },
+	{ "events", NULL, NULL, "-f", "each event when it happens", JSON | TAKES(OPTION_FOLLOW),
+	    REST_NONE, TIMEOUT, ctl_events },
 	{ "account add", NULL, "NAME", "NAME [--password-file FILE]", "add an account",
 	    JSON | TAKES(OPTION_PASSWORD_FILE), REST_NONE, TIMEOUT, ctl_account_add },
 	{ "account remove", NULL, "ACCOUNT", "ACCOUNT", "remove an account", JSON, REST_NONE,

@@ -62,7 +62,7 @@ int fake_setup(void **data)
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->path, sizeof(f->path), "%s/SmApiPort", f->directory);
 	f->listener = make_listener(f->path);
-	f->port = f->pid = f->out_file = f->error_file = -1;
+	f->port = f->pid = f->output = f->out_file = f->error_file = -1;
 	*data = f;
 	return 0;
 }
@@ -142,7 +142,7 @@ void fake_run_words(struct fake *f, const char *input, char *const *words)
 	assert_true(f->pid >= 0);
 	if (f->pid == 0) {
 		dup2(input_file, STDIN_FILENO);
-		dup2(f->out_file, STDOUT_FILENO);
+		dup2(f->output < 0 ? f->out_file : f->output, STDOUT_FILENO);
 		dup2(f->error_file, STDERR_FILENO);
 		exec_musessctl(f, words);
 	}

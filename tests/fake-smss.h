@@ -24,6 +24,7 @@ struct fake {
 	bool powerless;                /* the program may not override file modes, even root's */
 	int listener, port;            /* -1: none */
 	pid_t pid;                     /* -1: not running */
+	int output;                    /* its standard output in place of a file; -1: none */
 	int out_file, error_file;
 	char out[4 << 20], error[65536]; /* what it printed, once it has ended */
 };

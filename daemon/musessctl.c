@@ -157,14 +157,14 @@ static void print_completed_options(unsigned set)
 }
 
 /* For the shell's completion: a line for each command, of its name, its operand and its
-   options, with tabs between them. The first, without a name, has the options of all. */
+   options, with colons between them. The first, without a name, has the options of all. */
 static void print_completion(void)
 {
-	fputs("\t\t", stdout);
+	fputs("::", stdout);
 	print_completed_options(EVERYWHERE);
 	for (int i = 0; i < COMMAND_COUNT; i++) {
 		const struct command *c = &commands[i];
-		printf("%s\t%s\t", c->name, c->operand ? c->operand : "");
+		printf("%s:%s:", c->name, c->operand ? c->operand : "");
 		print_completed_options(c->options);
 	}
 }

@@ -15,9 +15,6 @@
 #include <strings.h>
 #include <unistd.h>
 
-/* As msg's: how long a box stays where nobody says. */
-enum { BOX_SECONDS = 60 };
-
 struct delivery {
 	const struct msg_session *session;
 	bool answered, delivered;
@@ -82,7 +79,6 @@ int ctl_fill_box(struct msg_box *box, const char *title, const char *text)
 		status = fill(box->text, sizeof(box->text), "text", text);
 	if (status == 0 && !*text)
 		status = ctl_usage_error("message: the text is empty");
-	box->seconds = BOX_SECONDS;
 	return status;
 }
 
@@ -114,10 +110,9 @@ static int make_box(const struct request *r, struct msg_box *box)
 {
 	const char *time = r->option[OPTION_TIME];
 	char text[2 * BOX_TEXT_SIZE];
-	uint32_t seconds;
 	int status = 0;
 
-	if (time && (!ctl_parse_id(time, &seconds) || seconds > BOX_SECONDS_MAX))
+	if (time && (!ctl_parse_id(time, &box->seconds) || box->seconds > BOX_SECONDS_MAX))
 		return ctl_usage_error(
 		    "message: \"%s\" is no time: a number from 0 to %d is", time, BOX_SECONDS_MAX);
 	if (*r->words && (strcmp(r->words[0], "-") != 0 || r->words[1]))
@@ -130,8 +125,6 @@ static int make_box(const struct request *r, struct msg_box *box)
 		return status;
 	fold_lines(text);
 	status = ctl_fill_box(box, r->option[OPTION_TITLE], text);
-	if (time)
-		box->seconds = seconds;
 	box->wait = r->option[OPTION_WAIT] != NULL;
 	return status;
 }

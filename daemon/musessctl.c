@@ -39,8 +39,8 @@ static const struct {
 	    "take the password from FILE's first line; -: from standard\n"
 	    "                        input, as always where that is no terminal",
 	    0 },
-	[OPTION_TIME] = { "time", "SECONDS",
-	    "how long the message stays (default: 60); 0: until answered", 0 },
+	[OPTION_TIME] = { "time", "SECONDS", "until the message goes by itself (default: never)",
+	    0 },
 	[OPTION_TITLE] = { "title", "TEXT", "the message's title", 0 },
 	[OPTION_WAIT] = { "wait", NULL, "wait until the message is answered, and say how", 0 },
 	[OPTION_VERSION] = { "version", NULL, "print the version and leave", 0 },

@@ -196,8 +196,7 @@ int ctl_logoff(struct request *r);
 int ctl_reset(struct request *r);
 /* musessctl-message.c */
 int ctl_message(struct request *r);
-/* Fills in what all boxes have: title and text, and how long they stay. TITLE NULL: who is it
-   from. Returns 0 or CTL_USAGE. */
+/* Fills in title and text. TITLE NULL: who it is from. Returns 0 or CTL_USAGE. */
 int ctl_fill_box(struct msg_box *box, const char *title, const char *text);
 /* musessctl-sm.c */
 int ctl_start(struct request *r);

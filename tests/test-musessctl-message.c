@@ -25,7 +25,7 @@ enum { CROWD = sizeof(crowd) / sizeof(*crowd) };
 /* A box for SESSION as it is by default. */
 static struct msg_box box_of(uint32_t session, const char *text)
 {
-	struct msg_box box = { .session = session, .seconds = 60 };
+	struct msg_box box = { .session = session };
 	const struct passwd *p = getpwuid(geteuid());
 
 	if (p)
@@ -206,18 +206,6 @@ static void test_refused_by_one(void **data)
 	    "not do this\n");
 }
 
-/* Waits for the output to be TEXT. */
-static void await_output(struct fake *f, const char *text)
-{
-	for (int i = 0; i < FAKE_PATIENCE / 10; i++) {
-		fake_read_output(f);
-		if (strcmp(f->out, text) == 0)
-			return;
-		usleep(10000);
-	}
-	assert_string_equal(f->out, text);
-}
-
 /* All are asked before the first has answered, and they answer in another order. */
 static void test_wait(void **data)
 {
@@ -231,16 +219,16 @@ static void test_wait(void **data)
 	lab = fake_asked_box(f, &to_lab);
 	eve = fake_asked_box(f, &to_eve);
 	fake_answer_box(f, eve, 3, STATUS_SUCCESS, BOX_OK);
-	await_output(f, "Message to session rdp-tcp#3 responded to by user\n");
+	fake_await_output(f, "Message to session rdp-tcp#3 responded to by user\n");
 	fake_answer_box(f, lab, 1, STATUS_SUCCESS, BOX_TIMEOUT);
 	fake_assert_success(f);
 	assert_string_equal(f->out,
 	    "Message to session rdp-tcp#3 responded to by user\n"
 	    "Timeout on message to session rdp-tcp#1 before user response\n");
-	fake_run(f, "message", "2", "hi", "--wait", "--time", "0");
+	fake_run(f, "message", "2", "hi", "--wait", "--time", "60");
 	fake_answer_list(f, crowd, CROWD);
 	to_eve.session = 2;
-	to_eve.seconds = 0;
+	to_eve.seconds = 60;
 	fake_answer_box(f, fake_asked_box(f, &to_eve), 2, STATUS_SUCCESS, BOX_ASYNC);
 	fake_assert_success(f);
 	assert_string_equal(f->out, "Async message sent to session 2\n");

@@ -172,6 +172,19 @@ int ctl_ask_processes(struct request *r, const struct answers *sessions,
 	return status;
 }
 
+static int show(const struct request *r, struct proctree_entry *processes, size_t count,
+    const struct answers *list)
+{
+	if (r->json)
+		return ctl_print_json(
+		    r, processes_json(processes, count, list->messages, list->count));
+	if (r->option[OPTION_KD])
+		show_kd(stdout, processes, count);
+	else
+		show_processes(stdout, processes, count, list->messages, list->count);
+	return 0;
+}
+
 int ctl_ps(struct request *r)
 {
 	struct answers list = { 0 };
@@ -186,13 +199,8 @@ int ctl_ps(struct request *r)
 		status = ctl_ask_sessions(r, &list);
 	if (status == 0)
 		status = ctl_ask_processes(r, &list, &processes, &count);
-	if (status == 0 && r->option[OPTION_KD])
-		show_kd(stdout, processes, count);
-	else if (status == 0 && r->json)
-		status =
-		    ctl_print_json(r, processes_json(processes, count, list.messages, list.count));
-	else if (status == 0)
-		show_processes(stdout, processes, count, list.messages, list.count);
+	if (processes) /* only where all went well */
+		status = show(r, processes, count, &list);
 	free(processes);
 	free(list.messages);
 	return status;

@@ -275,12 +275,9 @@ static void measure(struct top_view *view)
 
 static void draw(struct top *t)
 {
-	char clock[32];
-
-	show_time((uint64_t)time(NULL), "%H:%M:%S", clock, sizeof(clock));
+	show_time((uint64_t)time(NULL), "%H:%M:%S", t->view.clock, sizeof(t->view.clock));
 	measure(&t->view);
 	top_move(&t->view, &t->sample, 0); /* the selection stays on the screen */
-	t->view.clock = clock;
 	top_draw(stdout, &t->view, &t->sample);
 	fflush(stdout);
 }

@@ -54,7 +54,7 @@ struct top_view {
 	size_t first;      /* row at the top of the screen */
 	size_t selected;   /* row */
 	char status[256];  /* the last line; "": what the keys do */
-	const char *clock; /* the time of day */
+	char clock[16];    /* the time of day */
 };
 
 /* Moves the selection by STEPS, and with it what the screen shows. */

@@ -170,9 +170,15 @@ static void read_file(int fd, char *text, size_t size)
 	text[got] = 0;
 }
 
-void fake_read_output(struct fake *f)
+void fake_await_output(struct fake *f, const char *text)
 {
-	read_file(f->out_file, f->out, sizeof(f->out));
+	for (int i = 0; i < FAKE_PATIENCE / 10; i++) {
+		read_file(f->out_file, f->out, sizeof(f->out));
+		if (strcmp(f->out, text) == 0)
+			return;
+		usleep(10000);
+	}
+	assert_string_equal(f->out, text);
 }
 
 /* Waits for its end. Returns its exit status, -1 where a signal ended it. */

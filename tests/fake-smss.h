@@ -55,8 +55,8 @@ void fake_run_with(struct fake *f, const char *input, ...);
 /* Likewise, with words in an array that ends in NULL: the first is the program's name. */
 void fake_run_words(struct fake *f, const char *input, char *const *words);
 
-/* What it printed so far, which is in OUT then. */
-void fake_read_output(struct fake *f);
+/* Waits until all that it has printed is TEXT, while it runs on. */
+void fake_await_output(struct fake *f, const char *text);
 
 /* The same on a terminal of its own, whose other end is returned; the caller closes it. */
 int fake_run_on_terminal(struct fake *f, char *const *words);

@@ -214,17 +214,6 @@ static void send_event(struct fake *f, uint32_t id, const char *json)
 	FAKE_ANSWER(f, m, CTL_EVENT, id);
 }
 
-static void await_output(struct fake *f, const char *text)
-{
-	for (int i = 0; i < FAKE_PATIENCE / 10; i++) {
-		fake_read_output(f);
-		if (strcmp(f->out, text) == 0)
-			return;
-		usleep(10000);
-	}
-	assert_string_equal(f->out, text);
-}
-
 static void test_events(void **data)
 {
 	struct fake *f = *data;
@@ -233,15 +222,15 @@ static void test_events(void **data)
 	fake_run(f, "events", "-f");
 	id = fake_asked_plainly(f, CTL_EVENTS);
 	send_event(f, id, logon);
-	await_output(f, "2026-11-25T17:00:00.000001Z "
-	                "Microsoft-Windows-TerminalServices-LocalSessionManager 21 "
-	                "Session logon succeeded: lab\n");
+	fake_await_output(f, "2026-11-25T17:00:00.000001Z "
+	                     "Microsoft-Windows-TerminalServices-LocalSessionManager 21 "
+	                     "Session logon succeeded: lab\n");
 	send_event(f, id, refused);
-	await_output(f, "2026-11-25T17:00:00.000001Z "
-	                "Microsoft-Windows-TerminalServices-LocalSessionManager 21 "
-	                "Session logon succeeded: lab\n"
-	                "2026-11-25T17:00:01.000000Z Security 4625 "
-	                "An account failed to log on: m\xc3\xbcller\n");
+	fake_await_output(f, "2026-11-25T17:00:00.000001Z "
+	                     "Microsoft-Windows-TerminalServices-LocalSessionManager 21 "
+	                     "Session logon succeeded: lab\n"
+	                     "2026-11-25T17:00:01.000000Z Security 4625 "
+	                     "An account failed to log on: m\xc3\xbcller\n");
 	kill(f->pid, SIGINT);
 	fake_assert_success(f);
 }
@@ -258,7 +247,7 @@ static void test_events_json(void **data)
 	send_event(f, id, logon);
 	send_event(f, id, refused);
 	snprintf(expected, sizeof(expected), "%s\n%s\n", logon, refused);
-	await_output(f, expected);
+	fake_await_output(f, expected);
 	kill(f->pid, SIGTERM);
 	fake_assert_success(f);
 	assert_string_equal(f->out, expected);

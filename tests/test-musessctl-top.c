@@ -262,19 +262,22 @@ static void test_draw(void **data)
 /* A socket's own address as messages write a client's. */
 static void write_address(int fd, char text[ADDRESS_SIZE])
 {
-	struct sockaddr_storage address;
-	const struct sockaddr_in *four = (struct sockaddr_in *)&address;
-	const struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
-	socklen_t length = sizeof(address);
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} a;
+	socklen_t length = sizeof(a);
 	char host[INET6_ADDRSTRLEN];
 
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
-	if (address.ss_family == AF_INET) {
-		inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
-		snprintf(text, ADDRESS_SIZE, "%s:%u", host, ntohs(four->sin_port));
+	memset(&a, 0, sizeof(a));
+	assert_int_equal(getsockname(fd, &a.any, &length), 0);
+	if (a.any.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &a.four.sin_addr, host, sizeof(host));
+		snprintf(text, ADDRESS_SIZE, "%s:%u", host, ntohs(a.four.sin_port));
 	} else {
-		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
-		snprintf(text, ADDRESS_SIZE, "[%s]:%u", host, ntohs(six->sin6_port));
+		inet_ntop(AF_INET6, &a.six.sin6_addr, host, sizeof(host));
+		snprintf(text, ADDRESS_SIZE, "[%s]:%u", host, ntohs(a.six.sin6_port));
 	}
 }
 
@@ -546,7 +549,7 @@ static void test_live_message(void **data)
 {
 	struct fake *f = *data;
 	struct screen *s = start_live(f);
-	struct msg_box box = { .session = 1, .seconds = 60, .text = "quit \xc3\xa4" };
+	struct msg_box box = { .session = 1, .text = "quit \xc3\xa4" };
 	const struct passwd *p = getpwuid(geteuid());
 
 	if (p)

@@ -31,16 +31,17 @@ struct deliveries {
 
 /* ---- the box ---- */
 
-/* A box has one paragraph. */
-static void fold_lines(char *text)
+/* A box has lines, whose ends are newlines, and no tabs. */
+static void tidy_lines(char *text)
 {
-	size_t length = strlen(text);
+	char *to = text;
 
-	while (length && text[length - 1] == '\n')
-		text[--length] = 0;
-	for (; *text; text++)
-		if (*text == '\n' || *text == '\r' || *text == '\t')
-			*text = ' ';
+	for (const char *from = text; *from; from++)
+		if (*from != '\r' || from[1] != '\n')
+			*to++ = *from == '\t' ? ' ' : *from;
+	while (to > text && to[-1] == '\n')
+		to--;
+	*to = 0;
 }
 
 /* What musessctl's user is called. */
@@ -55,14 +56,15 @@ static void own_name(char *name, size_t size)
 }
 
 /* Returns 0 or CTL_USAGE. */
-static int fill(char *field, size_t size, const char *what, const char *text)
+static int fill(char *field, size_t size, const char *what, const char *text,
+    bool (*valid)(const char *, size_t))
 {
 	size_t length = strlen(text);
 
 	if (length >= size)
 		return ctl_usage_error("message: the %s has at most %zu bytes", what, size - 1);
 	memcpy(field, text, length + 1);
-	return port_text_valid(field, size)
+	return valid(field, size)
 	           ? 0
 	           : ctl_usage_error("message: the %s is UTF-8 without control characters", what);
 }
@@ -74,9 +76,10 @@ int ctl_fill_box(struct msg_box *box, const char *title, const char *text)
 
 	own_name(own, sizeof(own));
 	snprintf(from, sizeof(from), "Message from %s", own);
-	status = fill(box->title, sizeof(box->title), "title", title ? title : from);
+	status =
+	    fill(box->title, sizeof(box->title), "title", title ? title : from, port_text_valid);
 	if (status == 0)
-		status = fill(box->text, sizeof(box->text), "text", text);
+		status = fill(box->text, sizeof(box->text), "text", text, ctl_lines_valid);
 	if (status == 0 && !*text)
 		status = ctl_usage_error("message: the text is empty");
 	return status;
@@ -123,7 +126,7 @@ static int make_box(const struct request *r, struct msg_box *box)
 		return ctl_usage_error("message: TEXT is missing");
 	if (status)
 		return status;
-	fold_lines(text);
+	tidy_lines(text);
 	status = ctl_fill_box(box, r->option[OPTION_TITLE], text);
 	box->wait = r->option[OPTION_WAIT] != NULL;
 	return status;

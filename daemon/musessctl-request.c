@@ -183,8 +183,7 @@ static size_t answer_size(uint16_t type)
 	}
 }
 
-/* Lines of valid text. */
-static bool lines_valid(const char *text, size_t size)
+bool ctl_lines_valid(const char *text, size_t size)
 {
 	char copy[RELOAD_TEXT_SIZE];
 
@@ -211,7 +210,7 @@ static bool answer_text_valid(const union answer *a)
 	case CTL_VERSION:
 		return port_text_valid(a->version.version, sizeof(a->version.version));
 	case CTL_RELOADED:
-		return lines_valid(a->reloaded.text, sizeof(a->reloaded.text));
+		return ctl_lines_valid(a->reloaded.text, sizeof(a->reloaded.text));
 	case CTL_EVENT:
 		return port_text_valid(a->event.json, sizeof(a->event.json));
 	case ACCT_ENTRY:

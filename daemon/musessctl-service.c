@@ -152,7 +152,7 @@ static uint64_t sessions_in_all(const struct msg_stats *m)
 	uint64_t total = 0;
 
 	for (uint32_t state = 0; state < WTS_STATE_COUNT; state++)
-		total += m->sessions[state];
+		total += state == WTS_LISTEN ? 0 : m->sessions[state];
 	return total;
 }
 

@@ -1,7 +1,8 @@
 /*
  * musessctl top: samples what the sessions use, and shows it: on a terminal as a view that
  * takes keys, elsewhere as a table, or a line of JSON, for each interval. smss is asked over
- * one connection. In the view nothing is written to standard error before the terminal is
+ * one connection; what a key asks for has one of its own, as a logoff is answered when it is
+ * done, and the view goes on meanwhile. In the view nothing is written to standard error before the terminal is
  * what it was.
  */
 #include "musessctl-top.h"
@@ -26,6 +27,8 @@ struct top {
 	bool typing; /* a message to SESSION */
 	struct top_text text;
 	uint32_t session;
+	struct request action; /* what a key asked for last; no port: it was answered */
+	char what[64];         /* it is called */
 };
 
 /* ---- samples ---- */
@@ -118,21 +121,39 @@ static uint32_t selected_session(const struct top *t)
 	return t->sample.count ? t->sample.rows[t->view.selected].session.session : NO_SESSION;
 }
 
-/* Asks for something about a session, and says on the last line what came of it. Returns 0
-   or an exit status. */
+/* Asks for something about a session. smss goes on with what was asked before, but nobody
+   hears of it. Returns 0 or an exit status. */
 static int act(
     struct top *t, const char *what, uint32_t session, PORT_MESSAGE *m, uint16_t type, size_t size)
 {
-	union answer answer;
 	int status;
 
-	t->request->deadline = 0;
-	status = ctl_call(t->request, m, type, size, type, &answer);
+	fd_close(&t->action.port);
+	t->action = *t->request;
+	t->action.port = -1;
+	t->action.deadline = 0;
+	snprintf(t->what, sizeof(t->what), "%s session %u", what, session);
+	snprintf(t->view.status, sizeof(t->view.status), "%s ...", t->what);
+	status = ctl_connect(&t->action);
+	return status ? status : ctl_ask(&t->action, m, type, size);
+}
+
+/* Says on the last line what came of it. Returns 0 or an exit status. */
+static int take_answer(struct top *t)
+{
+	union answer answer;
+	int status = ctl_receive(&t->action, &answer);
+
 	if (status)
 		return status;
-	snprintf(t->view.status, sizeof(t->view.status), "%s session %u: %s", what, session,
-	    answer.control.status == STATUS_SUCCESS ? "done"
-	                                            : ntstatus_text(answer.control.status));
+	if (answer.h.type != CTL_DISCONNECT && answer.h.type != CTL_LOGOFF &&
+	    answer.h.type != CTL_MESSAGE)
+		return ctl_bad_answer(t->request);
+	fd_close(&t->action.port);
+	if (!t->typing)
+		snprintf(t->view.status, sizeof(t->view.status), "%s: %s", t->what,
+		    answer.control.status == STATUS_SUCCESS ? "done"
+		                                            : ntstatus_text(answer.control.status));
 	return 0;
 }
 
@@ -303,8 +324,12 @@ static int run_live(struct top *t)
 		unsigned events;
 
 		draw(t);
-		events = ctl_wait(t->request, CTL_WAIT_INPUT, next);
+		events = ctl_wait(&t->action, CTL_WAIT_INPUT | CTL_WAIT_SMSS, next);
 		if (events & CTL_WAIT_END)
+			break;
+		if (events & CTL_WAIT_SMSS)
+			status = take_answer(t);
+		if (status)
 			break;
 		if (events & CTL_WAIT_INPUT)
 			status = read_keys(t);
@@ -352,7 +377,7 @@ static bool parse_interval(const char *text, uint64_t *milliseconds)
 
 int ctl_top(struct request *r)
 {
-	struct top t = { .request = r, .interval = 2000 };
+	struct top t = { .request = r, .interval = 2000, .action = { .port = -1 } };
 	const char *interval = r->option[OPTION_INTERVAL], *count = r->option[OPTION_COUNT];
 	uint32_t number = 0;
 	int status;
@@ -369,6 +394,7 @@ int ctl_top(struct request *r)
 		status = run_on_terminal(&t);
 	else if (status == 0)
 		status = run_plainly(&t);
+	fd_close(&t.action.port);
 	top_free(&t.sample);
 	return status;
 }

@@ -41,6 +41,7 @@ enum option_id {
 struct command;
 struct proctree_entry;
 
+/* A copy without a port makes a connection of its own. */
 struct request {
 	const struct command *command;
 	const char *path;    /* of smss's port */
@@ -134,6 +135,10 @@ int ctl_receive_list(
 /* Connects, asks, and receives an answer of type EXPECTED. */
 int ctl_call(struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total,
     uint16_t expected, union answer *a);
+
+/* True where TEXT (SIZE bytes, at most RELOAD_TEXT_SIZE) is terminated, and its lines are
+   printable UTF-8. */
+bool ctl_lines_valid(const char *text, size_t size);
 
 /* Prints DOCUMENT and takes the reference; NULL: memory was short. */
 int ctl_print_json(const struct request *r, json_t *document);

@@ -279,6 +279,14 @@ union fake_request fake_asked(struct fake *f, uint16_t type, size_t size)
 	return r;
 }
 
+int fake_next_connection(struct fake *f)
+{
+	int before = f->port;
+
+	f->port = -1;
+	return before;
+}
+
 uint32_t fake_asked_plainly(struct fake *f, uint16_t type)
 {
 	return fake_asked(f, type, sizeof(struct msg_plain)).h.message_id;

@@ -80,6 +80,10 @@ union fake_request fake_asked(struct fake *f, uint16_t type, size_t size);
 /* Likewise one that is its type alone. Returns its message id. */
 uint32_t fake_asked_plainly(struct fake *f, uint16_t type);
 
+/* From now on the program's next connection is the one that is answered. Returns the one before,
+   which the caller closes or puts back. */
+int fake_next_connection(struct fake *f);
+
 /* Sends MESSAGE as an answer. */
 #define FAKE_ANSWER(f, message, type, id)                                                          \
 	do {                                                                                       \

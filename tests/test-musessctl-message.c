@@ -65,7 +65,7 @@ static void test_one(void **data)
 
 static void test_text_from_input(void **data)
 {
-	struct msg_box box = box_of(1, "two lines and a tab");
+	struct msg_box box = box_of(1, "two\nlines and a tab");
 	struct fake *f = *data;
 
 	fake_run_with(f, "two\nlines and\ta tab\n\n", "message", "1", NULL);
@@ -74,7 +74,7 @@ static void test_text_from_input(void **data)
 	fake_assert_success(f);
 	fake_run_with(f, "two\r\nlines", "message", "1", "-", NULL);
 	fake_answer_list(f, crowd, CROWD);
-	box = box_of(1, "two  lines");
+	box = box_of(1, "two\nlines");
 	answer_box(f, &box, STATUS_SUCCESS);
 	fake_assert_success(f);
 	fake_run_with(f, "unread", "message", "1", "-", "dash", NULL);

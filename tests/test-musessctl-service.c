@@ -129,7 +129,10 @@ static void test_reload_strange_answers(void **data)
 
 static const struct msg_stats stats = {
 	.since = 1700000000,
-	.sessions = { [WTS_ACTIVE] = 3, [WTS_CONNECTED] = 1, [WTS_DISCONNECTED] = 2 },
+	.sessions = { [WTS_ACTIVE] = 3,
+	    [WTS_CONNECTED] = 1,
+	    [WTS_DISCONNECTED] = 2,
+	    [WTS_LISTEN] = 1 },
 	.created = 11,
 	.failed = 1,
 	.ended = 4,
@@ -160,6 +163,7 @@ static void test_stats(void **data)
 	                            "  Active          3\n"
 	                            "  Conn            1\n"
 	                            "  Disc            2\n"
+	                            "  Listen          1\n"
 	                            "sessions created  11\n"
 	                            "sessions failed   1\n"
 	                            "sessions ended    4\n"
@@ -189,7 +193,7 @@ static void test_stats_json(void **data)
 	FAKE_ANSWER(f, m, CTL_STATS, fake_asked_plainly(f, CTL_STATS));
 	fake_assert_output_json(f,
 	    "{'since': 1700000000, 'sessions': {'Active': 3, 'Conn': 1, 'ConnQ': 0, 'Shadow': 0,"
-	    " 'Disc': 2, 'Idle': 0, 'Listen': 0, 'Reset': 0, 'Down': 0, 'Init': 0},"
+	    " 'Disc': 2, 'Idle': 0, 'Listen': 1, 'Reset': 0, 'Down': 0, 'Init': 0},"
 	    " 'max_instances': 2000, 'drain': 'on', 'created': 11, 'failed': 1, 'ended': 4,"
 	    " 'logons': 12, 'reconnects': 13, 'disconnects': 15, 'denied': 14, 'pool_hits': 16,"
 	    " 'pool_misses': 17, 'queued': 18, 'in_flight': 19, 'pool_idle': 20,"

@@ -526,6 +526,16 @@ static void end_live(struct fake *f, struct screen *s, int expected)
 	free(s);
 }
 
+/* Answers what a key asked for, which comes over a connection of its own. */
+static void answer_action(struct fake *f, uint16_t type, uint32_t session, int32_t status)
+{
+	int view = fake_next_connection(f);
+
+	fake_answer_control(f, type, session, 0, status);
+	close(f->port);
+	f->port = view;
+}
+
 static void test_live_keys(void **data)
 {
 	struct fake *f = *data;
@@ -536,12 +546,46 @@ static void test_live_keys(void **data)
 	press(s, "\033[B\033[B\033[A");
 	await_screen(s, "\033[7m rdp-tcp#1 ");
 	press(s, "d");
-	fake_answer_control(f, CTL_DISCONNECT, 1, 0, STATUS_SUCCESS);
+	await_screen(s, "Disconnect session 1 ...");
+	answer_action(f, CTL_DISCONNECT, 1, STATUS_SUCCESS);
 	await_screen(s, "Disconnect session 1: done");
 	press(s, "jl");
-	fake_answer_control(f, CTL_LOGOFF, 2, 0, STATUS_DELETE_PENDING);
+	answer_action(f, CTL_LOGOFF, 2, STATUS_DELETE_PENDING);
 	await_screen(s, "Log off session 2: the session is being ended");
 	press(s, "q");
+	end_live(f, s, 0);
+}
+
+/* The view goes on while a logoff takes its time, and other keys do what they do. */
+static void test_live_while_asking(void **data)
+{
+	char *words[] = { "musessctl", "top", "--interval", "0.2", NULL };
+	struct fake *f = *data;
+	struct screen *s = calloc(1, sizeof(*s));
+	struct msg_control done = { .session = 0 };
+	int view, logoff;
+	uint32_t id;
+
+	assert_non_null(s);
+	s->terminal = fake_run_on_terminal(f, words);
+	answer_look(f, sessions, 4);
+	await_screen(s, "3 sessions");
+	press(s, "l");
+	view = fake_next_connection(f);
+	id = fake_asked(f, CTL_LOGOFF, sizeof(struct msg_control)).h.message_id;
+	logoff = f->port;
+	f->port = view;
+	for (int i = 0; i < 3; i++)
+		answer_look(f, sessions + 1, 3);
+	await_screen(s, "2 sessions");
+	f->port = logoff;
+	FAKE_ANSWER(f, done, CTL_LOGOFF, id);
+	f->port = view;
+	close(logoff);
+	for (int i = 0; i < 2; i++)
+		answer_look(f, sessions + 1, 3);
+	await_screen(s, "Log off session 0: done");
+	kill(f->pid, SIGTERM);
 	end_live(f, s, 0);
 }
 
@@ -551,6 +595,7 @@ static void test_live_message(void **data)
 	struct screen *s = start_live(f);
 	struct msg_box box = { .session = 1, .text = "quit \xc3\xa4" };
 	const struct passwd *p = getpwuid(geteuid());
+	int view;
 
 	if (p)
 		snprintf(box.title, sizeof(box.title), "Message from %s", p->pw_name);
@@ -561,7 +606,10 @@ static void test_live_message(void **data)
 	press(s, "\x7f");
 	await_screen(s, "Message to session 1: quit \xc3\xa4\033[K");
 	press(s, "\r");
+	view = fake_next_connection(f);
 	fake_answer_box(f, fake_asked_box(f, &box), 1, STATUS_SUCCESS, BOX_ASYNC);
+	close(f->port);
+	f->port = view;
 	await_screen(s, "Message to session 1: done");
 	press(s, "mx\033");
 	await_screen(s, "q quit");
@@ -589,11 +637,20 @@ static void test_live_ends(void **data)
 	assert_true(t.c_lflag & ECHO && t.c_lflag & ICANON);
 	close(s->terminal);
 	free(s);
-	/* what went wrong is said where it stays */
-	s = start_live(f);
+}
+
+/* What went wrong is said where it stays. */
+static void test_live_errors(void **data)
+{
+	struct fake *f = *data;
+	struct screen *s = start_live(f);
+	int view;
+
 	press(s, "d");
+	view = fake_next_connection(f);
 	fake_asked(f, CTL_DISCONNECT, sizeof(struct msg_control));
 	fd_close(&f->port);
+	f->port = view;
 	await_screen(s, "\033[?1049l");
 	await_screen(s, "musessctl: top: STATUS_PORT_DISCONNECTED: ");
 	assert_int_equal(fake_exit_status(f), 1);
@@ -620,8 +677,10 @@ int main(void)
 		FAKE_TEST(test_ends),
 		FAKE_TEST(test_usage),
 		FAKE_TEST(test_live_keys),
+		FAKE_TEST(test_live_while_asking),
 		FAKE_TEST(test_live_message),
 		FAKE_TEST(test_live_ends),
+		FAKE_TEST(test_live_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,16 +114,17 @@ static int prompt(const struct request *r, char *password)
 /* Leaves the password in PASSWORD (PASSWORD_SIZE bytes). Returns 0 or an exit status. */
 static int get_password(const struct request *r, char *password)
 {
+	const char *path = r->option[OPTION_PASSWORD_FILE];
 	int fd, status;
 
-	if (!r->password_file && isatty(STDIN_FILENO))
+	if (!path && isatty(STDIN_FILENO))
 		return prompt(r, password);
-	if (!r->password_file || strcmp(r->password_file, "-") == 0)
+	if (!path || strcmp(path, "-") == 0)
 		return take_password(r, STDIN_FILENO, "standard input", false, password);
-	fd = open(r->password_file, O_RDONLY | O_CLOEXEC);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return ctl_failed(r, r->password_file);
-	status = take_password(r, fd, r->password_file, false, password);
+		return ctl_failed(r, path);
+	status = take_password(r, fd, path, false, password);
 	close(fd);
 	return status;
 }

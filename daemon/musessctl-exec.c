@@ -191,9 +191,9 @@ int ctl_exec(struct request *r)
 	uint32_t session;
 	int status;
 
-	if (!ctl_parse_id(r->operand, &session))
-		return ctl_bad_id(r);
 	status = encode_words(r->words, &command);
+	if (status == 0)
+		status = ctl_find_session(r, r->operand, &session);
 	if (status == 0)
 		status = ask_for_port(r, session, &y.port);
 	y.request = r;

@@ -7,6 +7,7 @@
 #include "ntstatus.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 
 /* ---- what is said when it goes wrong ---- */
 
@@ -29,6 +29,18 @@ int ctl_usage_error(const char *format, ...)
 	va_end(arguments);
 	fputs("\nmusessctl --help lists the commands\n", stderr);
 	return CTL_USAGE;
+}
+
+int ctl_error(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("musessctl: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+	return CTL_REFUSED;
 }
 
 int ctl_refused(const struct request *r, int32_t status, const char *hint)
@@ -79,20 +91,14 @@ static int cannot_connect(const struct request *r)
 
 /* ---- talking to smss ---- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 int ctl_connect(struct request *r)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval timeout = { .tv_sec = r->command->timeout };
 	size_t length = strlen(r->path);
 
+	if (r->port != -1)
+		return 0;
 	if (length == 0 || length >= sizeof(address.sun_path))
 		return ctl_usage_error("the path of a socket has 1 to %zu bytes: \"%s\"",
 		    sizeof(address.sun_path) - 1, r->path);
@@ -117,7 +123,7 @@ int ctl_ask_passing(
     struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total, int passed)
 {
 	if (!r->deadline)
-		r->deadline = now_ms() + (uint64_t)r->command->timeout * 1000;
+		r->deadline = ctl_now() + (uint64_t)r->command->timeout * 1000;
 	port_header(message, type, total, ++r->message_id);
 	if (port_send(r->port, message, passed) == 0)
 		return 0;
@@ -155,12 +161,37 @@ static size_t answer_size(uint16_t type)
 		return sizeof(struct msg_pool);
 	case CTL_EXEC:
 		return sizeof(struct msg_exec);
+	case CTL_DISCONNECT:
+	case CTL_CONNECT:
+	case CTL_LOGOFF:
+	case CTL_RESET:
+	case CTL_MESSAGE:
+		return sizeof(struct msg_control);
+	case CTL_DRAIN:
+		return sizeof(struct msg_drain);
+	case CTL_RELOADED:
+		return sizeof(struct msg_reloaded);
+	case CTL_STATS:
+		return sizeof(struct msg_stats);
+	case CTL_EVENT:
+		return sizeof(struct msg_event);
 	case ACCT_ENTRY:
 	case LSA_ANSWER:
 		return sizeof(struct lsa_answer);
 	default:
 		return 0;
 	}
+}
+
+bool ctl_lines_valid(const char *text, size_t size)
+{
+	char copy[RELOAD_TEXT_SIZE];
+
+	memcpy(copy, text, size);
+	for (size_t i = 0; i < size; i++)
+		if (copy[i] == '\n')
+			copy[i] = ' ';
+	return port_text_valid(copy, size);
 }
 
 static bool answer_text_valid(const union answer *a)
@@ -178,6 +209,10 @@ static bool answer_text_valid(const union answer *a)
 		return port_text_valid(a->process.image, sizeof(a->process.image));
 	case CTL_VERSION:
 		return port_text_valid(a->version.version, sizeof(a->version.version));
+	case CTL_RELOADED:
+		return ctl_lines_valid(a->reloaded.text, sizeof(a->reloaded.text));
+	case CTL_EVENT:
+		return port_text_valid(a->event.json, sizeof(a->event.json));
 	case ACCT_ENTRY:
 	case LSA_ANSWER:
 		return port_text_valid(a->account.user, sizeof(a->account.user));
@@ -193,13 +228,14 @@ static bool wait_for_answer(const struct request *r)
 	int ready;
 
 	do {
-		uint64_t now = now_ms();
-		ready = poll(&readable, 1, now < r->deadline ? (int)(r->deadline - now) : 0);
+		uint64_t now = ctl_now(), left = now < r->deadline ? r->deadline - now : 0;
+		/* one that is too long for poll never comes */
+		ready = poll(&readable, 1, left > INT_MAX ? -1 : (int)left);
 	} while (ready < 0 && errno == EINTR);
 	return ready > 0;
 }
 
-int ctl_receive(const struct request *r, union answer *a)
+int ctl_receive_any(const struct request *r, uint32_t first, union answer *a)
 {
 	ssize_t got;
 
@@ -210,10 +246,27 @@ int ctl_receive(const struct request *r, union answer *a)
 		return disconnected(r);
 	if (got < 0 && errno != EBADMSG)
 		return ctl_failed(r, r->path);
-	if (got < 0 || (size_t)got != answer_size(a->h.type) || a->h.message_id != r->message_id ||
-	    !answer_text_valid(a))
+	if (got < 0 || (size_t)got != answer_size(a->h.type) || a->h.message_id < first ||
+	    a->h.message_id > r->message_id || !answer_text_valid(a))
 		return ctl_bad_answer(r);
 	return 0;
+}
+
+int ctl_receive(const struct request *r, union answer *a)
+{
+	return ctl_receive_any(r, r->message_id, a);
+}
+
+int ctl_call(struct request *r, PORT_MESSAGE *message, uint16_t type, size_t total,
+    uint16_t expected, union answer *a)
+{
+	int status = ctl_connect(r);
+
+	if (status == 0)
+		status = ctl_ask(r, message, type, total);
+	if (status == 0)
+		status = ctl_receive(r, a);
+	return status == 0 && a->h.type != expected ? ctl_bad_answer(r) : status;
 }
 
 static int keep(const struct request *r, struct answers *list, const union answer *a, size_t size)
@@ -245,18 +298,31 @@ int ctl_receive_list(
 
 /* ---- answers to the caller ---- */
 
-int ctl_print_json(const struct request *r, json_t *document)
+static int print_json(const struct request *r, json_t *document, size_t flags)
 {
 	int result = -1;
 
 	errno = ENOMEM;
 	if (document)
-		result = json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+		result = json_dumpf(document, stdout, flags | JSON_REAL_PRECISION(15));
 	json_decref(document);
 	if (result < 0)
 		return ctl_failed(r, "cannot write");
 	putchar('\n');
 	return 0;
+}
+
+int ctl_print_json(const struct request *r, json_t *document)
+{
+	return print_json(r, document, JSON_INDENT(2));
+}
+
+int ctl_print_json_line(const struct request *r, json_t *document)
+{
+	int status = print_json(r, document, JSON_COMPACT);
+
+	fflush(stdout); /* an error is found at the end */
+	return status;
 }
 
 json_t *ctl_array_json(

@@ -1,44 +1,10 @@
-/*
- * Tables and JSON. A line of a table is written from left to right: each text is put at
- * its column, cut to its width, both counted in characters; nothing follows the last one.
- */
+/* Sessions as tables, at length, and as JSON. */
 #include "musessctl-show.h"
+#include "musessctl-line.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-/* ---- lines ---- */
-
-struct line {
-	FILE *out;
-	int column; /* reached so far */
-};
-
-static void put(struct line *l, int column, int width, const char *text)
-{
-	for (; *text && l->column < column; l->column++)
-		fputc(' ', l->out);
-	for (; *text && width > 0; width--, l->column++)
-		do
-			fputc(*text++, l->out);
-		while ((*text & 0xc0) == 0x80); /* the rest of a character */
-}
-
-/* Right-aligned: its last digit is at column LAST. Returns its first column. */
-static int put_number(struct line *l, int last, uint32_t number)
-{
-	char text[16];
-	int length = snprintf(text, sizeof(text), "%u", number);
-
-	put(l, last + 1 - length, length, text);
-	return last + 1 - length;
-}
-
-static int digits(uint32_t number)
-{
-	return snprintf(NULL, 0, "%u", number);
-}
 
 /* ---- sessions ---- */
 
@@ -70,8 +36,7 @@ static const char *session_type(const struct msg_session *s)
 	return s->session == 0 ? "wdcon" : "rdpwd";
 }
 
-/* The session's name as the tables have it. Returns NAME. */
-static const char *table_name(const struct msg_session *s, char name[WINSTATION_SIZE])
+const char *show_name(const struct msg_session *s, char name[WINSTATION_SIZE])
 {
 	size_t i = 0;
 
@@ -85,27 +50,96 @@ static const char *table_name(const struct msg_session *s, char name[WINSTATION_
 
 enum { LIST_NAME = 1, LIST_USER = 19, LIST_ID_END = 45, LIST_STATE = 48, LIST_TYPE = 56 };
 
-static void show_row(FILE *out, const struct msg_session *s, bool own)
+static void show_row(FILE *out, const struct msg_session *s)
 {
 	struct line l = { .out = out };
 	char name[WINSTATION_SIZE];
 	/* what the id leaves, a blank between them */
-	int user_width = LIST_ID_END - digits(s->session) - LIST_USER;
+	int user_width = LIST_ID_END - line_digits(s->session) - LIST_USER;
 
-	put(&l, 0, 1, own ? ">" : "");
-	put(&l, LIST_NAME, LIST_USER - LIST_NAME - 1, table_name(s, name));
-	put(&l, LIST_USER, user_width, s->user);
-	put_number(&l, LIST_ID_END, s->session);
-	put(&l, LIST_STATE, LIST_TYPE - LIST_STATE - 1, session_state_text(s->state));
-	put(&l, LIST_TYPE, 12, session_type(s));
+	line_put(&l, 0, 1, s->own ? ">" : "");
+	line_put(&l, LIST_NAME, LIST_USER - LIST_NAME - 1, show_name(s, name));
+	line_put(&l, LIST_USER, user_width, s->user);
+	line_put_number(&l, LIST_ID_END, s->session);
+	line_put(&l, LIST_STATE, LIST_TYPE - LIST_STATE - 1, session_state_text(s->state));
+	line_put(&l, LIST_TYPE, 12, session_type(s));
 	fputc('\n', out);
 }
 
-void show_list(FILE *out, const struct msg_session *sessions, size_t count, uint32_t own)
+void show_list(FILE *out, const struct msg_session *sessions, size_t count)
 {
 	fputs(" SESSIONNAME       USERNAME                 ID  STATE   TYPE        DEVICE\n", out);
 	for (size_t i = 0; i < count; i++)
-		show_row(out, &sessions[i], sessions[i].session == own);
+		show_row(out, &sessions[i]);
+}
+
+/* ---- users ---- */
+
+uint64_t show_idle_seconds(const struct msg_session *s, uint64_t now)
+{
+	return now > s->input ? now - s->input : 0;
+}
+
+void show_idle(const struct msg_session *s, uint64_t now, char text[SHOW_IDLE_SIZE])
+{
+	uint64_t minutes = show_idle_seconds(s, now) / 60, days = minutes / (24 * 60);
+	unsigned hour = (unsigned)(minutes / 60 % 24), minute = (unsigned)(minutes % 60);
+
+	if (!s->input)
+		snprintf(text, SHOW_IDLE_SIZE, "none");
+	else if (minutes == 0)
+		snprintf(text, SHOW_IDLE_SIZE, ".");
+	else if (minutes < 60)
+		snprintf(text, SHOW_IDLE_SIZE, "%u", minute);
+	else if (days == 0)
+		snprintf(text, SHOW_IDLE_SIZE, "%u:%02u", hour, minute);
+	else
+		snprintf(
+		    text, SHOW_IDLE_SIZE, "%llu+%02u:%02u", (unsigned long long)days, hour, minute);
+}
+
+void show_time(uint64_t seconds, const char *format, char *text, size_t size)
+{
+	time_t at = (time_t)seconds;
+	struct tm local;
+
+	text[0] = 0;
+	if (seconds && localtime_r(&at, &local))
+		strftime(text, size, format, &local);
+}
+
+enum {
+	USERS_NAME = 1,
+	USERS_SESSION = 23,
+	USERS_ID_END = 43,
+	USERS_STATE = 46,
+	USERS_IDLE_END = 62,
+	USERS_LOGON = 65
+};
+
+static void show_user(FILE *out, const struct msg_session *s, uint64_t now)
+{
+	struct line l = { .out = out };
+	char name[WINSTATION_SIZE], idle[SHOW_IDLE_SIZE], logon[32];
+
+	show_idle(s, now, idle);
+	show_time(s->logon, "%Y-%m-%d %H:%M", logon, sizeof(logon));
+	line_put(&l, 0, 1, s->own ? ">" : "");
+	line_put(&l, USERS_NAME, USERS_SESSION - USERS_NAME - 1, s->user);
+	line_put(&l, USERS_SESSION, USERS_ID_END - line_digits(s->session) - USERS_SESSION,
+	    show_name(s, name));
+	line_put_number(&l, USERS_ID_END, s->session);
+	line_put(&l, USERS_STATE, 7, session_state_text(s->state));
+	line_put_right(&l, USERS_IDLE_END, idle);
+	line_put(&l, USERS_LOGON, (int)sizeof(logon), logon);
+	fputc('\n', out);
+}
+
+void show_users(FILE *out, const struct msg_session *sessions, size_t count, uint64_t now)
+{
+	fputs(" USERNAME              SESSIONNAME        ID  STATE   IDLE TIME  LOGON TIME\n", out);
+	for (size_t i = 0; i < count; i++)
+		show_user(out, &sessions[i], now);
 }
 
 /* ---- phases ---- */
@@ -176,15 +210,12 @@ static void show_pid(FILE *out, const char *label, uint32_t pid)
 	show_text(out, label, text);
 }
 
-static void show_started(FILE *out, uint64_t started)
+static void show_moment(FILE *out, const char *label, uint64_t seconds)
 {
-	time_t at = (time_t)started;
-	struct tm local;
-	char text[64] = "";
+	char text[64];
 
-	if (started && localtime_r(&at, &local))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &local);
-	show_text(out, "started", text);
+	show_time(seconds, "%Y-%m-%d %H:%M:%S", text, sizeof(text));
+	show_text(out, label, text);
 }
 
 void show_session(FILE *out, const struct msg_session *s)
@@ -203,83 +234,11 @@ void show_session(FILE *out, const struct msg_session *s)
 	show_text(out, "desktop", desktop);
 	show_pid(out, "csrss", s->csrss);
 	show_pid(out, "winlogon", s->winlogon);
-	show_started(out, s->started);
+	show_moment(out, "started", s->started);
+	show_moment(out, "logon", s->logon);
+	show_moment(out, "disconnected", s->disconnected);
+	show_moment(out, "input", s->input);
 	show_phases(out, s);
-}
-
-/* ---- processes ---- */
-
-enum {
-	PS_USER = 1,
-	PS_NAME = 23,
-	PS_ID_END = 44,
-	PS_PID_END = 51,
-	PS_PARENT_END = 59,
-	PS_IMAGE = 62
-};
-
-static void show_process(FILE *out, const struct proctree_entry *p, const struct msg_session *s)
-{
-	struct line l = { .out = out };
-	char name[WINSTATION_SIZE];
-
-	if (s) {
-		put(&l, PS_USER, PS_NAME - PS_USER - 1, s->user);
-		put(&l, PS_NAME, PS_ID_END - digits(s->session) - PS_NAME, table_name(s, name));
-	}
-	if (p->session == NO_SESSION)
-		put(&l, PS_ID_END, 1, "-");
-	else
-		put_number(&l, PS_ID_END, p->session);
-	put_number(&l, PS_PID_END, (uint32_t)p->pid);
-	put_number(&l, PS_PARENT_END, (uint32_t)p->parent);
-	put(&l, PS_IMAGE, PROCTREE_IMAGE_SIZE, p->image);
-	fputc('\n', out);
-}
-
-void show_processes(FILE *out, const struct proctree_entry *processes, size_t count,
-    const struct msg_session *sessions, size_t session_count)
-{
-	fputs(" USERNAME              SESSIONNAME         ID    PID  PARENT  IMAGE\n", out);
-	for (size_t i = 0; i < count; i++)
-		show_process(
-		    out, &processes[i], show_find(sessions, session_count, processes[i].session));
-}
-
-/* ---- as a debugger shows them ---- */
-
-static int by_start(const void *one, const void *other)
-{
-	const struct proctree_entry *a = one, *b = other;
-
-	if (a->started != b->started)
-		return a->started > b->started ? 1 : -1;
-	return (a->pid > b->pid) - (a->pid < b->pid);
-}
-
-void show_kd(FILE *out, struct proctree_entry *processes, size_t count)
-{
-	qsort(processes, count, sizeof(*processes), by_start);
-	fputs("**** NT ACTIVE PROCESS DUMP ****\n", out);
-	for (size_t i = 0; i < count; i++) {
-		const struct proctree_entry *p = &processes[i];
-
-		fprintf(out, "PROCESS %08llx SessionId: ", (unsigned long long)p->started);
-		if (p->session == NO_SESSION)
-			fputs("none", out);
-		else
-			fprintf(out, "%u", p->session);
-		fprintf(out, " Cid: %04x Peb: %08x ParentCid: %04x\n", (unsigned)p->pid,
-		    (unsigned)p->arguments, (unsigned)p->parent);
-		/* no program may know where the kernel has a table of descriptors */
-		fprintf(
-		    out, "DirBase: %08x ObjectTable: 00000000 HandleCount: ", (unsigned)p->code);
-		if (p->handles < 0)
-			fputs("?", out);
-		else
-			fprintf(out, "%d", p->handles);
-		fprintf(out, ".\nImage: %s\n", p->image);
-	}
 }
 
 /* ---- JSON ---- */
@@ -308,42 +267,20 @@ static json_t *phases_json(const struct msg_session *s, json_t **total)
 	return phases;
 }
 
-json_t *show_session_json(const struct msg_session *s)
+json_t *show_session_json(const struct msg_session *s, uint64_t now)
 {
 	json_t *total, *phases = phases_json(s, &total);
+	json_t *idle = s->input ? json_integer((json_int_t)show_idle_seconds(s, now)) : json_null();
 
 	return json_pack(
-	    "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "id",
-	    (json_int_t)s->session, "name", s->winstation, "user", s->user, "domain", s->domain,
-	    "state", session_state_text(s->state), "type", session_type(s), "client_name",
-	    s->station, "client_address", s->address, "width", number_or_null(s->width), "height",
-	    number_or_null(s->height), "csrss_pid", number_or_null(s->csrss), "winlogon_pid",
-	    number_or_null(s->winlogon), "started", number_or_null(s->started), "phases_ms", phases,
-	    "total_ms", total);
-}
-
-static json_t *process_json(const struct proctree_entry *p, const struct msg_session *s)
-{
-	json_t *session =
-	    p->session == NO_SESSION ? json_null() : json_integer((json_int_t)p->session);
-
-	return json_pack("{s:o, s:s, s:s, s:i, s:i, s:s}", "session", session, "user",
-	    s ? s->user : "", "session_name", s ? s->winstation : "", "pid", (int)p->pid, "parent",
-	    (int)p->parent, "image", p->image);
-}
-
-json_t *show_processes_json(const struct proctree_entry *processes, size_t count,
-    const struct msg_session *sessions, size_t session_count)
-{
-	json_t *array = json_array();
-
-	for (size_t i = 0; array && i < count; i++) {
-		const struct proctree_entry *p = &processes[i];
-		if (json_array_append_new(array,
-		        process_json(p, show_find(sessions, session_count, p->session))) < 0) {
-			json_decref(array);
-			array = NULL;
-		}
-	}
-	return array;
+	    "{s:I, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+	    "s:o, s:o, s:o}",
+	    "id", (json_int_t)s->session, "own", s->own != 0, "name", s->winstation, "user",
+	    s->user, "domain", s->domain, "state", session_state_text(s->state), "type",
+	    session_type(s), "client_name", s->station, "client_address", s->address, "width",
+	    number_or_null(s->width), "height", number_or_null(s->height), "csrss_pid",
+	    number_or_null(s->csrss), "winlogon_pid", number_or_null(s->winlogon), "started",
+	    number_or_null(s->started), "logon", number_or_null(s->logon), "disconnected",
+	    number_or_null(s->disconnected), "input", number_or_null(s->input), "idle_s", idle,
+	    "phases_ms", phases, "total_ms", total);
 }

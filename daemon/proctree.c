@@ -53,8 +53,12 @@ static void parse_numbers(const char *text, struct proctree_entry *entry)
 
 	for (int field = 4; blank; field++) {
 		uint64_t number = strtoull(text, NULL, 10);
-		if (field == 22)
+		if (field >= 14 && field <= 17)
+			entry->ticks += number;
+		else if (field == 22)
 			entry->started = number;
+		else if (field == 24)
+			entry->resident = number;
 		else if (field == 26)
 			entry->code = number;
 		else if (field == 48)
@@ -78,6 +82,48 @@ int proctree_parse(const char *line, struct proctree_entry *entry)
 	copy_image(entry->image, open + 1, (size_t)(close - open - 1));
 	parse_numbers(close + 4, entry);
 	return 0;
+}
+
+/* The kilobytes behind KEY, which begins a line. Returns false where there are none. */
+static bool add_kilobytes(const char *text, const char *key, uint64_t *bytes)
+{
+	const char *at = strstr(text, key);
+	char *end;
+	uint64_t number;
+
+	if (!at)
+		return false;
+	at += strlen(key);
+	number = strtoull(at, &end, 10);
+	*bytes += number * 1024;
+	return end > at && strncmp(end, " kB\n", 4) == 0;
+}
+
+int proctree_parse_rollup(const char *text, uint64_t *bytes)
+{
+	*bytes = 0;
+	return add_kilobytes(text, "\nPrivate_Clean:", bytes) &&
+	               add_kilobytes(text, "\nPrivate_Dirty:", bytes)
+	           ? 0
+	           : -1;
+}
+
+uint64_t proctree_memory(const struct proctree_entry *entry)
+{
+	char path[64], text[4096];
+	uint64_t bytes;
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", entry->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = 0;
+	return proctree_parse_rollup(text, &bytes) == 0
+	           ? bytes
+	           : entry->resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static int by_pid(const void *one, const void *other)

@@ -23,6 +23,8 @@ struct proctree_entry {
 	uint32_t session;                /* as in its root */
 	bool owned;                      /* it has a root */
 	uint64_t started;                /* clock ticks since boot */
+	uint64_t ticks;                  /* processor time, with that of children awaited */
+	uint64_t resident;               /* pages in memory */
 	uint64_t code, arguments;        /* where they begin; 0: this caller may not know */
 	int handles;                     /* open descriptors; -1: this caller may not know */
 	char image[PROCTREE_IMAGE_SIZE]; /* printable UTF-8, whatever the process calls itself */
@@ -33,6 +35,16 @@ struct proctree_entry {
  * arguments begin. LINE is terminated. Returns 0, or -1 where it is no such line.
  */
 int proctree_parse(const char *line, struct proctree_entry *entry);
+
+/*
+ * Reads /proc/PID/smaps_rollup: sets *BYTES to the memory that the process has for itself,
+ * Private_Clean and Private_Dirty. TEXT is terminated. Returns 0, or -1 where it is no such
+ * text.
+ */
+int proctree_parse_rollup(const char *text, uint64_t *bytes);
+
+/* That of a process; what is resident where this caller may not know, or it has ended. */
+uint64_t proctree_memory(const struct proctree_entry *entry);
 
 /*
  * Finds the roots of ENTRIES (COUNT of them, in any order), and moves those that have one

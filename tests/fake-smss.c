@@ -27,6 +27,7 @@ const struct msg_session fake_sample[FAKE_SAMPLE_COUNT] = {
 	    .width = 1024,
 	    .height = 768,
 	    .started = 1700000000,
+	    .logon = 1700000001,
 	    .phase = { 5000000, 5001500, 5020000, 5021000, 5021250, 5024000, 5030000, 5030500, 0,
 	        5029000, 5041125 },
 	    .winstation = "RDP-Tcp#1",
@@ -61,7 +62,7 @@ int fake_setup(void **data)
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->path, sizeof(f->path), "%s/SmApiPort", f->directory);
 	f->listener = make_listener(f->path);
-	f->port = f->pid = f->out_file = f->error_file = -1;
+	f->port = f->pid = f->output = f->out_file = f->error_file = -1;
 	*data = f;
 	return 0;
 }
@@ -130,29 +131,35 @@ static void exec_musessctl(const struct fake *f, char *const *words)
 	_exit(122);
 }
 
-/* Starts it with INPUT as its standard input. The arguments end in NULL. */
-void fake_run_with(struct fake *f, const char *input, ...)
+void fake_run_words(struct fake *f, const char *input, char *const *words)
 {
-	char *words[16] = { "musessctl" };
-	int input_file = memory_file(input), n = 1;
-	va_list arguments;
+	int input_file = memory_file(input);
 
 	end_run(f);
-	va_start(arguments, input);
-	while ((words[n] = va_arg(arguments, char *)))
-		n++;
-	va_end(arguments);
 	f->out_file = memory_file("");
 	f->error_file = memory_file("");
 	f->pid = fork();
 	assert_true(f->pid >= 0);
 	if (f->pid == 0) {
 		dup2(input_file, STDIN_FILENO);
-		dup2(f->out_file, STDOUT_FILENO);
+		dup2(f->output < 0 ? f->out_file : f->output, STDOUT_FILENO);
 		dup2(f->error_file, STDERR_FILENO);
 		exec_musessctl(f, words);
 	}
 	close(input_file);
+}
+
+void fake_run_with(struct fake *f, const char *input, ...)
+{
+	char *words[16] = { "musessctl" };
+	int n = 1;
+	va_list arguments;
+
+	va_start(arguments, input);
+	while ((words[n] = va_arg(arguments, char *)))
+		n++;
+	va_end(arguments);
+	fake_run_words(f, input, words);
 }
 
 static void read_file(int fd, char *text, size_t size)
@@ -161,6 +168,17 @@ static void read_file(int fd, char *text, size_t size)
 
 	assert_true(got >= 0);
 	text[got] = 0;
+}
+
+void fake_await_output(struct fake *f, const char *text)
+{
+	for (int i = 0; i < FAKE_PATIENCE / 10; i++) {
+		read_file(f->out_file, f->out, sizeof(f->out));
+		if (strcmp(f->out, text) == 0)
+			return;
+		usleep(10000);
+	}
+	assert_string_equal(f->out, text);
 }
 
 /* Waits for its end. Returns its exit status, -1 where a signal ended it. */
@@ -261,6 +279,14 @@ union fake_request fake_asked(struct fake *f, uint16_t type, size_t size)
 	return r;
 }
 
+int fake_next_connection(struct fake *f)
+{
+	int before = f->port;
+
+	f->port = -1;
+	return before;
+}
+
 uint32_t fake_asked_plainly(struct fake *f, uint16_t type)
 {
 	return fake_asked(f, type, sizeof(struct msg_plain)).h.message_id;
@@ -296,4 +322,36 @@ void fake_answer_account(struct fake *f, const union fake_request *r, int32_t st
 	struct lsa_answer answer = { .status = status };
 
 	FAKE_ANSWER(f, answer, LSA_ANSWER, r->h.message_id);
+}
+
+void fake_answer_control(
+    struct fake *f, uint16_t type, uint32_t session, uint32_t target, int32_t status)
+{
+	union fake_request r = fake_asked(f, type, sizeof(struct msg_control));
+	struct msg_control expected = { .h = r.h, .session = session, .target = target };
+
+	assert_memory_equal(&r.control, &expected, sizeof(expected));
+	expected.session = session == NO_SESSION ? 7 : session;
+	expected.status = status;
+	FAKE_ANSWER(f, expected, type, r.h.message_id);
+}
+
+uint32_t fake_asked_box(struct fake *f, const struct msg_box *box)
+{
+	union fake_request r = fake_asked(f, CTL_MESSAGE, sizeof(struct msg_box));
+	struct msg_box expected = *box;
+
+	expected.h = r.h;
+	assert_string_equal(r.box.title, box->title);
+	assert_string_equal(r.box.text, box->text);
+	assert_memory_equal(&r.box, &expected, sizeof(expected));
+	return r.h.message_id;
+}
+
+void fake_answer_box(
+    struct fake *f, uint32_t id, uint32_t session, int32_t status, uint32_t response)
+{
+	struct msg_control answer = { .session = session, .status = status, .response = response };
+
+	FAKE_ANSWER(f, answer, CTL_MESSAGE, id);
 }

@@ -24,6 +24,7 @@ struct fake {
 	bool powerless;                /* the program may not override file modes, even root's */
 	int listener, port;            /* -1: none */
 	pid_t pid;                     /* -1: not running */
+	int output;                    /* its standard output in place of a file; -1: none */
 	int out_file, error_file;
 	char out[4 << 20], error[65536]; /* what it printed, once it has ended */
 };
@@ -32,6 +33,9 @@ union fake_request {
 	PORT_MESSAGE h;
 	SMAPIMSG call;
 	struct lsa_request account;
+	struct msg_control control;
+	struct msg_drain drain;
+	struct msg_box box;
 };
 
 /* The sessions of the reference's sample of query session, in another order. */
@@ -48,6 +52,11 @@ int fake_teardown(void **data);
 /* Starts the program with INPUT as its standard input. The arguments end in NULL. */
 void fake_run_with(struct fake *f, const char *input, ...);
 #define fake_run(f, ...) fake_run_with(f, "", __VA_ARGS__, NULL)
+/* Likewise, with words in an array that ends in NULL: the first is the program's name. */
+void fake_run_words(struct fake *f, const char *input, char *const *words);
+
+/* Waits until all that it has printed is TEXT, while it runs on. */
+void fake_await_output(struct fake *f, const char *text);
 
 /* The same on a terminal of its own, whose other end is returned; the caller closes it. */
 int fake_run_on_terminal(struct fake *f, char *const *words);
@@ -71,6 +80,10 @@ union fake_request fake_asked(struct fake *f, uint16_t type, size_t size);
 /* Likewise one that is its type alone. Returns its message id. */
 uint32_t fake_asked_plainly(struct fake *f, uint16_t type);
 
+/* From now on the program's next connection is the one that is answered. Returns the one before,
+   which the caller closes or puts back. */
+int fake_next_connection(struct fake *f);
+
 /* Sends MESSAGE as an answer. */
 #define FAKE_ANSWER(f, message, type, id)                                                          \
 	do {                                                                                       \
@@ -81,6 +94,13 @@ uint32_t fake_asked_plainly(struct fake *f, uint16_t type);
 void fake_answer_end(struct fake *f, uint32_t id);
 /* Expects CTL_LIST, and answers with the sessions. */
 void fake_answer_list(struct fake *f, const struct msg_session *sessions, size_t count);
+/* Expects TYPE about SESSION (and TARGET), byte by byte, and answers it. */
+void fake_answer_control(
+    struct fake *f, uint16_t type, uint32_t session, uint32_t target, int32_t status);
+/* Expects CTL_MESSAGE as BOX has it but for its header, and returns the message's id; answers it. */
+uint32_t fake_asked_box(struct fake *f, const struct msg_box *box);
+void fake_answer_box(
+    struct fake *f, uint32_t id, uint32_t session, int32_t status, uint32_t response);
 void fake_answer_call(struct fake *f, SMAPIMSG reply, int32_t status);
 void fake_answer_account(struct fake *f, const union fake_request *r, int32_t status);
 

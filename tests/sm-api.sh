@@ -210,10 +210,11 @@ control() {
 	expect '^  "id": 1,' start --json
 	musessctl stop 1
 	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' stop 1
-	refused 1 'STATUS_OBJECT_NAME_NOT_FOUND' show 1 --json
+	refused 1 'Session ID 1 not found' show 1 --json
 	refused 1 'STATUS_ACCESS_DENIED' stop 0
 	refused 1 "no service at $WORK/none" list --socket "$WORK/none"
-	refused 2 'no session id' stop one
+	refused 1 'Session name one not found' stop one
+	refused 2 'no session id' stop 4294967295
 	refused 2 'unknown command' frobnicate
 	refused 2 'the command is empty' start --command ''
 	refused 2 '258 bytes of UTF-16, and 256 are' start --command "$(printf '%129s' x)"

@@ -365,11 +365,11 @@ static void test_usage(void **data)
 	char words[EX_COMMAND_SIZE + 1];
 
 	fake_run(f, "exec");
-	fake_assert_failure(f, 2, "musessctl: exec: ID is missing\n");
+	fake_assert_failure(f, 2, "musessctl: exec: ID|SESSIONNAME is missing\n");
 	fake_run(f, "exec", "--", "7", "cmd");
-	fake_assert_failure(f, 2, "musessctl: exec: ID is missing\n");
+	fake_assert_failure(f, 2, "musessctl: exec: ID|SESSIONNAME is missing\n");
 	fake_run(f, "--", "exec", "7", "cmd");
-	fake_assert_failure(f, 2, "musessctl: exec: ID is missing\n");
+	fake_assert_failure(f, 2, "musessctl: exec: ID|SESSIONNAME is missing\n");
 	fake_run(f, "exec", "7");
 	fake_assert_failure(f, 2, "musessctl: exec: there is no command behind --\n");
 	fake_run(f, "exec", "7", "--");
@@ -382,8 +382,11 @@ static void test_usage(void **data)
 	fake_assert_failure(f, 2, "musessctl: exec has no option --json\n");
 	fake_run(f, "exec", "--kd", "7", "--", "ls");
 	fake_assert_failure(f, 2, "musessctl: exec has no option --kd\n");
+	fake_run(f, "exec", "4294967295", "--", "ls");
+	fake_assert_failure(f, 2, "musessctl: exec: \"4294967295\" is no session id: ");
 	fake_run(f, "exec", "x", "--", "ls");
-	fake_assert_failure(f, 2, "musessctl: exec: \"x\" is no session id: ");
+	fake_answer_list(f, fake_sample, FAKE_SAMPLE_COUNT);
+	fake_assert_failure(f, 125, "musessctl: Session name x not found\n");
 	memset(words, 'x', sizeof(words));
 	words[EX_COMMAND_SIZE] = 0; /* and its terminator is too much */
 	fake_run(f, "exec", "7", "--", words);

@@ -18,10 +18,14 @@ static void test_list(void **data)
 {
 	struct fake *f = *data;
 
-	setenv("MUSESSIONID", "1", 1);
+	struct msg_session sessions[FAKE_SAMPLE_COUNT];
+
+	memcpy(sessions, fake_sample, sizeof(sessions));
+	sessions[FAKE_LAB].own = 1;
+	setenv("MUSESSIONID", "2", 1); /* nobody asks that */
 	fake_run(f, "list");
 	unsetenv("MUSESSIONID");
-	fake_answer_list(f, fake_sample, FAKE_SAMPLE_COUNT);
+	fake_answer_list(f, sessions, FAKE_SAMPLE_COUNT);
 	fake_assert_success(f);
 	assert_string_equal(f->out,
 	    " SESSIONNAME       USERNAME                 ID  STATE   TYPE        DEVICE\n"
@@ -88,10 +92,12 @@ static void test_list_of_thousands(void **data)
 }
 
 static const char sample_json[] =
-    "{'id': 1, 'name': 'RDP-Tcp#1', 'user': 'lab', 'domain': 'LAB', 'state': 'Active',"
+    "{'id': 1, 'own': false, 'name': 'RDP-Tcp#1', 'user': 'lab', 'domain': 'LAB', 'state': "
+    "'Active',"
     " 'type': 'rdpwd', 'client_name': 'DESK-7', 'client_address': '[2001:db8::7]:50000',"
     " 'width': 1024, 'height': 768, 'csrss_pid': 1748, 'winlogon_pid': 1750,"
-    " 'started': 1700000000, 'phases_ms': {'accept': 0.0, 'request': 1.5, 'negotiated': 20.0,"
+    " 'started': 1700000000, 'logon': 1700000001, 'disconnected': null, 'input': null,"
+    " 'idle_s': null, 'phases_ms': {'accept': 0.0, 'request': 1.5, 'negotiated': 20.0,"
     " 'logon': 21.0, 'start_csr': 21.25, 'csrss': 24.0, 'winlogon': 30.0,"
     " 'answered': 30.5, 'shell': null,"
     " 'active': 29.0, 'painted': 41.125}, 'total_ms': 41.125}";
@@ -99,9 +105,11 @@ static const char sample_json[] =
 static void test_list_json(void **data)
 {
 	static const char listener[] =
-	    "{'id': 65536, 'name': 'RDP-Tcp', 'user': '', 'domain': '', 'state': 'Listen',"
+	    "{'id': 65536, 'own': false, 'name': 'RDP-Tcp', 'user': '', 'domain': '', 'state': "
+	    "'Listen',"
 	    " 'type': 'rdpwd', 'client_name': '', 'client_address': '', 'width': null,"
 	    " 'height': null, 'csrss_pid': null, 'winlogon_pid': null, 'started': null,"
+	    " 'logon': null, 'disconnected': null, 'input': null, 'idle_s': null,"
 	    " 'phases_ms': {'accept': null, 'request': null, 'negotiated': null, 'logon': null,"
 	    " 'start_csr': null, 'csrss': null, 'winlogon': null, 'answered': null, 'shell': null,"
 	    " 'active': null,"
@@ -134,6 +142,9 @@ static void test_show(void **data)
 	                            "csrss        1748\n"
 	                            "winlogon     1750\n"
 	                            "started      2023-11-14 22:13:20\n"
+	                            "logon        2023-11-14 22:13:21\n"
+	                            "disconnected -\n"
+	                            "input        -\n"
 	                            "phases       ms\n"
 	                            "  accept         0.000\n"
 	                            "  request        1.500\n"
@@ -169,14 +180,16 @@ static void test_show_of_little(void **data)
 	                            "desktop      -\n"
 	                            "csrss        -\n"
 	                            "winlogon     -\n"
-	                            "started      -\n");
+	                            "started      -\n"
+	                            "logon        -\n"
+	                            "disconnected -\n"
+	                            "input        -\n");
 	fake_run(f, "show", "7");
 	fake_answer_list(f, fake_sample, FAKE_SAMPLE_COUNT);
-	fake_assert_failure(f, 1,
-	    "musessctl: show 7: STATUS_OBJECT_NAME_NOT_FOUND: no such session, image or account\n");
+	fake_assert_failure(f, 1, "musessctl: Session ID 7 not found\n");
 	fake_run(f, "show", "0");
 	fake_answer_list(f, NULL, 0);
-	fake_assert_failure(f, 1, "musessctl: show 0: STATUS_OBJECT_NAME_NOT_FOUND: ");
+	fake_assert_failure(f, 1, "musessctl: Session ID 0 not found\n");
 }
 
 /* ---- start and stop ---- */
@@ -412,9 +425,9 @@ static void test_usage(void **data)
 	fake_run(f, "account add", "joe");
 	fake_assert_failure(f, 2, "musessctl: unknown command: account add joe\n");
 	fake_run(f, "stop");
-	fake_assert_failure(f, 2, "musessctl: stop: ID is missing\n");
-	fake_run(f, "list", "1");
-	fake_assert_failure(f, 2, "musessctl: list: too many arguments: 1\n");
+	fake_assert_failure(f, 2, "musessctl: stop: ID|SESSIONNAME is missing\n");
+	fake_run(f, "list", "1", "2");
+	fake_assert_failure(f, 2, "musessctl: list: too many arguments: 2\n");
 	fake_run(f, "account", "add", "joe", "secret");
 	fake_assert_failure(f, 2, "musessctl: account add: too many arguments: secret\n");
 	fake_run(f, "list", "--command", "x");
@@ -425,26 +438,48 @@ static void test_usage(void **data)
 	fake_assert_failure(f, 2, "musessctl: unrecognized option '--frob'\n");
 }
 
+/* What consists of digits is an id, or nothing; the rest is a name. */
 static void test_bad_ids(void **data)
 {
-	static const char *const ids[] = { "", "x", "1x", " 1", "+1", "-1", "0x1", "4294967295",
-		"4294967296", "99999999999999999999999" };
+	static const char *const ids[] = { "", "4294967295", "4294967296",
+		"99999999999999999999999" };
+	static const char *const commands[] = { "stop", "show", "list", "users", "disconnect",
+		"logoff", "reset" };
 	struct fake *f = *data;
+	char expected[64];
 
-	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++) {
-		fake_run(f, "stop", "--", ids[i]);
-		fake_assert_failure(f, 2, "musessctl: stop: \"");
-		fake_run(f, "show", "--", ids[i]);
-		fake_assert_failure(f, 2, "musessctl: show: \"");
+	for (size_t i = 0; i < sizeof(ids) / sizeof(*ids); i++)
+		for (size_t c = 0; c < sizeof(commands) / sizeof(*commands); c++) {
+			snprintf(expected, sizeof(expected), "musessctl: %s: \"%s\" is",
+			    commands[c], ids[i]);
+			fake_run(f, commands[c], "--", ids[i]);
+			fake_assert_failure(f, 2, expected);
+		}
+}
+
+static void test_names_that_nobody_has(void **data)
+{
+	static const char *const names[] = { "x", "1x", " 1", "+1", "-1", "0x1" };
+	struct fake *f = *data;
+	char expected[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(
+		    expected, sizeof(expected), "musessctl: Session name %s not found\n", names[i]);
+		fake_run(f, "stop", "--", names[i]);
+		fake_answer_list(f, fake_sample, FAKE_SAMPLE_COUNT);
+		fake_assert_failure(f, 1, expected);
 	}
 }
 
 static void test_help(void **data)
 {
-	static const char *const lines[] = { "\n  list ", "\n  show ID ", "\n  ps ",
-		"\n  start [--command CMD] ", "\n  stop ID ", "\n  exec ID -- CMD... ",
-		"\n  pool [SIZE] ", "\n  account add NAME ", "\n  account remove NAME ",
-		"\n  account list ", "\n  account passwd NAME ", "\n  version ",
+	static const char *const lines[] = { "\n  list ", "\n  show ID|SESSIONNAME ", "\n  ps ",
+		"\n  start [--command CMD] ", "\n  stop ID|SESSIONNAME ",
+		"\n  exec ID|SESSIONNAME -- CMD... ", "\n  message ID|SESSIONNAME|USER|* [TEXT] ",
+		"\n  events -f ", " qwinsta quser qprocess tsdiscon tscon logoff rwinsta msg\n",
+		"\n  pool [SIZE] ", "\n  account add NAME ", "\n  account remove ACCOUNT ",
+		"\n  account list ", "\n  account passwd ACCOUNT ", "\n  version ",
 		"\n  --socket PATH ", "\n  --json ", "\n  --help " };
 	struct fake *f = *data;
 
@@ -523,6 +558,7 @@ int main(void)
 		FAKE_TEST(test_strange_reply),
 		FAKE_TEST(test_usage),
 		FAKE_TEST(test_bad_ids),
+		FAKE_TEST(test_names_that_nobody_has),
 		FAKE_TEST(test_help),
 		FAKE_TEST(test_version),
 		cmocka_unit_test(test_timeout),

@@ -48,9 +48,33 @@ static void test_proctree_parse(void **data)
 	                     &e),
 	    0);
 	assert_int_equal(e.parent, 4);
+	assert_int_equal(e.ticks, 14 + 15 + 16 + 17);
 	assert_int_equal(e.started, 22);
+	assert_int_equal(e.resident, 24);
 	assert_int_equal(e.code, 26);
 	assert_int_equal(e.arguments, 48);
+}
+
+static void test_proctree_rollup(void **data)
+{
+	static const char *const bad[] = { "", "Private_Clean: 1 kB\nPrivate_Dirty: 2 kB\n",
+		"\nPrivate_Clean:        4 kB\n", "\nPrivate_Clean: 1 kB\nPrivate_Dirty: 2",
+		"\nPrivate_Clean: kB\nPrivate_Dirty: 2 kB\n" };
+	struct proctree_entry own = { .pid = getpid() }, gone = { .pid = 0, .resident = 3 };
+	uint64_t bytes;
+
+	(void)data;
+	assert_int_equal(
+	    proctree_parse_rollup("1-2 ---p 00000000 00:00 0 [rollup]\nRss:  9 kB\n"
+	                          "Private_Clean:        4 kB\nPrivate_Dirty:       12 kB\n"
+	                          "Swap: 0 kB\n",
+	        &bytes),
+	    0);
+	assert_int_equal(bytes, 16 * 1024);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		assert_int_equal(proctree_parse_rollup(bad[i], &bytes), -1);
+	assert_in_range(proctree_memory(&own), 4096, 1 << 30);
+	assert_int_equal(proctree_memory(&gone), 3 * sysconf(_SC_PAGESIZE));
 }
 
 static void test_proctree_assign(void **data)
@@ -160,17 +184,18 @@ static void answer_processes(struct fake *f, const pid_t pids[TREE_COUNT], pid_t
 	struct msg_process smss = { .process = (uint32_t)pids[SMSS], .image = "smss" };
 	struct msg_process termsrv = { .process = (uint32_t)pids[TERMSRV], .image = "termsrv" };
 	struct msg_session sessions[] = { fake_sample[FAKE_EVE], fake_sample[FAKE_LAB] };
-	uint32_t id = fake_asked_plainly(f, CTL_SERVICE);
+	uint32_t id;
 
-	smss.session = termsrv.session = NO_SESSION;
-	FAKE_ANSWER(f, termsrv, CTL_PROCESS, id);
-	FAKE_ANSWER(f, smss, CTL_PROCESS, id);
-	fake_answer_end(f, id);
 	sessions[0].csrss = (uint32_t)gone;
 	sessions[0].winlogon = 0;
 	sessions[1].csrss = (uint32_t)pids[CSRSS];
 	sessions[1].winlogon = (uint32_t)pids[WINLOGON];
 	fake_answer_list(f, sessions, 2);
+	id = fake_asked_plainly(f, CTL_SERVICE);
+	smss.session = termsrv.session = NO_SESSION;
+	FAKE_ANSWER(f, termsrv, CTL_PROCESS, id);
+	FAKE_ANSWER(f, smss, CTL_PROCESS, id);
+	fake_answer_end(f, id);
 }
 
 /* A process that has ended, and was one of smss's, as far as anybody can tell. */
@@ -293,8 +318,8 @@ static void test_ps_without_smss(void **data)
 	struct fake *f = *data;
 
 	fake_run(f, "ps");
-	fake_answer_end(f, fake_asked_plainly(f, CTL_SERVICE));
 	fake_answer_list(f, fake_sample, FAKE_SAMPLE_COUNT);
+	fake_answer_end(f, fake_asked_plainly(f, CTL_SERVICE));
 	fake_assert_failure(f, 1, "musessctl: ps: what answers at ");
 }
 
@@ -302,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_proctree_parse),
+		cmocka_unit_test(test_proctree_rollup),
 		cmocka_unit_test(test_proctree_assign),
 		FAKE_TEST(test_ps),
 		FAKE_TEST(test_ps_json),

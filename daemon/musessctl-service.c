@@ -1,0 +1,234 @@
+/* What concerns the service as a whole: pool, drain, reload, stats, version. */
+#include "musessctl-show.h"
+#include "musessctl.h"
+#include "ntstatus.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- pool ---- */
+
+enum { POOL_MAX = 64 };
+
+int ctl_pool(struct request *r)
+{
+	struct msg_pool m = { .size = POOL_ASK };
+	union answer answer;
+	int status;
+
+	if (r->operand && (!ctl_parse_id(r->operand, &m.size) || m.size > POOL_MAX))
+		return ctl_usage_error(
+		    "pool: \"%s\" is no size: a number from 0 to %d is", r->operand, POOL_MAX);
+	status = ctl_call(r, &m.h, CTL_POOL, sizeof(m), CTL_POOL, &answer);
+	if (status)
+		return status;
+	if (answer.pool.status != STATUS_SUCCESS)
+		return ctl_refused(r, answer.pool.status, NULL);
+	if (r->json)
+		return ctl_print_json(
+		    r, json_pack("{s:I, s:I}", "size", (json_int_t)answer.pool.size, "idle",
+		           (json_int_t)answer.pool.idle));
+	printf("idle %u of %u\n", answer.pool.idle, answer.pool.size);
+	return 0;
+}
+
+/* ---- drain ---- */
+
+/* The modes by their numbers: the operand, and what change logon says of it. */
+static const struct {
+	const char *word, *text;
+} drains[] = {
+	[DRAIN_OFF] = { "off", "Session logins are currently ENABLED" },
+	[DRAIN_UNTIL_RESTART] = { "until-restart",
+	    "New user logons are DISABLED until the server is restarted, but reconnections to "
+	    "existing sessions are ENABLED" },
+	[DRAIN_ON] = { "on",
+	    "New user logons are DISABLED, but reconnections to existing sessions are ENABLED" },
+};
+enum { DRAIN_COUNT = sizeof(drains) / sizeof(*drains) };
+
+int ctl_drain(struct request *r)
+{
+	struct msg_drain m = { .mode = DRAIN_ASK };
+	union answer answer;
+	int status;
+
+	for (uint32_t mode = 0; r->operand && mode < DRAIN_COUNT; mode++)
+		if (strcmp(r->operand, drains[mode].word) == 0)
+			m.mode = mode;
+	if (r->operand && m.mode == DRAIN_ASK)
+		return ctl_usage_error(
+		    "drain: \"%s\": allowed are on, off and until-restart", r->operand);
+	status = ctl_call(r, &m.h, CTL_DRAIN, sizeof(m), CTL_DRAIN, &answer);
+	if (status)
+		return status;
+	if (answer.drain.status != STATUS_SUCCESS)
+		return ctl_refused(r, answer.drain.status, NULL);
+	if (answer.drain.mode >= DRAIN_COUNT)
+		return ctl_bad_answer(r);
+	if (r->json)
+		return ctl_print_json(
+		    r, json_pack("{s:s}", "drain", drains[answer.drain.mode].word));
+	puts(drains[answer.drain.mode].text);
+	return 0;
+}
+
+/* ---- reload ---- */
+
+/* The file is bad: each line says why. */
+static int not_reloaded(const struct request *r, char *text, int32_t status)
+{
+	for (char *rest, *line = strtok_r(text, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
+		ctl_error("reload: %s", line);
+	return ctl_refused(r, status, "the running values stay");
+}
+
+static json_t *lines_json(char *text)
+{
+	json_t *array = json_array();
+
+	for (char *rest, *line = strtok_r(text, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest))
+		json_array_append_new(array, json_string(line));
+	return array;
+}
+
+int ctl_reload(struct request *r)
+{
+	struct msg_plain m;
+	union answer answer;
+	char *text = answer.reloaded.text;
+	int status = ctl_call(r, &m.h, CTL_RELOAD, sizeof(m), CTL_RELOADED, &answer);
+
+	if (status)
+		return status;
+	if (answer.reloaded.status != STATUS_SUCCESS)
+		return not_reloaded(r, text, answer.reloaded.status);
+	if (r->json)
+		return ctl_print_json(
+		    r, json_pack("{s:I, s:o}", "changed", (json_int_t)answer.reloaded.changed,
+		           "lines", lines_json(text)));
+	if (*text)
+		printf("%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
+	printf("%u option%s changed\n", answer.reloaded.changed,
+	    answer.reloaded.changed == 1 ? "" : "s");
+	return 0;
+}
+
+/* ---- stats ---- */
+
+/* What is counted: what people read, and JSON's key. */
+struct count {
+	const char *label, *key;
+	uint64_t value;
+};
+
+enum { STATS_COUNTS = 13 };
+
+static void counts_of(const struct msg_stats *m, struct count counts[STATS_COUNTS])
+{
+	const struct count all[STATS_COUNTS] = {
+		{ "sessions created", "created", m->created },
+		{ "sessions failed", "failed", m->failed },
+		{ "sessions ended", "ended", m->ended },
+		{ "logons", "logons", m->logons },
+		{ "reconnects", "reconnects", m->reconnects },
+		{ "disconnects", "disconnects", m->disconnects },
+		{ "denied", "denied", m->denied },
+		{ "pool hits", "pool_hits", m->pool_hits },
+		{ "pool misses", "pool_misses", m->pool_misses },
+		{ "waiting starts", "queued", m->queued },
+		{ "running starts", "in_flight", m->in_flight },
+		{ "pool idle", "pool_idle", m->pool_idle },
+		{ "pool size", "pool_size", m->pool_size },
+	};
+
+	memcpy(counts, all, sizeof(all));
+}
+
+static uint64_t sessions_in_all(const struct msg_stats *m)
+{
+	uint64_t total = 0;
+
+	for (uint32_t state = 0; state < WTS_STATE_COUNT; state++)
+		total += state == WTS_LISTEN ? 0 : m->sessions[state];
+	return total;
+}
+
+static void show_count(const char *label, uint64_t value)
+{
+	printf("%-17s %llu\n", label, (unsigned long long)value);
+}
+
+static void show_stats(const struct msg_stats *m)
+{
+	struct count counts[STATS_COUNTS];
+	char since[32], state[32];
+
+	show_time(m->since, "%Y-%m-%d %H:%M:%S", since, sizeof(since));
+	printf("%-17s %s\n", "since", *since ? since : "-");
+	printf("%-17s %llu of %u\n", "sessions", (unsigned long long)sessions_in_all(m),
+	    m->max_instances);
+	for (uint32_t i = 0; i < WTS_STATE_COUNT; i++) {
+		snprintf(state, sizeof(state), "  %s", session_state_text(i));
+		if (m->sessions[i])
+			show_count(state, m->sessions[i]);
+	}
+	counts_of(m, counts);
+	for (int i = 0; i < STATS_COUNTS; i++)
+		show_count(counts[i].label, counts[i].value);
+	printf("%-17s %s\n", "drain", drains[m->drain].word);
+}
+
+static json_t *stats_json(const struct msg_stats *m)
+{
+	struct count counts[STATS_COUNTS];
+	json_t *states = json_object();
+	json_t *document =
+	    json_pack("{s:I, s:o, s:I, s:s}", "since", (json_int_t)m->since, "sessions", states,
+	        "max_instances", (json_int_t)m->max_instances, "drain", drains[m->drain].word);
+
+	for (uint32_t i = 0; document && i < WTS_STATE_COUNT; i++)
+		json_object_set_new(
+		    states, session_state_text(i), json_integer((json_int_t)m->sessions[i]));
+	counts_of(m, counts);
+	for (int i = 0; document && i < STATS_COUNTS; i++)
+		json_object_set_new(
+		    document, counts[i].key, json_integer((json_int_t)counts[i].value));
+	return document;
+}
+
+int ctl_stats(struct request *r)
+{
+	struct msg_plain m;
+	union answer answer;
+	int status = ctl_call(r, &m.h, CTL_STATS, sizeof(m), CTL_STATS, &answer);
+
+	if (status)
+		return status;
+	if (answer.stats.drain >= DRAIN_COUNT)
+		return ctl_bad_answer(r);
+	if (r->json)
+		return ctl_print_json(r, stats_json(&answer.stats));
+	show_stats(&answer.stats);
+	return 0;
+}
+
+/* ---- version ---- */
+
+int ctl_version(struct request *r)
+{
+	struct msg_plain m;
+	union answer answer;
+	int status = ctl_call(r, &m.h, CTL_VERSION, sizeof(m), CTL_VERSION, &answer);
+
+	if (status == 0 && r->json)
+		return ctl_print_json(r, json_pack("{s:s, s:s}", "musessctl", MUSESS_VERSION,
+		                             "service", answer.version.version));
+	if (!r->json)
+		printf("musessctl %s\n", MUSESS_VERSION);
+	if (status == 0)
+		printf("service   %s\n", answer.version.version);
+	return status;
+}

@@ -18,6 +18,22 @@ static const char *text_of(const json_t *event, const char *key)
 	return text && port_text_valid(text, strlen(text) + 1) ? text : NULL;
 }
 
+/* Windows' texts have lines and tabs: here they are one line. False where it has what cannot be
+   printed, or is none. */
+static bool fold(const json_t *event, char *line, size_t size)
+{
+	const char *text = json_string_value(json_object_get(event, "text"));
+	size_t n = 0;
+
+	for (; text && *text && n + 1 < size; text++) {
+		bool blank = *text == '\n' || *text == '\t' || *text == ' ';
+		if (!blank || (n > 0 && line[n - 1] != ' '))
+			line[n++] = blank ? ' ' : *text;
+	}
+	line[n] = 0;
+	return text && port_text_valid(line, n + 1);
+}
+
 /* Writes TEXT and a newline. Returns false with errno. */
 static bool write_line(const char *text)
 {
@@ -38,12 +54,11 @@ static int show_event(const struct request *r, const struct msg_event *m)
 {
 	json_t *event = json_loads(m->json, 0, NULL);
 	const char *time = text_of(event, "time"), *channel = text_of(event, "channel");
-	const char *text = text_of(event, "text");
 	const json_t *id = json_object_get(event, "id");
-	char line[2 * EVENT_JSON_SIZE];
+	char line[2 * EVENT_JSON_SIZE], text[EVENT_JSON_SIZE];
 	int status = 0;
 
-	if (!time || !channel || !text || !json_is_integer(id))
+	if (!time || !channel || !json_is_integer(id) || !fold(event, text, sizeof(text)))
 		status = ctl_bad_answer(r);
 	else if (r->json)
 		snprintf(line, sizeof(line), "%s", m->json);

@@ -14,7 +14,7 @@
 
 /* Where the service has its port, and where a session sees it. */
 #define DEFAULT_PORT_PATH "/run/musess/SmApiPort"
-#define SESSION_PORT_PATH "/opt/musess/SmApiPort"
+#define SESSION_PORT_PATH "/opt/musess/port/SmApiPort"
 
 /* ---- the tables ---- */
 

@@ -204,6 +204,7 @@ static int check_shell(const struct musess_config *config)
 int state_enter(struct state *state, struct smss *smss, const char *path, const char *port_path)
 {
 	char mount_point[300], port[300];
+	struct stat status;
 
 	*state = (struct state){ .parent = -1, .port_dir = -1 };
 	umask(077);
@@ -222,7 +223,9 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0 ||
 	    open_events(state, smss) < 0)
 		return -1;
-	smss->cgroup = cgroup_open();
+	if (fstat(smss->state_dir, &status) < 0)
+		return failed("look at the state directory", state->path);
+	smss->cgroup = cgroup_open(status.st_ino);
 	if (root_unshare(smss->privileged) < 0)
 		return -1;
 	smss->accounts_dir = service_directory(state, smss, "accounts", SERVICE_LSASS);

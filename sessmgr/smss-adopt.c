@@ -87,6 +87,9 @@ static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
 	if (r->step == SESSION_RUNNING && csrss >= 0 && winlogon >= 0)
 		s = session_restore(smss, slot, r->id, r->generation);
 	if (s && take_in(s, r, csrss, winlogon) == 0) {
+		/* its limits: systemd may have had to take the controllers away meanwhile */
+		int cgroup = cgroup_create(smss->cgroup, s->id, smss->config);
+		fd_close(&cgroup);
 		awaited++;
 		return;
 	}

@@ -102,26 +102,29 @@ static void clear(int sessions)
 		closedir(d);
 }
 
-int cgroup_open(void)
+/* Of this service's sessions: the same when it is started again, and another service's is not. */
+static char sessions_name[32];
+
+int cgroup_open(uint64_t key)
 {
 	int own = open_own(), service, sessions;
-	char name[32], self[16];
+	char self[16];
 
 	if (own < 0)
 		return -1;
-	snprintf(name, sizeof(name), "musess-%d", getpid());
+	snprintf(sessions_name, sizeof(sessions_name), "musess-%llx", (unsigned long long)key);
 	snprintf(self, sizeof(self), "%d", getpid());
 	mkdirat(own, "musess-service", 0755);
 	service = openat(own, "musess-service", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (service >= 0)
 		put(service, "cgroup.procs", self);
 	fd_close(&service);
-	if (mkdirat(own, name, 0755) < 0 && errno != EEXIST) {
+	if (mkdirat(own, sessions_name, 0755) < 0 && errno != EEXIST) {
 		close(own);
 		return -1;
 	}
 	enable(own);
-	sessions = openat(own, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sessions = openat(own, sessions_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (sessions >= 0) {
 		clear(sessions);
 		enable(sessions);
@@ -164,7 +167,7 @@ void cgroup_remove(int parent, uint32_t id)
 
 void cgroup_close(int parent)
 {
-	char name[32], self[16], control[16];
+	char self[16], control[16];
 	int own;
 
 	if (parent < 0)
@@ -173,9 +176,8 @@ void cgroup_close(int parent)
 	close(parent);
 	if (own < 0)
 		return;
-	snprintf(name, sizeof(name), "musess-%d", getpid());
 	snprintf(self, sizeof(self), "%d", getpid());
-	unlinkat(own, name, AT_REMOVEDIR);
+	unlinkat(own, sessions_name, AT_REMOVEDIR);
 	/* back to where this process came from, so that what it made can go; under systemd
 	   that fails, and systemd removes the rest */
 	for (size_t i = 0; i < CONTROLLERS; i++) {

@@ -43,11 +43,26 @@ static void on_child(int signal_number, short what, void *argument)
 	leave_if_done(smss);
 }
 
+/* For a restart: what goes on without it is left as it is, as if it had been killed. */
+static void leave_sessions(struct smss *smss)
+{
+	if (!smss->keeps || smss->stopping) {
+		log_warn("SIGUSR1 leaves the sessions to the next smss: nothing keeps them here");
+		return;
+	}
+	log_info("smss ends, and leaves %u sessions to the next", smss->session_count);
+	_exit(0);
+}
+
 static void on_end(int signal_number, short what, void *argument)
 {
 	struct smss *smss = argument;
 
 	(void)what;
+	if (signal_number == SIGUSR1) {
+		leave_sessions(smss);
+		return;
+	}
 	/* of a service it asks to read the configuration again; a terminal that is closed sends it
 	   too, and nothing may be left then */
 	if (signal_number == SIGHUP && !smss->terminal)
@@ -104,7 +119,7 @@ enum { SIGNALS = sizeof((struct smss){ 0 }.signals) / sizeof(struct event *) };
 
 static int init_events(struct smss *smss)
 {
-	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 };
 
 	smss->base = event_base_new();
 	if (!smss->base)

@@ -250,7 +250,7 @@ struct smss {
 	int record_dir; /* of the record; -1: none is kept */
 	int sm_dir;     /* of \SmApiPort */
 	int admin_listener, sm_listener;
-	struct event *admin_event, *sm_event, *signals[5], *stop_deadline;
+	struct event *admin_event, *sm_event, *signals[6], *stop_deadline;
 	LIST_HEAD(, client) clients;
 	LIST_HEAD(, call) calls; /* all that wait for an answer */
 	/* the session table (smss-table.c) */
@@ -307,8 +307,9 @@ int root_seal(void);
 
 /* smss-cgroup.c: a cgroup for each session, where the system delegates one. */
 
-/* Opens the subtree for sessions; -1 where nothing is delegated. Moves smss aside. */
-int cgroup_open(void);
+/* Opens the subtree for sessions, which KEY tells from those of other services; -1 where nothing
+   is delegated. Moves smss aside. */
+int cgroup_open(uint64_t key);
 /* Makes session ID's cgroup with its limits; returns its descriptor or -1. */
 int cgroup_create(int parent, uint32_t id, const struct musess_config *config);
 /* Removes session ID's cgroup, which must be empty. */

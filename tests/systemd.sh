@@ -107,6 +107,7 @@ starts() {
 	[ "$(systemctl is-active musess)" = active ] || fail "it is not active"
 	pid=$(property MainPID)
 	cgroup=/sys/fs/cgroup$(property ControlGroup)
+	sessions_dir=musess-$(printf %x "$(stat -c %i /var/lib/musess)")
 	musessctl list >/tmp/list || fail "musessctl"
 	grep -qE '^ *console ' /tmp/list || fail "no console: $(cat /tmp/list)"
 	grep -qE 'rdp-tcp.*Listen' /tmp/list || fail "nobody listens: $(cat /tmp/list)"
@@ -192,7 +193,7 @@ limit_is() { # FILE VALUE
 
 # Session ID has a cgroup below the unit's, with its limits and its processes.
 session_cgroup() {
-	local directory=$cgroup/musess-$pid/$1 csrss
+	local directory=$cgroup/$sessions_dir/$1 csrss
 	[ -d "$directory" ] || fail "session $1 has no cgroup: $(find "$cgroup" -type d)"
 	csrss=$(csrss_of "$1")
 	grep -qx "$csrss" "$directory/cgroup.procs" || fail "csrss is not in it"
@@ -205,7 +206,7 @@ session_cgroup() {
 memory_is_bounded() {
 	local events
 	start 'tail /dev/zero; sleep 1000'
-	events=$cgroup/musess-$pid/$session/memory.events
+	events=$cgroup/$sessions_dir/$session/memory.events
 	wait_until 20 grep -q 'oom_kill [1-9]' "$events" || fail "no end of memory: $(cat "$events")"
 	[ "$(systemctl is-active musess)" = active ] || fail "one session's memory ended the service"
 	active_session 1 || fail "one session's memory ended another"
@@ -238,6 +239,37 @@ sessions() {
 	! has memory || memory_is_bounded
 }
 
+smss_is_new() {
+	[ "$(property MainPID)" != "$pid" ] && [ "$(property MainPID)" != 0 ] &&
+		[ "$(systemctl is-active musess)" = active ]
+}
+
+# The session of before, with its client, csrss and cgroup, is served by another smss.
+same_session() {
+	wait_until 20 smss_is_new || fail "no new smss"
+	pid=$(property MainPID)
+	wait_until 20 active_session 1 || fail "session 1 is lost: $(musessctl list)"
+	[ "$(csrss_of 1)" = "$csrss" ] || fail "session 1 has another csrss"
+	kill -0 "$client" 2>/dev/null || fail "its client was cut off"
+	session_cgroup 1
+	[ "$(musessctl exec 1 -- id -un)" = tester ] || fail "exec in an old session"
+}
+
+# What lives on when smss does not.
+restarts() {
+	csrss=$(csrss_of 1)
+	echo "== smss is killed"
+	kill -KILL "$pid"
+	same_session
+	echo "== restart"
+	systemctl restart musess || fail "it does not restart"
+	same_session
+	in_journal 'leaves [0-9]+ sessions to the next' || fail "no line in the journal"
+	echo "== reload"
+	systemctl reload musess || fail "it does not reload"
+	wait_until 10 in_journal 'the configuration was read again' || fail "no line in the journal"
+}
+
 stops() {
 	local begin=$SECONDS
 	echo "== stop"
@@ -265,6 +297,7 @@ here() {
 	unprivileged
 	accounts
 	sessions
+	restarts
 	stops
 	stopped_clean
 	starts

@@ -11,6 +11,9 @@ TIMEOUT=2000 LATE=1000
 WARM=8 # workers that are kept ready: WARM_WORKERS
 limited_uid=12346
 
+# A client that leaves ends its session: what is left over is seen at once.
+limits=('[Limits]' 'MaxDisconnectionTime = 1ms')
+
 # All at once; a sanitizer's build needs so much more memory and time for each.
 STORM=1000 REPAIR=1500 sanitizer=no
 if grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt"; then
@@ -18,7 +21,7 @@ if grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt"; then
 fi
 
 load() { # option of rdp-load...
-	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" "$@"
+	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "${MUSESS_USER}%d" "$MUSESS_PASSWORD" "$@"
 }
 
 serves() {
@@ -416,7 +419,7 @@ one_is_killed() {
 	local client victim
 	echo "== killed: $1 of a session"
 	# not through load: the process id would be that of a shell
-	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" -k 60 \
+	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "${MUSESS_USER}%d" "$MUSESS_PASSWORD" -k 60 \
 		>"$OUT/killed-$1.log" &
 	client=$!
 	started+=("$client")
@@ -470,7 +473,7 @@ killed_under_load() {
 	local client
 	echo "== killed: termsrv under load"
 	for _ in 1 2 3; do
-		"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" \
+		"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "${MUSESS_USER}%d" "$MUSESS_PASSWORD" \
 			-n 100 -c 30 >"$OUT/under-load.log" &
 		client=$!
 		started+=("$client")

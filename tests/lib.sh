@@ -87,10 +87,11 @@ musess_answers_or_ended() {
 # The lines of the configuration below [Sessions]. Where nobody counts sessions there may be
 # idle ones.
 config=('IdleWinStationPoolCount = 0')
+limits=() # what follows them
 
 # start_musess [option of musessd...]: sets STATE and what lab.env says.
 start_musess() {
-	printf '%s\n' '[Sessions]' "${config[@]}" >"$WORK/musess.conf"
+	printf '%s\n' '[Sessions]' "${config[@]}" "${limits[@]}" >"$WORK/musess.conf"
 	chmod 644 "$WORK/musess.conf"
 	STATE=$(mktemp -d "$WORK/state.XXXXXX")
 	musess_log=$WORK/musessd.log

@@ -4,6 +4,8 @@
  *
  *   rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] [-c LANES] [-k SECONDS] [-s PACKET]
  *
+ *   In USER, %d stands for the connection's number: users have sessions of their own.
+ *
  *     -a  NLA; else TLS, with the credentials in the client info
  *     -k  stay for so long after the first picture; one that is closed meanwhile has failed
  *     -s  be a client that stops: instead of sending its packet of that number (the X.224
@@ -108,7 +110,19 @@ static BOOL on_post_connect(freerdp *instance)
 	return TRUE;
 }
 
-static bool set_up(rdpContext *context)
+/* The user of connection NUMBER. */
+static void user_name(char *name, size_t size, unsigned number)
+{
+	const char *mark = strstr(options.user, "%d");
+
+	if (mark)
+		snprintf(name, size, "%.*s%u%s", (int)(mark - options.user), options.user, number,
+		    mark + 2);
+	else
+		snprintf(name, size, "%s", options.user);
+}
+
+static bool set_up(rdpContext *context, const char *user)
 {
 	rdpSettings *s = context->settings;
 	rdpTransportIo io = *freerdp_get_io_callbacks(context);
@@ -119,7 +133,7 @@ static bool set_up(rdpContext *context)
 	return freerdp_set_io_callbacks(context, &io) &&
 	       freerdp_settings_set_string(s, FreeRDP_ServerHostname, "127.0.0.1") &&
 	       freerdp_settings_set_uint32(s, FreeRDP_ServerPort, options.port) &&
-	       freerdp_settings_set_string(s, FreeRDP_Username, options.user) &&
+	       freerdp_settings_set_string(s, FreeRDP_Username, user) &&
 	       freerdp_settings_set_string(s, FreeRDP_Password, options.password) &&
 	       freerdp_settings_set_bool(s, FreeRDP_AutoLogonEnabled, TRUE) &&
 	       freerdp_settings_set_bool(s, FreeRDP_IgnoreCertificate, TRUE) &&
@@ -139,14 +153,16 @@ static void destroy(freerdp *instance)
 	freerdp_free(instance);
 }
 
-static freerdp *create(void)
+static freerdp *create(unsigned number)
 {
+	char user[256];
 	freerdp *instance = freerdp_new();
 
+	user_name(user, sizeof(user), number);
 	if (instance) {
 		instance->ContextSize = sizeof(rdpContext);
 		instance->PostConnect = on_post_connect;
-		if (freerdp_context_new(instance) && set_up(instance->context))
+		if (freerdp_context_new(instance) && set_up(instance->context, user))
 			return instance;
 	}
 	destroy(instance);
@@ -186,7 +202,7 @@ static struct result try(freerdp *instance)
 /* A lane: the connections FIRST, FIRST + lanes, and so on, once the GATE is closed. */
 static void lane(unsigned first, int gate, int results)
 {
-	freerdp *instance = create();
+	freerdp *instance = create(first);
 	char none;
 
 	if (write(results, &(struct result){ 0 }, sizeof(struct result)) < 0 ||
@@ -200,7 +216,7 @@ static void lane(unsigned first, int gate, int results)
 		if (write(results, &result, sizeof(result)) < 0)
 			_exit(1);
 		destroy(instance);
-		instance = i + options.lanes < options.connections ? create() : NULL;
+		instance = i + options.lanes < options.connections ? create(i + options.lanes) : NULL;
 	}
 	_exit(0);
 }
@@ -289,7 +305,7 @@ static void warm_up(void)
 	setenv("TZ", ":/etc/localtime", 0);
 	WLog_SetLogLevel(WLog_GetRoot(), WLOG_OFF);
 	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
-	destroy(create());
+	destroy(create(0));
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,153 @@
+#!/bin/bash
+# The service's processes are killed, at random moments and under load, again and again: the
+# clients that are there stay connected, their sessions live on, no process is left over, and no
+# id is given twice.
+#
+#   tests/restarts.sh BUILD        MUSESS_KILLS=N: how often (40)
+. "$(dirname "$0")/lib.sh" "$1"
+
+KILLS=${MUSESS_KILLS-40} HELD=12
+config=('IdleWinStationPoolCount = 1' '[Limits]' 'MaxDisconnectionTime = 3s')
+
+# start_kept: musessd under a keeper, which starts it again.
+start_kept() {
+	printf '%s\n' '[Sessions]' "${config[@]}" >"$WORK/musess.conf"
+	chmod 644 "$WORK/musess.conf"
+	STATE=$(mktemp -d "$WORK/state.XXXXXX")
+	musess_log=$WORK/musessd.log
+	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	env --default-signal=INT,QUIT,HUP "$BIN/tests/keeper" "$WORK/pid" \
+		"$BIN/musessd" --lab --state "$STATE" --port "$port" -c "$WORK/musess.conf" \
+		>>"$musess_log" 2>&1 </dev/null &
+	keeper=$!
+	started+=("$keeper")
+	wait_until $PATIENCE test -e "$STATE/lab.env" || fail "musessd wrote no lab.env"
+	. "$STATE/lab.env"
+}
+
+serves() {
+	[ -e "$STATE/lab.env" ] && musessctl list >"$WORK/list" 2>/dev/null &&
+		grep -q 'Listen' "$WORK/list"
+}
+
+smss_pid() {
+	musess_pid=$(<"$WORK/pid")
+}
+
+# The process ids of a service process, of smss's children.
+service_pid() { # NAME
+	local pid
+	smss_pid
+	for pid in $(cat "/proc/$musess_pid/task/$musess_pid/children" 2>/dev/null); do
+		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
+	done | head -n 1
+}
+
+load() { # USER option of rdp-load...
+	local user=$1
+	shift
+	"$BIN/tests/rdp-load" "$port" "$user" "$MUSESS_PASSWORD" "$@"
+}
+
+# Clients that come and go meanwhile: what becomes of them is not looked at.
+busy() {
+	while [ ! -e "$WORK/enough" ]; do
+		. "$STATE/lab.env" || true # each smss has its own password
+		timeout 20 "$BIN/tests/rdp-load" "$port" 'lab%d' "$MUSESS_PASSWORD" -n 6 -c 3 || true
+		musessctl start --command 'sleep 1' || true
+	done >/dev/null 2>&1
+}
+
+# The sessions of all csrss below the keeper, whatever smss they had.
+csrss_ids() {
+	local pid
+	for pid in $(descendants "$keeper"); do
+		tr '\0' '\n' <"/proc/$pid/cmdline" | awk 'NR == 1 { csrss = $0 == "csrss" } NR == 2 && csrss'
+	done 2>/dev/null | sort -n
+}
+
+# A csrss without its smss may be there still while the next has its id for another session: never.
+no_id_twice() {
+	local twice
+	twice=$(csrss_ids | uniq -d)
+	[ -z "$twice" ] || fail "session ids given twice: $twice"
+}
+
+# held_sessions: id and csrss of the sessions of the held clients.
+held_sessions() {
+	musessctl list --json | python3 -c '
+import json, sys
+for s in json.load(sys.stdin):
+    if s["user"].startswith("labheld"):
+        print(s["id"], s["csrss_pid"], s["user"], s["state"])' | sort -n
+}
+
+all_held() {
+	held_sessions >"$WORK/held" 2>/dev/null && [ "$(grep -c Active "$WORK/held")" = $HELD ]
+}
+
+kill_one() {
+	local which=$1 pid
+	smss_pid
+	case $which in
+	smss) pid=$musess_pid ;;
+	leave) pid=$musess_pid ;;
+	*) pid=$(service_pid "$which") ;;
+	esac
+	[ "$pid" ] || return 0
+	if [ "$which" = leave ]; then
+		kill -USR1 "$keeper"
+	else
+		kill -KILL "$pid" 2>/dev/null || return 0
+	fi
+	kills=$((kills + 1))
+}
+
+# Everything that is on no list is gone.
+no_orphans() {
+	local listed running
+	listed=$(musessctl list --json | python3 -c '
+import json, sys
+print(*sorted(s["id"] for s in json.load(sys.stdin) if s["csrss_pid"]), sep="\n")')
+	running=$(csrss_ids)
+	[ "$listed" = "$running" ]
+}
+
+kills=0
+start_kept
+connect watched xfreerdp3-nla-32 "${MUSESS_USER}watched"
+wait_for_prompt watched
+type_line watched 'echo I-am-$((40+2))'
+wait_for_text watched '^I-am-42' $PATIENCE
+load 'labheld%d' -n $HELD -c $HELD -k 3600 >"$OUT/held.log" 2>&1 &
+held=$!
+started+=("$held")
+wait_until $PATIENCE all_held || fail "the clients are not connected: $(cat "$WORK/held")"
+cp "$WORK/held" "$WORK/before"
+echo "== $KILLS kills under load"
+busy &
+started+=("$!")
+whom=(smss smss smss lsass termsrv leave)
+while [ $kills -lt "$KILLS" ]; do
+	sleep "0.$((RANDOM % 9))"
+	kill_one "${whom[RANDOM % ${#whom[@]}]}"
+	no_id_twice
+	[ $((RANDOM % 3)) = 0 ] || wait_until $PATIENCE serves || fail "nobody is served"
+done
+touch "$WORK/enough"
+wait_until $PATIENCE serves || fail "nobody is served"
+! ended "$held" || fail "a client was cut off: $(cat "$OUT/held.log")"
+held_sessions | cmp - "$WORK/before" || fail "sessions were lost: $(held_sessions | diff - "$WORK/before")"
+type_line watched 'echo still-$((40+3))'
+wait_for_text watched '^still-43' $PATIENCE
+wait_for_text watched '^I-am-42' $PATIENCE
+wait_until $PATIENCE no_orphans || fail "processes are left: csrss $(csrss_ids | tr '\n' ' '); $(musessctl list)"
+echo "$kills kills: sessions lost 0, orphans 0, ids given twice 0"
+
+echo "== without an smss the sessions end"
+end_process "$held"
+smss_pid
+kill -TERM "$keeper"
+wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"
+wait_until $PATIENCE eval '[ -z "$(csrss_ids)" ]' || fail "sessions are left after a stop"
+echo "restarts lose nothing"

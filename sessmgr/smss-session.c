@@ -334,6 +334,9 @@ static void session_free(struct session *session)
 	call_answer(session->stopper, STATUS_SUCCESS);
 	if (!console || !smss->stopping) /* it ends because the service does */
 		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
+	/* the pool may have waited for its place */
+	if (session->ends_idle && !smss->stopping)
+		start_refill(smss);
 	free(session);
 	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
 		event_active(smss->signals[0], EV_SIGNAL, 1);
@@ -368,8 +371,7 @@ static void leave_pool(struct session *session)
 
 	if (!session->pooled)
 		return;
-	session->pooled = false;
-	smss->pooled_count--;
+	start_idle_ends(session);
 	if (session->reason == END_ADMIN_LOGOFF)
 		start_refill(smss);
 	else

@@ -167,6 +167,14 @@ void start_keep(struct session *session)
 	start_refill(session->smss);
 }
 
+void start_idle_ends(struct session *session)
+{
+	session->pooled = false;
+	session->smss->pooled_count--;
+	session->ends_idle = true;
+	session->smss->ending_idle++;
+}
+
 /* Those that have not failed. */
 static uint32_t pooled(const struct smss *smss, bool running)
 {
@@ -206,8 +214,9 @@ static void on_refill(int fd, short what, void *argument)
 	(void)what;
 	if (smss->stopping || !smss->was_ready || smss->config->Execute[0] ||
 	    !TAILQ_EMPTY(&smss->starts) || smss->in_flight > 0 ||
-	    pooled(smss, false) >= smss->pool_size)
-		return; /* the end of what is in flight comes back here */
+	    pooled(smss, false) >= smss->pool_size ||
+	    smss->pooled_count + smss->ending_idle >= POOL_MAX) /* the table has no more for it */
+		return; /* the end of what is in flight, or of an idle one, comes back here */
 	make_idle(smss);
 }
 
@@ -245,8 +254,7 @@ static void shrink(struct smss *smss)
 		struct session *s = smss->slots[slot];
 		if (!s || !s->pooled || s->step == SESSION_ENDING)
 			continue;
-		s->pooled = false; /* its end is no failure */
-		smss->pooled_count--;
+		start_idle_ends(s); /* here: its end is no failure */
 		session_stop(s, END_ADMIN_LOGOFF, STATUS_DELETE_PENDING);
 	}
 }

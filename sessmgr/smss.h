@@ -169,6 +169,7 @@ struct session {
 	bool awaits_client;             /* termsrv is to connect one */
 	bool in_flight;                 /* counts as being created */
 	bool pooled;                    /* idle, made ahead: nobody has it */
+	bool ends_idle;                 /* it was, and ends */
 	uint64_t ready_since;           /* microseconds; RUNNING since */
 	char command[COMMAND_SIZE];     /* UTF-8; empty: the default initial command */
 	struct event *timeout;
@@ -215,6 +216,7 @@ struct smss {
 	/* the session table (smss-table.c) */
 	struct session **slots; /* CAPACITY of them */
 	uint32_t capacity, session_count, pooled_count, last_generation, last_id;
+	uint32_t ending_idle; /* sessions */
 	struct id_bucket *ids;
 	struct pid_bucket *pids;
 	/* the subsystem list */
@@ -385,7 +387,8 @@ struct subsystem *subsystem_of_process(struct smss *smss, pid_t pid);
 /* PID belongs to SESSION from now on (SUBSYSTEM: as that one). 0, or -1: memory is out. */
 int table_add_process(struct session *session, struct subsystem *subsystem, pid_t pid);
 void table_remove_process(struct smss *smss, pid_t pid);
-/* How many sessions clients have or are to have: neither the console nor the pool's. */
+/* How many sessions clients have or are to have: neither the console nor the pool's, nor what
+   was the pool's and ends. */
 uint32_t table_used(const struct smss *smss);
 
 /* smss-session.c: a session's life. */
@@ -490,6 +493,8 @@ void start_keep(struct session *session);
 /* SESSION is created from now on; it is no more, in whatever way. */
 void start_began(struct session *session);
 void start_done(struct session *session);
+/* SESSION, which is idle, ends: it is nobody's until it is gone. */
+void start_idle_ends(struct session *session);
 /* An idle session has failed. */
 void start_pool_lost(struct smss *smss);
 /* The pool is filled, soon. */

@@ -385,7 +385,7 @@ void subsystem_load_waiting(struct session *session)
 	}
 }
 
-void subsystem_demand(struct session *session, const char *name, size_t length, struct call *call)
+bool subsystem_demand(struct session *session, const char *name, size_t length, struct call *call)
 {
 	const struct known_name *known = optional_name(session->smss, name, length);
 	struct subsystem *subsystem = subsystem_by_name(session, name, length);
@@ -393,17 +393,18 @@ void subsystem_demand(struct session *session, const char *name, size_t length, 
 	if (!known || session->step == SESSION_ENDING) {
 		call_answer(
 		    call, known ? STATUS_PROCESS_IS_TERMINATING : STATUS_OBJECT_NAME_NOT_FOUND);
-		return;
+		return false;
 	}
 	if (!subsystem && !(subsystem = subsystem_create(session, known))) {
 		call_answer(call, STATUS_NO_MEMORY);
-		return;
+		return false;
 	}
 	TAILQ_INSERT_TAIL(&subsystem->waiting, call, entry);
 	if (subsystem->connected)
 		answer_waiting(subsystem, STATUS_SUCCESS);
 	else if (!subsystem->pid && !subsystem->ordered)
 		load(subsystem); /* of one that has failed this is the end's matter */
+	return subsystem_by_name(session, name, length); /* not where it failed at once */
 }
 
 int32_t SmpLoadDefered(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)

@@ -457,8 +457,8 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status);
 /* CSR_CONNECT. Returns 0, or -1 where the sender is refused. */
 int subsystem_connect(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* The optional subsystem NAME (LENGTH bytes) of SESSION is to be loaded for CALL, which is
-   answered, or led on to callback_exec, when it is. Takes CALL. */
-void subsystem_demand(struct session *session, const char *name, size_t length, struct call *call);
+   answered, or led on to callback_exec, when it is. Takes CALL. False where that was refused. */
+bool subsystem_demand(struct session *session, const char *name, size_t length, struct call *call);
 int32_t SmpLoadDefered(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
 
 /* smss-callback.c: callbacks over SbApiPorts, foreign sessions, ExecPgm. */

@@ -251,6 +251,29 @@ static void exec_takes_it(void **state)
 	close_ports(ups, 1);
 }
 
+/* One that cannot be run there leaves it to whoever logs on next. */
+static void exec_in_vain(void **state)
+{
+	struct musess_config config = harness.config;
+	struct up ups[1];
+	uint32_t id;
+
+	(void)state;
+	fill_pool(1, ups);
+	id = ups[0].session->id;
+	assert_int_equal(call_exec(admin, id, false), STATUS_INVALID_PARAMETER);
+	harness.fail_create = EAGAIN;
+	assert_int_equal(call_exec(admin, id, true), STATUS_NO_MEMORY);
+	assert_true(ups[0].session->pooled);
+	close_ports(ups, 1);
+	config.Optional[0] = 0;
+	begin_again(&config);
+	fill_pool(1, ups);
+	assert_int_equal(call_exec(admin, id, true), STATUS_OBJECT_NAME_NOT_FOUND);
+	assert_true(ups[0].session->pooled);
+	close_ports(ups, 1);
+}
+
 /* With an initial command of its own the service makes none ahead. */
 static void no_pool(void **state)
 {
@@ -296,8 +319,8 @@ static void no_overtaking(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(idle_sessions), T(pauses), T(shrinks), T(hits),
-		T(refills_later), T(idle_ones_end), T(has_its_places), T(exec_takes_it), T(no_pool),
-		T(no_overtaking) };
+		T(refills_later), T(idle_ones_end), T(has_its_places), T(exec_takes_it),
+		T(exec_in_vain), T(no_pool), T(no_overtaking) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-pool", tests, NULL, NULL);

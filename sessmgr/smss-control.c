@@ -125,7 +125,9 @@ static void exec_in(struct session *session, struct call *call)
 {
 	struct subsystem *subsystem = subsystem_by_name(session, posix, strlen(posix));
 
-	if (subsystem && subsystem->connected) { /* a Required one, perhaps */
+	if (!start_may_keep(session)) {
+		call_answer(call, STATUS_NO_MEMORY);
+	} else if (subsystem && subsystem->connected) { /* a Required one, perhaps */
 		start_keep(session);
 		callback_exec(subsystem, call);
 	} else if (subsystem_demand(session, posix, strlen(posix), call)) {

@@ -49,11 +49,17 @@ bool start_must_wait(const struct smss *smss, const SMAPIMSG *call)
 	return full(smss) && !idle_will_do(smss, call);
 }
 
+/* All sessions that there may be are somebody's, or promised to who waits. */
+static bool all_taken(const struct smss *smss)
+{
+	return table_used(smss) + smss->queued_starts >= smss->config->MaxInstanceCount;
+}
+
 int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *call)
 {
 	struct call *kept;
 
-	if (table_used(smss) + smss->queued_starts >= smss->config->MaxInstanceCount)
+	if (all_taken(smss))
 		return STATUS_NO_MEMORY;
 	kept = call_keep(client, &call->h, sizeof(*call), -1);
 	if (!kept)
@@ -156,6 +162,11 @@ struct session *start_take_idle(struct smss *smss)
 	best->info.started = (uint64_t)time(NULL);
 	PROBE_TAKEN(best->id);
 	return best;
+}
+
+bool start_may_keep(const struct session *session)
+{
+	return !session->pooled || !all_taken(session->smss);
 }
 
 void start_keep(struct session *session)

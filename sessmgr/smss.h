@@ -488,7 +488,9 @@ int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *
 /* An idle session, or one that is being created to be one; nobody else's from now on. NULL
    where there is none. */
 struct session *start_take_idle(struct smss *smss);
-/* SESSION is nobody's idle session any more: an administrator does something in it. */
+/* SESSION is nobody's idle session any more: an administrator does something in it. It may
+   become one of MaxInstanceCount where those are not all taken. */
+bool start_may_keep(const struct session *session);
 void start_keep(struct session *session);
 /* SESSION is created from now on; it is no more, in whatever way. */
 void start_began(struct session *session);

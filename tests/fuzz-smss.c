@@ -364,7 +364,7 @@ static void check_calls(void)
 /* What has to hold after each action. */
 static void check(void)
 {
-	unsigned in_flight = 0, pooled = 0, sessions = 0;
+	unsigned in_flight = 0, pooled = 0, ending = 0, sessions = 0;
 
 	for (uint32_t slot = 0; slot < harness.smss.capacity; slot++) {
 		const struct session *s = harness.smss.slots[slot];
@@ -373,15 +373,18 @@ static void check(void)
 		sessions++;
 		in_flight += s->in_flight;
 		pooled += s->pooled;
+		ending += s->ends_idle;
 		check_session(s);
 	}
 	must(sessions == harness.smss.session_count, "sessions");
 	must(in_flight == harness.smss.in_flight, "in flight");
 	must(pooled == harness.smss.pooled_count, "pooled");
-	must(in_flight <= harness.smss.in_flight_max + 1,
-	    "too many in flight"); /* the console, or one ahead */
-	must(table_used(&harness.smss) <= harness.config.MaxInstanceCount + POOL_MAX,
+	must(ending == harness.smss.ending_idle, "ending idle");
+	must(in_flight <= harness.smss.in_flight_max, "too many in flight");
+	must(table_used(&harness.smss) + harness.smss.queued_starts <=
+	         harness.config.MaxInstanceCount,
 	    "too many sessions");
+	must(harness.smss.pooled_count + harness.smss.ending_idle <= POOL_MAX, "too many idle");
 	check_processes();
 	check_calls();
 }

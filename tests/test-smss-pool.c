@@ -265,6 +265,10 @@ static void exec_in_vain(void **state)
 	harness.fail_create = EAGAIN;
 	assert_int_equal(call_exec(admin, id, true), STATUS_NO_MEMORY);
 	assert_true(ups[0].session->pooled);
+	harness.fail_create = 0;
+	harness.config.MaxInstanceCount = 0; /* all that there may be are somebody's */
+	assert_int_equal(call_exec(admin, id, true), STATUS_NO_MEMORY);
+	assert_true(ups[0].session->pooled);
 	close_ports(ups, 1);
 	config.Optional[0] = 0;
 	begin_again(&config);

@@ -31,7 +31,7 @@ static void set_step(struct session *session, enum session_step step)
 void session_set_state(struct session *session, enum session_state state)
 {
 	session->state = state;
-	PROBE_CONNECT_STATE(session->id, state);
+	PROBE_CONNECT_STATE(session->id, state, session->status);
 }
 
 /* ---- time ---- */
@@ -73,7 +73,6 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 		return NULL;
 	session->smss = smss;
 	session->creator_port = -1;
-	session->state = WTS_INIT;
 	LIST_INIT(&session->subsystems);
 	session->timeout = evtimer_new(smss->base, on_timeout, session);
 	if (!session->timeout || table_add(smss, session, console) < 0) {
@@ -90,6 +89,7 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 	else
 		snprintf(session->info.winstation, WINSTATION_SIZE, "RDP-Tcp#%u", session->id);
 	start_began(session);
+	session_set_state(session, WTS_INIT);
 	set_step(session, SESSION_LOADING);
 	return session;
 }
@@ -244,6 +244,7 @@ static void creation_failed(struct session *session, const struct process_report
 	    start->what, start->what[0] ? ": " : "", strerror(error));
 	if (subsystem) {
 		subsystem->ordered = false;
+		PROBE_SUBSYSTEM(session->id, PROBE_GONE, status, subsystem->name);
 		subsystem_failed(subsystem, status);
 	} else {
 		session_stop(
@@ -330,6 +331,7 @@ static void session_free(struct session *session)
 	struct smss *smss = session->smss;
 
 	release(session);
+	set_step(session, SESSION_GONE);
 	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
 	call_answer(session->stopper, STATUS_SUCCESS);
 	if (!console || !smss->stopping) /* it ends because the service does */
@@ -386,9 +388,9 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 
 	if (session->step == SESSION_ENDING)
 		return;
-	session_set_state(session, WTS_DOWN);
 	session->reason = reason;
 	session->status = status;
+	session_set_state(session, WTS_DOWN);
 	set_step(session, SESSION_ENDING);
 	leave_pool(session);
 	start_done(session);
@@ -470,6 +472,7 @@ static void subsystem_ended(struct subsystem *subsystem, int wait_status)
 	log_subsystem_end(subsystem, wait_status);
 	if (!subsystem->client && start->what[0])
 		status = session_status(start->error, start->executing);
+	PROBE_SUBSYSTEM(subsystem->session->id, PROBE_GONE, status, subsystem->name);
 	subsystem_failed(subsystem, status);
 }
 

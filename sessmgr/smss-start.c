@@ -160,7 +160,7 @@ struct session *start_take_idle(struct smss *smss)
 	memset(best->info.phase, 0, sizeof(best->info.phase));
 	best->info.phase[PHASE_START_CSR] = clock_us();
 	best->info.started = (uint64_t)time(NULL);
-	PROBE_TAKEN(best->id);
+	PROBE_TAKEN(best->id, best->step == SESSION_RUNNING ? STATUS_SUCCESS : STATUS_PENDING);
 	return best;
 }
 

@@ -8,6 +8,7 @@
  */
 #include "fault.h"
 #include "log.h"
+#include "probe.h"
 #include "smss.h"
 
 #include <errno.h>
@@ -192,6 +193,7 @@ void subsystem_expect(struct subsystem *subsystem)
 void subsystem_created(struct subsystem *subsystem, pid_t pid)
 {
 	subsystem->pid = pid;
+	PROBE_SUBSYSTEM(subsystem->session->id, PROBE_CREATED, STATUS_PENDING, subsystem->name);
 	if (subsystem->session->step != SESSION_ENDING)
 		process_release(&subsystem->session->space->starts[subsystem->start]);
 }
@@ -316,6 +318,7 @@ static void connected(struct subsystem *subsystem)
 
 	event_del(subsystem->timeout);
 	subsystem->connected = true;
+	PROBE_SUBSYSTEM(session->id, PROBE_CONNECTED, STATUS_SUCCESS, subsystem->name);
 	if (subsystem == session->windows)
 		session->info.phase[PHASE_CSRSS] = clock_us();
 	dismiss_creator(session);

@@ -146,7 +146,13 @@ struct process_report {
 	int error;
 };
 
-enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };
+enum session_step {
+	SESSION_LOADING,
+	SESSION_STARTING,
+	SESSION_RUNNING,
+	SESSION_ENDING,
+	SESSION_GONE /* it is about to be freed: probes alone see it */
+};
 
 struct session {
 	struct smss *smss;

@@ -312,22 +312,29 @@ void session_log_no_console(void)
 }
 
 /* The whole system goes down with it, and says which process did that, as Windows does. */
-static void console_died(struct smss *smss, bool logon_process)
+static void console_died(struct smss *smss, const struct session *console)
 {
-	if (!smss->was_ready) {
+	bool logon_process = console->logon_process_died;
+	bool other = console->died[0] && strcmp(console->died, "Windows") != 0;
+	int status = logon_process ? EXIT_WINDOWS_LOGON_PROCESS : EXIT_WINDOWS_SUBSYSTEM;
+	char reason[64];
+
+	snprintf(reason, sizeof(reason), "%s%s%s",
+	    logon_process ? "Windows Logon Process" : "Windows SubSystem", other ? ": " : "",
+	    other ? console->died : "");
+	if (smss->was_ready)
+		log_error("the console session is gone: the service ends (%s)", reason);
+	else if (logon_process || console->died[0])
+		log_error("the console session ended before the service was ready (%s)", reason);
+	else
 		session_log_no_console();
-		smss_stop(smss, 1);
-		return;
-	}
-	log_error("the console session is gone: the service ends (%s)",
-	    logon_process ? "Windows Logon Process" : "Windows SubSystem");
-	smss_stop(smss, logon_process ? EXIT_WINDOWS_LOGON_PROCESS : EXIT_WINDOWS_SUBSYSTEM);
+	smss_stop(smss, smss->was_ready ? status : 1);
 }
 
 /* Every process is gone: the id is free, and who waits is told. */
 static void session_free(struct session *session)
 {
-	bool console = session->id == 0, logon_process_died = session->logon_process_died;
+	bool console = session->id == 0;
 	struct smss *smss = session->smss;
 
 	release(session);
@@ -339,11 +346,11 @@ static void session_free(struct session *session)
 	/* the pool may have waited for its place */
 	if (session->ends_idle && !smss->stopping)
 		start_refill(smss);
-	free(session);
 	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
 		event_active(smss->signals[0], EV_SIGNAL, 1);
 	if (console && !smss->stopping)
-		console_died(smss, logon_process_died);
+		console_died(smss, session);
+	free(session);
 }
 
 static void free_if_gone(struct session *session)
@@ -420,6 +427,20 @@ static bool windows_gone(const struct session *session)
 
 	return !windows || !windows->client ||
 	       recv(windows->client->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void session_lose_subsystem(struct subsystem *subsystem, int32_t status)
+{
+	struct session *session = subsystem->session;
+	const struct process_start *start = &session->space->starts[subsystem->start];
+
+	if (session->step == SESSION_ENDING)
+		return;
+	/* when csrss ends so do the others, as winlogon does */
+	if (start->state == PROCESS_RUNS && !start->what[0])
+		snprintf(session->died, sizeof(session->died), "%s",
+		    windows_gone(session) ? "Windows" : subsystem->name);
+	session_stop(session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
 }
 
 static void winlogon_ended(struct session *session, int wait_status)

@@ -233,8 +233,7 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 	if (session->step == SESSION_ENDING)
 		return;
 	if (subsystem->required) {
-		session_stop(
-		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
+		session_lose_subsystem(subsystem, status);
 		return;
 	}
 	if (!subsystem->failed)

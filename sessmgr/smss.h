@@ -182,6 +182,8 @@ struct session {
 	int32_t status; /* why it failed, for the starter */
 	enum end_reason reason;
 	bool logon_process_died; /* winlogon ended first, and not with csrss */
+	/* the Required subsystem that ran and ended first; empty: none */
+	char died[SUBSYSTEM_NAME_SIZE];
 	struct msg_session info; /* what list and show tell */
 };
 
@@ -416,6 +418,8 @@ void session_created(struct session *session, const struct process_report *repor
 void session_creator_lost(struct session *session);
 /* Ends it; REASON is told to the client at its screen. Safe to call twice. */
 void session_stop(struct session *session, enum end_reason reason, int32_t status);
+/* SUBSYSTEM, which is Required, cannot be loaded or is gone: so is its session. */
+void session_lose_subsystem(struct subsystem *subsystem, int32_t status);
 /* A child of smss was reaped: true where it belonged to a session. */
 bool session_reaped(struct smss *smss, pid_t pid, int wait_status);
 /* The status that tells ERROR of the creation of a process, and whether the program itself

@@ -401,7 +401,7 @@ uint32_t table_used(const struct smss *smss);
 
 /* smss-session.c: a session's life. */
 
-/* A session with its space and its Windows subsystem, both still without a process. NULL with
+/* A session with a slot, an id and nothing else: neither its space nor a subsystem. NULL with
    *STATUS where there is none. */
 struct session *session_create(struct smss *smss, bool console, int32_t *status);
 /* A subsystem has connected, or none is left to be loaded: what comes next is begun. */

@@ -249,6 +249,10 @@ struct smss {
 /* The one that runs in this process: where a debugger begins. */
 extern struct smss *Smp;
 
+/* A function of the chain: whoever attaches a debugger finds a frame of it in every build, one
+   with link-time optimization included. */
+#define SMP_FRAME __attribute__((noinline))
+
 /* smss-root.c: the private root. */
 
 /* A mount namespace of this process's own; in user mode a user namespace too. Returns 0,
@@ -295,7 +299,8 @@ void process_space_destroy(struct session *session);
  * itself, and *PID is its process id; everything else a short-lived smss does, which reports
  * (session_created), and *PID is 0. Returns 0, or -1 with errno and nothing left behind.
  */
-int process_create(struct session *session, const struct process_order *order, pid_t *pid);
+SMP_FRAME int process_create(
+    struct session *session, const struct process_order *order, pid_t *pid);
 /* Lets a suspended process run. */
 void process_release(struct process_start *start);
 /* Ends the short-lived smss: at once, or when its order is done where it has one. */
@@ -371,7 +376,7 @@ void call_drop(struct call *call);
 
 /* One message from a client; decides by the dispatch tables. Returns 0, or -1 where the
    sender broke framing or policy and has to be cut off. */
-int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed);
+SMP_FRAME int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed);
 /* Answers a call. */
 void sm_reply(struct client *client, SMAPIMSG *call, int32_t status);
 
@@ -435,15 +440,16 @@ typedef struct _UNICODE_STRING {
 	char *Buffer; /* terminated */
 } UNICODE_STRING;
 
-int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
-int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
-int32_t SmpLoadSubSystemsForMuSession(
+SMP_FRAME int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+SMP_FRAME int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+SMP_FRAME int32_t SmpLoadSubSystemsForMuSession(
     uint32_t *pMuSessionId, uint32_t *pWindowsSubSysProcessId, UNICODE_STRING *InitialCommand);
 /* Loads one subsystem of a session, and starts its initial command: STATUS_PENDING, or why
    not. */
-int32_t SmpExecuteCommand(UNICODE_STRING *CommandLine, struct session *MuSession,
+SMP_FRAME int32_t SmpExecuteCommand(UNICODE_STRING *CommandLine, struct session *MuSession,
     struct subsystem *KnownSubSys, uint32_t *pProcessId);
-int32_t SmpExecuteInitialCommand(struct session *MuSession, UNICODE_STRING *InitialCommand);
+SMP_FRAME int32_t SmpExecuteInitialCommand(
+    struct session *MuSession, UNICODE_STRING *InitialCommand);
 
 /* smss-subsystem.c: known subsystems. */
 

@@ -116,7 +116,7 @@ static const struct option options[] = {
 	{ LIMITS, FIELD(KeepAliveInterval), NUMBER, 1, 999, "1",
 	    "After how many minutes of silence it is asked." },
 	{ SUBSYSTEMS, FIELD(Kmode), WORD, 0, 0, "win32k",
-	    "The session space, which every session gets first: namespaces, ids, limits.",
+	    "The session space, which every session gets: namespaces, ids, limits.",
 	    .note = "win32k" },
 	{ SUBSYSTEMS, FIELD(Required), NAMES, 0, 0, "Debug Windows",
 	    "The subsystems that every session loads, Windows first of all; Debug is ignored." },

@@ -6,10 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 static struct sock_fprog program;
 
@@ -68,6 +71,29 @@ static int deny_command(scmp_filter_ctx ctx, int system_call, uint32_t command)
 	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, command));
 }
 
+static int deny_option(scmp_filter_ctx ctx, int level, int option)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setsockopt), 2,
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff, (unsigned)level),
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, (unsigned)option));
+}
+
+enum { PROTOCOL_SMC = 256 };
+
+/*
+ * A socket that waits when it is closed makes whoever closes it wait: smss, where one comes
+ * beside a message that it refuses, even one that it does not read. It lingers where that was
+ * asked for; what the kernel lays over TCP, TLS and SMC, has waits of its own.
+ */
+static int keep_closing_quick(scmp_filter_ctx ctx)
+{
+	if (deny_option(ctx, SOL_SOCKET, SO_LINGER) < 0 ||
+	    deny_option(ctx, IPPROTO_TCP, TCP_ULP) < 0)
+		return -1;
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+	    SCMP_A2(SCMP_CMP_MASKED_EQ, 0xffffffff, PROTOCOL_SMC));
+}
+
 static int add_rules(scmp_filter_ctx ctx)
 {
 	static const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID |
@@ -94,7 +120,8 @@ static int add_rules(scmp_filter_ctx ctx)
 	    deny_command(ctx, SCMP_SYS(ioctl), TIOCSETD) < 0 ||
 	    deny_command(ctx, SCMP_SYS(fcntl), F_SETLEASE) < 0)
 		return -1;
-	if (keep_core_limit(ctx) < 0 || keep_families(ctx, SCMP_SYS(socket)) < 0)
+	if (keep_core_limit(ctx) < 0 || keep_closing_quick(ctx) < 0 ||
+	    keep_families(ctx, SCMP_SYS(socket)) < 0)
 		return -1;
 	return keep_families(ctx, SCMP_SYS(socketpair));
 }

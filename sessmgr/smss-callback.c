@@ -4,7 +4,8 @@
  *
  *   struct foreign_session  an environment session: made by SERVER (psxss), for CREATOR,
  *                           another subsystem, or for CLIENT, whose CTL_EXEC it is
- *   struct callback         one that a subsystem has not answered yet
+ *   struct callback         one that a subsystem has not answered yet; whoever it was for may
+ *                           have given up by then
  */
 #include "log.h"
 #include "smss.h"
@@ -40,6 +41,7 @@ static LIST_HEAD(, callback) callbacks = LIST_HEAD_INITIALIZER(callbacks);
 static uint32_t last_session, last_number;
 
 static void complete(struct callback *callback, int32_t status);
+static void abandon(struct callback *callback);
 
 /* ---- asking ---- */
 
@@ -51,7 +53,10 @@ static void on_timeout(int fd, short what, void *argument)
 	(void)what;
 	log_warn("session %u: %s does not answer a callback", callback->to->session->id,
 	    callback->to->name);
-	complete(callback, STATUS_IO_TIMEOUT);
+	if (callback->api == SbCreateSessionApi)
+		abandon(callback);
+	else
+		complete(callback, STATUS_IO_TIMEOUT);
 }
 
 static unsigned callbacks_of(const struct subsystem *to)
@@ -328,6 +333,20 @@ static void complete(struct callback *callback, int32_t status)
 	}
 	call_answer(callback->call, status);
 	callback_free(callback);
+}
+
+/* Who asked for a session is told that there is none; the callback stays, for one that is made
+   late has to be ended. */
+static void abandon(struct callback *callback)
+{
+	struct foreign_session *f = find_session(callback->session);
+
+	if (f) {
+		f->creator = NULL;
+		f->client = NULL;
+	}
+	call_answer(callback->call, STATUS_IO_TIMEOUT);
+	callback->call = NULL;
 }
 
 int callback_reply(struct client *client, const SBAPIMSG *reply)

@@ -73,7 +73,7 @@ static int read_string(
 /* ---- creating one process ---- */
 
 /* Creates a process from its image, suspended. What smss creates itself is there at once. */
-static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct session *MuSession,
+SMP_FRAME static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct session *MuSession,
     struct subsystem *KnownSubSys, uint32_t *pProcessId)
 {
 	int32_t Status = STATUS_PENDING;
@@ -110,7 +110,7 @@ static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct session *MuSessi
 }
 
 /* Starts a subsystem's process; it has to connect. */
-static int32_t SmpLoadSubSystem(UNICODE_STRING *FileName, struct session *MuSession,
+SMP_FRAME static int32_t SmpLoadSubSystem(UNICODE_STRING *FileName, struct session *MuSession,
     struct subsystem *KnownSubSys, uint32_t *pProcessId)
 {
 	int32_t Status;

@@ -126,13 +126,28 @@ void control_pool(struct client *client, const struct msg_pool *call)
 /* The Posix subsystem runs commands. */
 static const char posix[] = "Posix";
 
+/* What a command leaves in an idle session is not for whoever logs on next: where it can be run
+   there, the session is the pool's no more. */
+static void exec_in(struct session *session, struct call *call)
+{
+	struct subsystem *subsystem = subsystem_by_name(session, posix, strlen(posix));
+
+	if (!start_may_keep(session)) {
+		call_answer(call, STATUS_NO_MEMORY);
+	} else if (subsystem && subsystem->connected) { /* a Required one, perhaps */
+		start_keep(session);
+		callback_exec(subsystem, call);
+	} else if (subsystem_demand(session, posix, strlen(posix), call)) {
+		start_keep(session);
+	}
+}
+
 void control_exec(struct client *client, const struct msg_exec *m, int *passed)
 {
 	struct session *session = session_find(client->smss, m->session);
 	bool port = *passed >= 0;
 	struct call *call = call_keep(client, &m->h, sizeof(*m), *passed);
 	struct msg_exec reply = { .session = m->session, .status = STATUS_NO_MEMORY };
-	struct subsystem *subsystem;
 
 	*passed = -1;
 	if (!call) {
@@ -143,12 +158,7 @@ void control_exec(struct client *client, const struct msg_exec *m, int *passed)
 	} else if (!session) {
 		call_answer(call, STATUS_OBJECT_NAME_NOT_FOUND);
 	} else {
-		start_keep(session); /* what is left there is not for whoever logs on next */
-		subsystem = subsystem_by_name(session, posix, strlen(posix));
-		if (subsystem && subsystem->connected) /* a Required one, perhaps */
-			callback_exec(subsystem, call);
-		else
-			subsystem_demand(session, posix, strlen(posix), call);
+		exec_in(session, call);
 	}
 }
 

@@ -35,7 +35,7 @@ void session_set_state(struct session *session, enum session_state state)
 {
 	session->state = state;
 	record_update(session);
-	PROBE_CONNECT_STATE(session->id, state);
+	PROBE_CONNECT_STATE(session->id, state, session->status);
 }
 
 /* ---- time ---- */
@@ -81,7 +81,6 @@ static struct session *allocate(struct smss *smss)
 		return NULL;
 	session->smss = smss;
 	session->creator_port = -1;
-	session->state = WTS_INIT;
 	session->worker = NO_WORKER;
 	LIST_INIT(&session->subsystems);
 	TAILQ_INIT(&session->boxes);
@@ -136,6 +135,7 @@ struct session *session_create(struct smss *smss, bool console, int32_t *status)
 	else
 		snprintf(session->info.winstation, WINSTATION_SIZE, "RDP-Tcp#%u", session->id);
 	start_began(session);
+	session_set_state(session, WTS_INIT);
 	set_step(session, SESSION_LOADING);
 	return session;
 }
@@ -302,6 +302,7 @@ static void creation_failed(struct session *session, const struct process_report
 	    start->what, start->what[0] ? ": " : "", strerror(error));
 	if (subsystem) {
 		subsystem->ordered = false;
+		PROBE_SUBSYSTEM(session->id, PROBE_GONE, status, subsystem->name);
 		subsystem_failed(subsystem, status);
 	} else {
 		session_stop(
@@ -375,36 +376,47 @@ void session_log_no_console(void)
 }
 
 /* The whole system goes down with it, and says which process did that, as Windows does. */
-static void console_died(struct smss *smss, bool logon_process)
+static void console_died(struct smss *smss, const struct session *console)
 {
-	if (!smss->was_ready) {
+	bool logon_process = console->logon_process_died;
+	bool other = console->died[0] && strcmp(console->died, "Windows") != 0;
+	int status = logon_process ? EXIT_WINDOWS_LOGON_PROCESS : EXIT_WINDOWS_SUBSYSTEM;
+	char reason[64];
+
+	snprintf(reason, sizeof(reason), "%s%s%s",
+	    logon_process ? "Windows Logon Process" : "Windows SubSystem", other ? ": " : "",
+	    other ? console->died : "");
+	if (smss->was_ready)
+		log_error("the console session is gone: the service ends (%s)", reason);
+	else if (logon_process || console->died[0])
+		log_error("the console session ended before the service was ready (%s)", reason);
+	else
 		session_log_no_console();
-		smss_stop(smss, 1);
-		return;
-	}
-	log_error("the console session is gone: the service ends (%s)",
-	    logon_process ? "Windows Logon Process" : "Windows SubSystem");
-	smss_stop(smss, logon_process ? EXIT_WINDOWS_LOGON_PROCESS : EXIT_WINDOWS_SUBSYSTEM);
+	smss_stop(smss, smss->was_ready ? status : 1);
 }
 
 /* Every process is gone: the id is free, and who waits is told. */
 static void session_free(struct session *session)
 {
-	bool console = session->id == 0, logon_process_died = session->logon_process_died;
+	bool console = session->id == 0;
 	struct smss *smss = session->smss;
 
 	adopt_lost(session);
 	audit_ended(session);
 	release(session);
+	set_step(session, SESSION_GONE);
 	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
 	call_answer(session->stopper, STATUS_SUCCESS);
 	if (!console || !smss->stopping) /* it ends because the service does */
 		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
-	free(session);
+	/* the pool may have waited for its place */
+	if (session->ends_idle && !smss->stopping)
+		start_refill(smss);
 	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
 		event_active(smss->signals[0], EV_SIGNAL, 1);
 	if (console && !smss->stopping)
-		console_died(smss, logon_process_died);
+		console_died(smss, session);
+	free(session);
 }
 
 static void free_if_gone(struct session *session)
@@ -434,8 +446,7 @@ static void leave_pool(struct session *session)
 
 	if (!session->pooled)
 		return;
-	session->pooled = false;
-	smss->pooled_count--;
+	start_idle_ends(session);
 	if (session->reason == END_ADMIN_LOGOFF)
 		start_refill(smss);
 	else
@@ -455,9 +466,9 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 	else
 		session->smss->stats.failed++;
 	event_del(session->limit);
-	session_set_state(session, WTS_DOWN);
 	session->reason = reason;
 	session->status = status;
+	session_set_state(session, WTS_DOWN);
 	set_step(session, SESSION_ENDING);
 	record_update(session);
 	audit_leaving(session);
@@ -503,6 +514,20 @@ static bool windows_gone(const struct session *session)
 
 	return !windows || !windows->client ||
 	       recv(windows->client->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+void session_lose_subsystem(struct subsystem *subsystem, int32_t status)
+{
+	struct session *session = subsystem->session;
+	const struct process_start *start = &session->space->starts[subsystem->start];
+
+	if (session->step == SESSION_ENDING)
+		return;
+	/* when csrss ends so do the others, as winlogon does */
+	if (start->state == PROCESS_RUNS && !start->what[0])
+		snprintf(session->died, sizeof(session->died), "%s",
+		    windows_gone(session) ? "Windows" : subsystem->name);
+	session_stop(session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
 }
 
 static void winlogon_ended(struct session *session, int wait_status)
@@ -556,6 +581,7 @@ static void subsystem_ended(struct subsystem *subsystem, int wait_status)
 	log_subsystem_end(subsystem, wait_status);
 	if (!subsystem->client && start->what[0])
 		status = session_status(start->error, start->executing);
+	PROBE_SUBSYSTEM(subsystem->session->id, PROBE_GONE, status, subsystem->name);
 	subsystem_failed(subsystem, status);
 }
 

@@ -49,11 +49,17 @@ bool start_must_wait(const struct smss *smss, const SMAPIMSG *call)
 	return full(smss) && !idle_will_do(smss, call);
 }
 
+/* All sessions that there may be are somebody's, or promised to who waits. */
+static bool all_taken(const struct smss *smss)
+{
+	return table_used(smss) + smss->queued_starts >= smss->config->MaxInstanceCount;
+}
+
 int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *call)
 {
 	struct call *kept;
 
-	if (table_used(smss) + smss->queued_starts >= smss->config->MaxInstanceCount)
+	if (all_taken(smss))
 		return STATUS_NO_MEMORY;
 	kept = call_keep(client, &call->h, sizeof(*call), -1);
 	if (!kept)
@@ -158,8 +164,13 @@ struct session *start_take_idle(struct smss *smss)
 	memset(best->info.phase, 0, sizeof(best->info.phase));
 	best->info.phase[PHASE_START_CSR] = clock_us();
 	best->info.started = (uint64_t)time(NULL);
-	PROBE_TAKEN(best->id);
+	PROBE_TAKEN(best->id, best->step == SESSION_RUNNING ? STATUS_SUCCESS : STATUS_PENDING);
 	return best;
+}
+
+bool start_may_keep(const struct session *session)
+{
+	return !session->pooled || !all_taken(session->smss);
 }
 
 void start_keep(struct session *session)
@@ -169,6 +180,14 @@ void start_keep(struct session *session)
 	session->pooled = false;
 	session->smss->pooled_count--;
 	start_refill(session->smss);
+}
+
+void start_idle_ends(struct session *session)
+{
+	session->pooled = false;
+	session->smss->pooled_count--;
+	session->ends_idle = true;
+	session->smss->ending_idle++;
 }
 
 /* Those that have not failed. */
@@ -211,8 +230,9 @@ static void on_refill(int fd, short what, void *argument)
 	(void)what;
 	if (smss->stopping || !smss->was_ready || smss->config->Execute[0] ||
 	    !TAILQ_EMPTY(&smss->starts) || smss->in_flight > 0 ||
-	    pooled(smss, false) >= smss->pool_size)
-		return; /* the end of what is in flight comes back here */
+	    pooled(smss, false) >= smss->pool_size ||
+	    smss->pooled_count + smss->ending_idle >= POOL_MAX) /* the table has no more for it */
+		return; /* the end of what is in flight, or of an idle one, comes back here */
 	make_idle(smss);
 }
 
@@ -250,8 +270,7 @@ static void shrink(struct smss *smss)
 		struct session *s = smss->slots[slot];
 		if (!s || !s->pooled || s->step == SESSION_ENDING)
 			continue;
-		s->pooled = false; /* its end is no failure */
-		smss->pooled_count--;
+		start_idle_ends(s); /* here: its end is no failure */
 		session_stop(s, END_ADMIN_LOGOFF, STATUS_DELETE_PENDING);
 	}
 }

@@ -8,6 +8,7 @@
  */
 #include "fault.h"
 #include "log.h"
+#include "probe.h"
 #include "smss.h"
 
 #include <errno.h>
@@ -192,6 +193,7 @@ void subsystem_expect(struct subsystem *subsystem)
 void subsystem_created(struct subsystem *subsystem, pid_t pid)
 {
 	subsystem->pid = pid;
+	PROBE_SUBSYSTEM(subsystem->session->id, PROBE_CREATED, STATUS_PENDING, subsystem->name);
 	if (subsystem->session->step != SESSION_ENDING)
 		process_release(&subsystem->session->space->starts[subsystem->start]);
 }
@@ -233,8 +235,7 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status)
 	if (!subsystem->connected && !subsystem->failed)
 		audit_loaded(session, status);
 	if (subsystem->required) {
-		session_stop(
-		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
+		session_lose_subsystem(subsystem, status);
 		return;
 	}
 	if (!subsystem->failed)
@@ -319,6 +320,7 @@ static void connected(struct subsystem *subsystem)
 	event_del(subsystem->timeout);
 	subsystem->connected = true;
 	audit_loaded(session, STATUS_SUCCESS);
+	PROBE_SUBSYSTEM(session->id, PROBE_CONNECTED, STATUS_SUCCESS, subsystem->name);
 	if (subsystem == session->windows)
 		session->info.phase[PHASE_CSRSS] = clock_us();
 	dismiss_creator(session);
@@ -391,7 +393,7 @@ void subsystem_load_waiting(struct session *session)
 	}
 }
 
-void subsystem_demand(struct session *session, const char *name, size_t length, struct call *call)
+bool subsystem_demand(struct session *session, const char *name, size_t length, struct call *call)
 {
 	const struct known_name *known = optional_name(session->smss, name, length);
 	struct subsystem *subsystem = subsystem_by_name(session, name, length);
@@ -399,17 +401,18 @@ void subsystem_demand(struct session *session, const char *name, size_t length, 
 	if (!known || session->step == SESSION_ENDING) {
 		call_answer(
 		    call, known ? STATUS_PROCESS_IS_TERMINATING : STATUS_OBJECT_NAME_NOT_FOUND);
-		return;
+		return false;
 	}
 	if (!subsystem && !(subsystem = subsystem_create(session, known))) {
 		call_answer(call, STATUS_NO_MEMORY);
-		return;
+		return false;
 	}
 	TAILQ_INSERT_TAIL(&subsystem->waiting, call, entry);
 	if (subsystem->connected)
 		answer_waiting(subsystem, STATUS_SUCCESS);
 	else if (!subsystem->pid && !subsystem->ordered)
 		load(subsystem); /* of one that has failed this is the end's matter */
+	return subsystem_by_name(session, name, length); /* not where it failed at once */
 }
 
 int32_t SmpLoadDefered(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort)

@@ -125,6 +125,7 @@ void table_remove(struct session *session)
 	record_clear(session);
 	smss->slots[session->slot] = NULL;
 	smss->session_count--;
+	smss->ending_idle -= session->ends_idle;
 	LIST_REMOVE(session, same_bucket);
 	if (session->of_user)
 		LIST_REMOVE(session, same_user);
@@ -245,5 +246,5 @@ uint32_t table_used(const struct smss *smss)
 {
 	uint32_t console = session_find((struct smss *)(uintptr_t)smss, 0) ? 1 : 0;
 
-	return smss->session_count - smss->pooled_count - console;
+	return smss->session_count - smss->pooled_count - smss->ending_idle - console;
 }

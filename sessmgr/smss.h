@@ -160,7 +160,13 @@ struct move {
 	bool stop;                    /* this one ends then, else it is disconnected */
 };
 
-enum session_step { SESSION_LOADING, SESSION_STARTING, SESSION_RUNNING, SESSION_ENDING };
+enum session_step {
+	SESSION_LOADING,
+	SESSION_STARTING,
+	SESSION_RUNNING,
+	SESSION_ENDING,
+	SESSION_GONE /* it is about to be freed: probes alone see it */
+};
 
 struct session {
 	struct smss *smss;
@@ -200,12 +206,15 @@ struct session {
 	struct call_queue boxes; /* who waits for a box to be answered */
 	bool in_flight;                 /* counts as being created */
 	bool pooled;                    /* idle, made ahead: nobody has it */
+	bool ends_idle;                 /* it was, and ends */
 	uint64_t ready_since;           /* microseconds; RUNNING since */
 	char command[COMMAND_SIZE];     /* UTF-8; empty: the default initial command */
 	struct event *timeout;
 	int32_t status; /* why it failed, for the starter */
 	enum end_reason reason;
 	bool logon_process_died; /* winlogon ended first, and not with csrss */
+	/* the Required subsystem that ran and ended first; empty: none */
+	char died[SUBSYSTEM_NAME_SIZE];
 	struct msg_session info; /* what list and show tell */
 };
 
@@ -256,6 +265,7 @@ struct smss {
 	/* the session table (smss-table.c) */
 	struct session **slots; /* CAPACITY of them */
 	uint32_t capacity, session_count, pooled_count, last_generation, last_id;
+	uint32_t ending_idle; /* sessions */
 	struct id_bucket *ids;
 	struct pid_bucket *pids;
 	struct user_bucket *users;
@@ -283,6 +293,10 @@ struct smss {
 
 /* The one that runs in this process: where a debugger begins. */
 extern struct smss *Smp;
+
+/* A function of the chain: whoever attaches a debugger finds a frame of it in every build, one
+   with link-time optimization included. */
+#define SMP_FRAME __attribute__((noinline))
 
 /* smss-root.c: the private root. */
 
@@ -332,7 +346,8 @@ void process_space_destroy(struct session *session);
  * itself, and *PID is its process id; everything else a short-lived smss does, which reports
  * (session_created), and *PID is 0. Returns 0, or -1 with errno and nothing left behind.
  */
-int process_create(struct session *session, const struct process_order *order, pid_t *pid);
+SMP_FRAME int process_create(
+    struct session *session, const struct process_order *order, pid_t *pid);
 /* Lets a suspended process run. */
 void process_release(struct process_start *start);
 /* Ends the short-lived smss: at once, or when its order is done where it has one. */
@@ -413,7 +428,7 @@ void call_drop(struct call *call);
 
 /* One message from a client; decides by the dispatch tables. Returns 0, or -1 where the
    sender broke framing or policy and has to be cut off. */
-int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed);
+SMP_FRAME int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed);
 /* Answers a call. */
 void sm_reply(struct client *client, SMAPIMSG *call, int32_t status);
 
@@ -451,12 +466,13 @@ struct user_bucket *table_users(struct smss *smss, const char *user);
 void table_add_user(struct session *session);
 /* More sessions than before, or as many as there are. 0, or -1. */
 int table_resize(struct smss *smss, uint32_t capacity);
-/* How many sessions clients have or are to have: neither the console nor the pool's. */
+/* How many sessions clients have or are to have: neither the console nor the pool's, nor what
+   was the pool's and ends. */
 uint32_t table_used(const struct smss *smss);
 
 /* smss-session.c: a session's life. */
 
-/* A session with its space and its Windows subsystem, both still without a process. NULL with
+/* A session with a slot, an id and nothing else: neither its space nor a subsystem. NULL with
    *STATUS where there is none. */
 struct session *session_create(struct smss *smss, bool console, int32_t *status);
 /* The session of an earlier smss, in its SLOT. NULL where memory is out. */
@@ -480,6 +496,8 @@ void session_creator_lost(struct session *session);
 void session_stop(struct session *session, enum end_reason reason, int32_t status);
 /* Its user's programs are told to end; what does not is killed. REASON as in session_stop. */
 void session_logoff(struct session *session, enum end_reason reason);
+/* SUBSYSTEM, which is Required, cannot be loaded or is gone: so is its session. */
+void session_lose_subsystem(struct subsystem *subsystem, int32_t status);
 /* A child of smss was reaped: true where it belonged to a session. */
 bool session_reaped(struct smss *smss, pid_t pid, int wait_status);
 /* The status that tells ERROR of the creation of a process, and whether the program itself
@@ -620,15 +638,16 @@ typedef struct _UNICODE_STRING {
 	char *Buffer; /* terminated */
 } UNICODE_STRING;
 
-int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
-int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
-int32_t SmpLoadSubSystemsForMuSession(
+SMP_FRAME int32_t SmpStartCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+SMP_FRAME int32_t SmpStopCsr(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
+SMP_FRAME int32_t SmpLoadSubSystemsForMuSession(
     uint32_t *pMuSessionId, uint32_t *pWindowsSubSysProcessId, UNICODE_STRING *InitialCommand);
 /* Loads one subsystem of a session, and starts its initial command: STATUS_PENDING, or why
    not. */
-int32_t SmpExecuteCommand(UNICODE_STRING *CommandLine, struct session *MuSession,
+SMP_FRAME int32_t SmpExecuteCommand(UNICODE_STRING *CommandLine, struct session *MuSession,
     struct subsystem *KnownSubSys, uint32_t *pProcessId);
-int32_t SmpExecuteInitialCommand(struct session *MuSession, UNICODE_STRING *InitialCommand);
+SMP_FRAME int32_t SmpExecuteInitialCommand(
+    struct session *MuSession, UNICODE_STRING *InitialCommand);
 
 /* smss-subsystem.c: known subsystems. */
 
@@ -652,8 +671,8 @@ void subsystem_failed(struct subsystem *subsystem, int32_t status);
 /* CSR_CONNECT. Returns 0, or -1 where the sender is refused. */
 int subsystem_connect(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* The optional subsystem NAME (LENGTH bytes) of SESSION is to be loaded for CALL, which is
-   answered, or led on to callback_exec, when it is. Takes CALL. */
-void subsystem_demand(struct session *session, const char *name, size_t length, struct call *call);
+   answered, or led on to callback_exec, when it is. Takes CALL. False where that was refused. */
+bool subsystem_demand(struct session *session, const char *name, size_t length, struct call *call);
 int32_t SmpLoadDefered(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPort);
 
 /* smss-callback.c: callbacks over SbApiPorts, foreign sessions, ExecPgm. */
@@ -683,11 +702,15 @@ int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *
 /* An idle session, or one that is being created to be one; nobody else's from now on. NULL
    where there is none. */
 struct session *start_take_idle(struct smss *smss);
-/* SESSION is nobody's idle session any more: an administrator does something in it. */
+/* SESSION is nobody's idle session any more: an administrator does something in it. It may
+   become one of MaxInstanceCount where those are not all taken. */
+bool start_may_keep(const struct session *session);
 void start_keep(struct session *session);
 /* SESSION is created from now on; it is no more, in whatever way. */
 void start_began(struct session *session);
 void start_done(struct session *session);
+/* SESSION, which is idle, ends: it is nobody's until it is gone. */
+void start_idle_ends(struct session *session);
 /* An idle session has failed. */
 void start_pool_lost(struct smss *smss);
 /* The pool is filled, soon. */

@@ -27,9 +27,10 @@ int subsystem_listen(const char *path)
 	int fd = socket_at(path, SOCK_NONBLOCK, &address);
 
 	unlink(path);
-	/* for everybody: smss has another id, and may lack what passes by modes */
+	/* for everybody: smss has another id, and may lack what passes by modes; as many as can
+	   wait, for smss does not, and who else comes must not be in its way */
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    chmod(path, 0666) == 0 && listen(fd, 1) == 0)
+	    chmod(path, 0666) == 0 && listen(fd, SOMAXCONN) == 0)
 		return fd;
 	fd_close(&fd);
 	return -1;
@@ -79,12 +80,27 @@ int subsystem_callback_port(const struct subsystem *s)
 	return s->listener >= 0 ? s->listener : s->callbacks;
 }
 
-/* smss connects: the only one that may. */
+/* smss is outside of the session's process id namespace, where nobody has an id here. */
+static bool is_smss(int port)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(port, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == 0;
+}
+
+/* smss connects: the only one that may. A program of the user can try to be first. */
 static void take_connection(struct subsystem *s)
 {
-	s->callbacks = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (s->callbacks < 0)
+	int port = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (port < 0)
 		return;
+	if (!is_smss(port)) {
+		close(port);
+		return;
+	}
+	s->callbacks = port;
 	fd_close(&s->listener);
 	unlink(s->sb_port);
 }

@@ -1,8 +1,8 @@
 /*
  * What subsystem processes (csrss, psxss) have in common: their connection to \SmApiPort,
  * and the one that smss makes to their SbApiPort while they shake hands. smss alone is
- * trusted to be at either end: it is who listens at the first path, and the first that
- * connects to the second, before any program of the user runs.
+ * trusted to be at either end: it is who listens at the first path, and who connects to the
+ * second from outside of the session. Programs of the user may run by then.
  */
 #ifndef MUSESS_SUBSYSTEM_PORT_H
 #define MUSESS_SUBSYSTEM_PORT_H

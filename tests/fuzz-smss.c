@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -91,21 +92,28 @@ static void reap(const struct session *session, pid_t pid, int status)
 	harness_reap(pid, status);
 }
 
-static void call(void)
+/* USUAL, or with one bit of it turned: odd, or too long. */
+static uint32_t some_length(size_t usual)
+{
+	unsigned bit = take();
+
+	return (uint32_t)usual ^ (bit & 0x80 ? 1u << bit % 32 : 0);
+}
+
+static SMAPIMSG some_call(void)
 {
 	static const char *const names[] = { "Posix", "Windows", "Extra", "More" };
-	int port = some_port();
 	SMAPIMSG m = { 0 };
 	unsigned number = take() % 8, kind = take();
 	const char *name = names[kind % 4];
 
 	if (number == SmStartCsrApi) {
 		m.u.StartCsr.MuSessionId = kind & 1 ? SM_NO_MUSESSION : kind;
-		m.u.StartCsr.InitialCommandLength = kind & 2 ? take() : 0;
+		m.u.StartCsr.InitialCommandLength = kind & 2 ? some_length(take()) : 0;
 		for (int i = 0; i < 8; i++)
 			m.u.StartCsr.InitialCommand[i] = (uint16_t)(kind & 4 ? take() << 8 : 'a');
 	} else if (number == SmLoadDeferedApi) {
-		m.u.LoadDefered.SubsystemNameLength = (uint32_t)(2 * strlen(name));
+		m.u.LoadDefered.SubsystemNameLength = some_length(2 * strlen(name));
 		for (size_t i = 0; name[i]; i++)
 			m.u.LoadDefered.SubsystemName[i] = (uint16_t)name[i];
 	} else if (number == SmCreateForeignSessionApi) {
@@ -115,10 +123,68 @@ static void call(void)
 		m.u.SessionComplete.SessionStatus = (int32_t)take();
 		m.h.client_view_size = take() % 4;
 	}
-	if (port >= 0) {
-		m.ApiNumber = number;
+	m.ApiNumber = number;
+	return m;
+}
+
+static void call(void)
+{
+	int port = some_port();
+	SMAPIMSG m = some_call();
+
+	if (port >= 0)
 		harness_send(port, &m.h, LPC_REQUEST, sizeof(m), take() & 1);
+}
+
+enum { RAW_MAX = 400, DESCRIPTORS_MAX = 3 };
+
+/* LENGTH bytes as they are, with COUNT descriptors. */
+static void send_raw(int port, void *data, size_t length, unsigned count)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+	} control = { .header = { CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	const int fds[DESCRIPTORS_MAX] = { STDERR_FILENO, STDERR_FILENO, STDERR_FILENO };
+	struct iovec vector = { data, length };
+	struct msghdr m = { .msg_iov = &vector, .msg_iovlen = 1 };
+
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	if (count > 0) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(count * sizeof(int));
 	}
+	if (port >= 0)
+		(void)!sendmsg(port, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* What need not be a message. */
+static void raw(void)
+{
+	int port = some_port();
+	size_t length = (take() | take() << 8) % (RAW_MAX + 1);
+	unsigned descriptors = take() % (DESCRIPTORS_MAX + 1);
+	uint8_t bytes[RAW_MAX] = { 0 };
+
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = (uint8_t)take();
+	send_raw(port, bytes, length, descriptors);
+}
+
+/* A call, some bytes of which are others: of its header, too. */
+static void scribbled_call(void)
+{
+	int port = some_port();
+	SMAPIMSG m = some_call();
+	uint32_t generation = m.h.client_view_size;
+
+	port_header(&m.h, LPC_REQUEST, sizeof(m), 77);
+	m.h.client_view_size = generation;
+	for (unsigned i = 0, count = take() % 8; i <= count; i++) {
+		size_t at = (take() | take() << 8) % sizeof(m);
+		((uint8_t *)&m)[at] = (uint8_t)take();
+	}
+	send_raw(port, &m, sizeof(m), take() % 2);
 }
 
 static void message(void)
@@ -133,6 +199,8 @@ static void message(void)
 		{ WS_CONNECT, sizeof(struct msg_client) }, { WS_LOGON, sizeof(struct msg_user) },
 		{ WS_PAINTED, sizeof(struct msg_painted) }, { LSA_READY, sizeof(struct msg_plain) },
 		{ LSA_ANSWER, sizeof(struct lsa_answer) }, { ACCT_ADD, sizeof(struct lsa_request) },
+		{ ACCT_REMOVE, sizeof(struct lsa_request) },
+		{ ACCT_PASSWD, sizeof(struct lsa_request) },
 		{ ACCT_ENTRY, sizeof(struct lsa_answer) }, { ACCT_LIST, sizeof(struct msg_plain) },
 		{ LPC_REPLY, sizeof(SBAPIMSG) }, { CTL_VERSION, sizeof(struct msg_plain) },
 		{ CTL_LIST, sizeof(struct msg_plain) }, { CTL_SERVICE, sizeof(struct msg_plain) },
@@ -277,7 +345,7 @@ static void act(void)
 {
 	static const enum client_role roles[] = { CLIENT_ADMINISTRATOR, CLIENT_TERMSRV,
 		CLIENT_LSASS, CLIENT_ADMINISTRATOR };
-	unsigned action = take() % 16;
+	unsigned action = take() % 18;
 
 	if (action < 5)
 		in_session(action);
@@ -295,6 +363,10 @@ static void act(void)
 		keep_port(harness_client(roles[take() % 4], harness_pid()));
 	else if (action == 14)
 		fd_close(&ports[take() % PORTS]);
+	else if (action == 15)
+		raw();
+	else if (action == 16)
+		scribbled_call();
 	else
 		event_active(harness.smss.pool_event, EV_TIMEOUT, 1);
 	harness_run();
@@ -364,7 +436,7 @@ static void check_calls(void)
 /* What has to hold after each action. */
 static void check(void)
 {
-	unsigned in_flight = 0, pooled = 0, sessions = 0;
+	unsigned in_flight = 0, pooled = 0, ending = 0, sessions = 0;
 
 	for (uint32_t slot = 0; slot < harness.smss.capacity; slot++) {
 		const struct session *s = harness.smss.slots[slot];
@@ -373,15 +445,18 @@ static void check(void)
 		sessions++;
 		in_flight += s->in_flight;
 		pooled += s->pooled;
+		ending += s->ends_idle;
 		check_session(s);
 	}
 	must(sessions == harness.smss.session_count, "sessions");
 	must(in_flight == harness.smss.in_flight, "in flight");
 	must(pooled == harness.smss.pooled_count, "pooled");
-	must(in_flight <= harness.smss.in_flight_max + 1,
-	    "too many in flight"); /* the console, or one ahead */
-	must(table_used(&harness.smss) <= harness.config.MaxInstanceCount + POOL_MAX,
+	must(ending == harness.smss.ending_idle, "ending idle");
+	must(in_flight <= harness.smss.in_flight_max, "too many in flight");
+	must(table_used(&harness.smss) + harness.smss.queued_starts <=
+	         harness.config.MaxInstanceCount,
 	    "too many sessions");
+	must(harness.smss.pooled_count + harness.smss.ending_idle <= POOL_MAX, "too many idle");
 	check_processes();
 	check_calls();
 }

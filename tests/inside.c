@@ -7,7 +7,7 @@
  *   inside works                 what programs of a user need
  *   inside bounded TASKS         takes all processes, then all space that there is
  *   inside network PORT ABSTRACT cannot reach the host's TCP port and abstract socket
- *   inside knock COUNT           connects to smss as often as that
+ *   inside knock COUNT           connects to smss as often as that; some bring a socket
  *   inside ids                   its user ids, for a set-user-id copy of this program
  *   inside serve ABSTRACT        on the host: an abstract socket, until it is ended
  *
@@ -22,6 +22,7 @@
 #include <grp.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -252,6 +253,23 @@ static void sockets(void)
 	refused("raw IPv6 socket", socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6), EPERM);
 }
 
+/* What would make a socket wait when it is closed. */
+static void lingering(void)
+{
+	const struct linger on = { 1, 1 };
+	int s = socket(AF_INET, SOCK_STREAM, 0), keep = 1;
+
+	refused("SO_LINGER", setsockopt(s, SOL_SOCKET, SO_LINGER, &on, sizeof(on)), EPERM);
+	refused("SO_LINGER, upper halves set",
+	    syscall(
+	        SYS_setsockopt, s, 1L << 32 | SOL_SOCKET, 1L << 32 | SO_LINGER, &on, sizeof(on)),
+	    EPERM);
+	refused("TCP_ULP", setsockopt(s, IPPROTO_TCP, TCP_ULP, "tls", 4), EPERM);
+	refused("SMC", socket(AF_INET, SOCK_STREAM, 256), EPERM);
+	succeeds("SO_KEEPALIVE", setsockopt(s, SOL_SOCKET, SO_KEEPALIVE, &keep, sizeof(keep)) == 0);
+	close(s);
+}
+
 /* ---- privileges */
 
 static void ids(void)
@@ -466,6 +484,7 @@ static void forbidden(char **paths)
 	other_kind("i386 system calls", call_i386);
 #endif
 	sockets();
+	lingering();
 	privileges();
 	processes();
 	files();
@@ -519,6 +538,51 @@ static int serve(const char *name)
 	return 0;
 }
 
+/* A socket that nobody reads from, full, and made to wait for that when it is closed. */
+static int full_socket(void)
+{
+	static const char block[65536];
+	const struct linger wait = { 1, 20 };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+	    connect(s, (struct sockaddr *)&address, size) < 0)
+		return -1;
+	(void)!accept(listener, NULL, NULL); /* stays open */
+	close(listener);
+	while (send(s, block, sizeof(block), MSG_DONTWAIT) > 0)
+		;
+	setsockopt(s, SOL_SOCKET, SO_LINGER, &wait, sizeof(wait));
+	return s;
+}
+
+/* Sends it to PORT; the copy that is under way there is the last. */
+static void pass_full_socket(int port)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	char byte = 0;
+	struct iovec data = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	int s = full_socket();
+
+	memcpy(CMSG_DATA(&control.header), &s, sizeof(s));
+	report(s >= 0 && sendmsg(port, &m, MSG_NOSIGNAL) == 1, "a full socket goes to smss", "%s",
+	    strerror(errno));
+	close(s);
+}
+
+enum { FULL_SOCKET_EVERY = 1000 };
+
 /* It is no subsystem: whatever it sends, it gets no answer. */
 static void knock(int count)
 {
@@ -532,6 +596,8 @@ static void knock(int count)
 		if (connect(s, (struct sockaddr *)&address, sizeof(address)) < 0)
 			failures++;
 		else {
+			if (i % FULL_SOCKET_EVERY == 0)
+				pass_full_socket(s);
 			(void)!send(s, bytes, sizeof(bytes), MSG_NOSIGNAL);
 			answers += recv(s, bytes, sizeof(bytes), 0) > 0;
 		}

@@ -42,6 +42,73 @@ gdb_stops() {
 	musessctl stop "$session"
 }
 
+# What gdb is to do at each probe: to say its name and arguments, and to go on.
+breakpoints() {
+	local name arguments
+	for name in $(in_program); do
+		case $name in
+		*__entry) arguments='%d\n", $_probe_arg0' ;;
+		session__state | session__connect__state)
+			arguments='%d %d %d\n", $_probe_arg0, $_probe_arg1, $_probe_arg2'
+			;;
+		subsystem__state)
+			arguments='%d %d %d %s\n", $_probe_arg0, $_probe_arg1, $_probe_arg2, (char *)$_probe_arg3'
+			;;
+		*) arguments='%d %d\n", $_probe_arg0, $_probe_arg1' ;;
+		esac
+		printf '%s\n' "break -probe-stap musess:$name" commands silent \
+			"printf \"$name $arguments" continue end
+	done
+}
+
+# struck LINE...: gdb's lines of these probes, in this order.
+struck() {
+	local line at=0 found
+	for line in "$@"; do
+		found=$(tail -n +$((at + 1)) "$OUT/strikes" | grep -nxE -m 1 -- "$line" | cut -d: -f 1)
+		[ "$found" ] || fail "no '$line' after line $at of $OUT/strikes"
+		at=$((at + found))
+	done
+}
+
+# All of them, in the lives of a session made ahead and one that is not.
+all_strike() {
+	local gdb name idle
+	echo "== each probe"
+	musessctl pool 1 >/dev/null
+	wait_until $PATIENCE eval 'musessctl list | grep -q Idle' || fail "no idle session"
+	breakpoints >"$WORK/gdb"
+	gdb -q -batch -nx -iex 'set sysroot /' "$BIN/musessd" -p "$musess_pid" -ex 'set pagination off' \
+		-x "$WORK/gdb" -ex 'echo attached\n' -ex continue -ex detach >"$OUT/strikes" 2>"$OUT/gdb.log" &
+	gdb=$!
+	started+=("$gdb")
+	wait_until $PATIENCE grep -q '^attached' "$OUT/strikes" || fail "gdb: $(cat "$OUT/gdb.log")"
+	start_session
+	idle=$session
+	musessctl exec "$idle" -- true || fail "exec"
+	start_session --command 'sleep 1000'
+	musessctl stop "$session"
+	musessctl stop "$idle"
+	wait_until $PATIENCE grep -q "^session__state $idle 4 " "$OUT/strikes" || fail "session $idle does not end"
+	kill -INT "$gdb"
+	wait "$gdb" || true
+	musessctl pool 0 >/dev/null
+	for name in $(in_program); do
+		grep -q "^$name [0-9-]" "$OUT/strikes" || fail "$name does not strike"
+	done
+	struck "session__taken $idle 0" "SmpStartCsr__return $idle 0" "subsystem__state $idle 0 259 Posix" \
+		"subsystem__state $idle 1 0 Posix" "session__connect__state $idle 8 [0-9-]+" \
+		"session__state $idle 3 [0-9-]+" "subsystem__state $idle 2 [0-9-]+ Posix" \
+		"session__state $idle 4 [0-9-]+"
+	struck "session__connect__state $session 9 0" "session__state $session 0 0" \
+		"process_create__return $session 0" "SmpStartCsr__return $session 259" \
+		"subsystem__state $session 0 259 Windows" "subsystem__state $session 1 0 Windows" \
+		"session__state $session 1 0" "SmpExecuteInitialCommand__return $session 259" \
+		"session__state $session 2 0" "session__connect__state $session 5 0" \
+		"session__connect__state $session 8 [0-9-]+" "session__state $session 3 [0-9-]+" \
+		"subsystem__state $session 2 [0-9-]+ Windows" "session__state $session 4 [0-9-]+"
+}
+
 # The document's own line, with this build's path. Not every machine lets anybody use BPF.
 bpftrace_counts() {
 	local script
@@ -68,6 +135,7 @@ the_document_lists_them
 copy_programs
 start_service root
 gdb_stops
+all_strike
 bpftrace_counts
 stop_musess
 echo "the probes strike"

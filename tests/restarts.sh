@@ -3,10 +3,10 @@
 # clients that are there stay connected, their sessions live on, no process is left over, and no
 # id is given twice.
 #
-#   tests/restarts.sh BUILD        MUSESS_KILLS=N: how often (40)
+#   tests/restarts.sh BUILD        MUSESS_KILLS=N: how often (12)
 . "$(dirname "$0")/lib.sh" "$1"
 
-KILLS=${MUSESS_KILLS-40} HELD=12
+KILLS=${MUSESS_KILLS-12} HELD=12
 config=('IdleWinStationPoolCount = 1' '[Limits]' 'MaxDisconnectionTime = 3s')
 
 # start_kept: musessd under a keeper, which starts it again.

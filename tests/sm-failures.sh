@@ -185,18 +185,41 @@ many() {
 	wait_until 5 same_footprint || fail "descriptors, children, kB: were ${before[*]}, are $(footprint)"
 }
 
-# The console is the system's own: with it everything ends, and the service says why.
+# The console is the system's own: with it everything ends, and the service says why. In order:
+# the reason is in the log first; clients are told; when the service ends no process is left.
 console_dies() { # PROCESS STATUS REASON
-	local births status=0
+	local births status=0 begin
 	echo "== killed: the console's $1"
+	begin=$(($(wc -l <"$musess_log") + 1))
 	start_session
+	connect "$1" xfreerdp3-tls-32
+	wait_for_prompt "$1"
 	births=$(process_births $(descendants "$musess_pid"))
 	kill -KILL "$(musessctl show 0 --json | sed -n "s/.*\"$1_pid\": \([0-9]*\),/\1/p")"
 	wait_until $PATIENCE ended "$musess_pid" || fail "the console is gone, the service is not"
+	is_gone "$births" || fail "processes are left: $births"
 	wait "$musess_pid" || status=$?
 	[ $status = "$2" ] || fail "the service ended with status $status"
-	logged "the console session is gone: the service ends \\($3\\)"
-	wait_until 5 is_gone "$births" || fail "processes are left: $births"
+	wait_for_end "$1" $PATIENCE
+	grep -q ERRINFO_RPC_INITIATED_DISCONNECT "$OUT/$1.log" || fail "the client was not told"
+	tail -n +$begin "$musess_log" | grep -oE 'the console session is gone: .*|session [12] has ended: .*' |
+		sed 's/session [12]/session/' >"$WORK/order"
+	diff "$WORK/order" - <<-EOT || fail "another order"
+		the console session is gone: the service ends ($3)
+		session has ended: disconnected by an administrator
+		session has ended: disconnected by an administrator
+	EOT
+}
+
+# A process of the console ends while the service starts: it says so, and looks for no other
+# reason.
+console_never_runs() { # PROCESS REASON
+	echo "== ends at once: the console's $1"
+	cp /bin/false "$WORK/bin/$1"
+	! (start_service "$mode") >/dev/null 2>&1 || fail "the service starts without $1"
+	logged "the console session ended before the service was ready \\($2\\)"
+	! grep -q 'cannot load the console session' "$musess_log" || fail "another reason is given, too"
+	cp "$WORK/bin/real/$1" "$WORK/bin/$1"
 }
 
 copy_programs
@@ -222,7 +245,10 @@ for process in csrss winlogon shell; do
 done
 many
 waits_for_descriptors
+ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
 console_dies csrss 3 'Windows SubSystem'
 start_service "$mode"
 console_dies winlogon 4 'Windows Logon Process'
+console_never_runs csrss 'Windows SubSystem'
+console_never_runs winlogon 'Windows Logon Process'
 echo "failures stay where they happen"

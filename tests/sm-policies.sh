@@ -105,7 +105,7 @@ new_csrss_are() {
 one_at_a_time() {
 	local pid
 	echo "== serial"
-	config=("${plain[@]}" 'SessionCreation = serial' 'SubsystemTimeout = 1500ms')
+	config=("${plain[@]}" 'SessionCreation = serial' 'SubsystemTimeout = 8s')
 	start_service "$mode"
 	hang_starts 3
 	wait_until $PATIENCE new_csrss_are 1 || fail "no csrss"
@@ -133,7 +133,7 @@ many_at_a_time() {
 	echo "== parallel"
 	most=$(nproc)
 	[ "$most" -ge 4 ] || most=4
-	config=("${plain[@]}" 'SubsystemTimeout = 2s')
+	config=("${plain[@]}" 'SubsystemTimeout = 5s')
 	start_service "$mode"
 	hang_starts $((most + 2))
 	wait_until $PATIENCE children_are smss "$most" || fail "$(children smss) are in flight, not $most"
@@ -258,19 +258,30 @@ own_subsystems() { # Extra's COMMAND
 		'Required = Debug Windows Extra Unheard-of' "Extra = $1")
 }
 
+own_of_session() { # ID
+	ps -o pid=,args= --ppid "$musess_pid" | awk -v id="$1" '$2 == "sm-subsystem" && $3 == id { print $1 }'
+}
+
 subsystem_list() {
-	local extra
+	local extra status=0
 	echo "== an own subsystem"
 	own_subsystems sm-subsystem
 	start_service "$mode"
 	logged 'Required names Unheard-of, which has no command: skipped'
 	start_session
-	extra=$(ps -o pid=,args= --ppid "$musess_pid" | awk '$2 == "sm-subsystem" && $3 == 1 { print $1 }')
+	extra=$(own_of_session 1)
 	[ "$(readlink "/proc/$extra/ns/pid")" = "$(readlink "/proc/$csrss/ns/pid")" ] ||
 		fail "the own subsystem is not in the session"
 	kill -KILL "$extra"
 	wait_until 5 sessions_are 0 || fail "a Required subsystem is gone, its session is not"
 	stop_musess
+	echo "== the console's own subsystem"
+	start_service "$mode"
+	kill -KILL "$(own_of_session 0)"
+	wait_until $PATIENCE ended "$musess_pid" || fail "the console's is gone, the service is not"
+	wait "$musess_pid" || status=$?
+	[ $status = 3 ] || fail "the service ended with status $status"
+	logged 'the console session is gone: the service ends \(Windows SubSystem: Extra\)'
 }
 
 # What a session's subsystem is answered.

@@ -79,7 +79,7 @@ install_musess() {
 	log=$(mktemp)
 	./tools/dependencies build
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-		freerdp3-x11 xvfb >"$log" 2>&1 || { tail "$log" && exit 1; }
+		freerdp3-x11 gdb xvfb >"$log" 2>&1 || { tail "$log" && exit 1; }
 	cmake -S . -B build -DMUSESS_WERROR=ON >"$log" 2>&1 &&
 		cmake --build build -j "$(nproc)" >>"$log" 2>&1 &&
 		cmake --install build >>"$log" 2>&1 &&
@@ -112,6 +112,15 @@ starts() {
 	grep -qE '^ *console ' /tmp/list || fail "no console: $(cat /tmp/list)"
 	grep -qE 'rdp-tcp.*Listen' /tmp/list || fail "nobody listens: $(cat /tmp/list)"
 	in_journal 'ready on port 3389' || fail "no line in the journal"
+}
+
+# As installed it finds its own files, and the running smss.
+debugger() {
+	echo "== musess-kd"
+	musess-kd >/tmp/kd 2>&1 <<<'!process 0 0' || fail "musess-kd: $(cat /tmp/kd)"
+	grep -q 'Image: csrss' /tmp/kd || fail "musess-kd knows no csrss: $(cat /tmp/kd)"
+	[ "$(systemctl is-active musess)" = active ] || fail "musess-kd ended the service"
+	musessctl list >/dev/null || fail "smss does not go on after musess-kd"
 }
 
 unprivileged() {
@@ -295,6 +304,7 @@ here() {
 	mounts=$(cut -d' ' -f 3- /proc/self/mountinfo)
 	starts
 	unprivileged
+	debugger
 	accounts
 	sessions
 	restarts

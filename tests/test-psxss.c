@@ -1,7 +1,8 @@
 /*
  * psxss as it runs in a session. The test is smss and musessctl at once: it has \SmApiPort
  * in a mount namespace of its own, shakes hands, calls back, lets the commands go on, and
- * speaks over their ports.
+ * speaks over their ports. It is in a process id namespace with psxss, as programs of the user
+ * are; what connects for smss is outside.
  *
  * The program is in PSXSS; it is opened before directories are covered. So is csrss, in
  * CSRSS: its handshake and what it answers to callbacks are looked at as well.
@@ -11,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -22,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -35,14 +38,17 @@
 #define SB_PORT "/run/session/PosixSbApiPort"
 #define CSRSS_SB_PORT "/run/Windows/SbApiPort"
 
-enum { PATIENCE = 20000 };
+enum { PATIENCE = 20000, IMPOSTORS = 100 };
 
 static int program = -1, csrss = -1, listener = -1;
+static int outside = -1; /* to the process that connects for smss */
 
 /* psxss, its two ports, and what a command said. */
 struct sm {
 	pid_t pid;
 	int sm, sb;
+	unsigned impostors; /* that connect before smss */
+	int impostor_ports[IMPOSTORS];
 	uint32_t message_id, next_session;
 	int32_t exec_status; /* what ExecPgm is answered */
 	char out[2][8 << 20];
@@ -90,6 +96,73 @@ static void make_world(void)
 	assert_int_equal(listen(listener, 1), 0);
 }
 
+static int connect_to(const char *path, int flags)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static int exit_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Connects to the paths that come from PORT, until its other end is gone. */
+_Noreturn static void be_outside(int port, pid_t child)
+{
+	struct msg_plain reply;
+	char path[PATH_MAX];
+	int status = 0;
+
+	port_header(&reply.h, CSR_CONNECT, sizeof(reply), 0);
+	for (ssize_t got; (got = recv(port, path, sizeof(path) - 1, 0)) > 0;) {
+		path[got] = 0;
+		int fd = connect_to(path, SOCK_NONBLOCK);
+		port_send(port, &reply.h, fd);
+		close(fd);
+	}
+	waitpid(child, &status, 0);
+	_exit(exit_status(status));
+}
+
+/* Process 1 of the namespace: it waits for everybody, so that none stays as a zombie. */
+_Noreturn static void be_first(pid_t test)
+{
+	int status = 0;
+
+	while (wait(&status) != test)
+		;
+	_exit(exit_status(status));
+}
+
+/* Goes on in a process id namespace of its own. */
+static void enter_namespace(void)
+{
+	int pair[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(unshare(CLONE_NEWPID), 0);
+	for (int process = 1; process <= 2; process++) {
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid > 0) {
+			close(pair[1]);
+			if (process == 1)
+				be_outside(pair[0], pid);
+			be_first(pid);
+		}
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	}
+	close(pair[0]);
+	outside = pair[1];
+	assert_int_equal(mount("proc", "/proc", "proc", 0, NULL), 0);
+}
+
 static void await(int fd)
 {
 	struct pollfd readable = { .fd = fd, .events = POLLIN };
@@ -100,14 +173,16 @@ static void await(int fd)
 /* smss's own connection, made before the handshake is answered. */
 static int call_back(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct msg_plain reply;
 	struct stat status;
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = -1;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	assert_int_equal(stat(path, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0666);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(send(outside, path, strlen(path), MSG_NOSIGNAL), strlen(path));
+	await(outside);
+	assert_int_equal(port_receive(outside, &reply, sizeof(reply), &fd), sizeof(reply));
+	assert_true(fd >= 0);
 	return fd;
 }
 
@@ -122,17 +197,20 @@ static void shake_hands(struct sm *s, uint32_t type, const char *sb_port)
 	assert_int_equal(m.h.type, CSR_CONNECT);
 	assert_int_equal(m.subsystem_type, type);
 	assert_string_equal(m.sb_port, sb_port);
+	for (unsigned i = 0; i < s->impostors; i++)
+		s->impostor_ports[i] = connect_to(sb_port, SOCK_NONBLOCK);
 	s->sb = call_back(sb_port);
 	m.status = STATUS_SUCCESS;
 	m.session = 7;
 	assert_int_equal(port_send(s->sm, &m.h, STDERR_FILENO), 0);
 }
 
-static struct sm *start(int fd, uint32_t type, const char *sb_port)
+static struct sm *start(int fd, uint32_t type, const char *sb_port, unsigned impostors)
 {
 	struct sm *s = calloc(1, sizeof(*s));
 
 	assert_non_null(s);
+	s->impostors = impostors;
 	s->pid = fork();
 	assert_true(s->pid >= 0);
 	if (s->pid == 0) {
@@ -150,13 +228,19 @@ static struct sm *start(int fd, uint32_t type, const char *sb_port)
 
 static int setup(void **data)
 {
-	*data = start(program, SUBSYSTEM_POSIX, SB_PORT);
+	*data = start(program, SUBSYSTEM_POSIX, SB_PORT, 0);
+	return 0;
+}
+
+static int setup_with_impostors(void **data)
+{
+	*data = start(program, SUBSYSTEM_POSIX, SB_PORT, IMPOSTORS);
 	return 0;
 }
 
 static int setup_csrss(void **data)
 {
-	*data = start(csrss, SUBSYSTEM_WINDOWS, CSRSS_SB_PORT);
+	*data = start(csrss, SUBSYSTEM_WINDOWS, CSRSS_SB_PORT, 0);
 	return 0;
 }
 
@@ -765,6 +849,18 @@ static void test_strange_callback(void **data)
 	assert_int_equal(recv(s->sb, &byte, 1, 0), 0);
 }
 
+/* Programs of the user connect to its port before smss does: they get nothing, and keep smss
+   from nothing. */
+static void test_impostors(void **data)
+{
+	struct sm *s = *data;
+
+	run(s, "exit 5", 5);
+	for (unsigned i = 0; i < IMPOSTORS; i++)
+		assert_closed(s->impostor_ports[i]);
+	assert_int_equal(access(SB_PORT, F_OK), -1);
+}
+
 /* A desktop has no sessions of another kind, and every process may use it. */
 static void test_csrss(void **data)
 {
@@ -808,6 +904,7 @@ int main(void)
 		PSXSS_TEST(test_malformed),
 		PSXSS_TEST(test_malformed_later),
 		PSXSS_TEST(test_strange_callback),
+		cmocka_unit_test_setup_teardown(test_impostors, setup_with_impostors, teardown),
 		cmocka_unit_test_setup_teardown(test_csrss, setup_csrss, teardown),
 	};
 
@@ -820,5 +917,6 @@ int main(void)
 		return 1;
 	}
 	make_world();
+	enter_namespace();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

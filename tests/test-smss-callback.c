@@ -112,18 +112,34 @@ static void who_serves_ends(void **state)
 static void callbacks_time_out(void **state)
 {
 	struct pair p = pair_up();
+	static const int32_t answers[] = { STATUS_UNSUCCESSFUL, STATUS_SUCCESS };
 	SMAPIMSG m = { .u.CreateForeignSession.SubsystemType = SUBSYSTEM_POSIX };
-	SBAPIMSG late;
+	SBAPIMSG late, end;
 
 	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    harness_call(p.up.csrss, &m, SmCreateForeignSessionApi, false), STATUS_PENDING);
+		harness_pass(harness.config.SubsystemTimeout);
+		expect_reply(p.up.csrss, STATUS_IO_TIMEOUT);
+		assert_int_equal(harness_receive(p.sb, &late, sizeof(late)), sizeof(late));
+		late.ReturnedStatus = answers[i];
+		harness_send(p.sb, &late.h, LPC_REPLY, sizeof(late), false);
+		assert_int_equal(harness_receive(p.up.csrss, &m, sizeof(m)), -1);
+		m = (SMAPIMSG){ .u.CreateForeignSession.SubsystemType = SUBSYSTEM_POSIX };
+		if (i == 0)
+			assert_int_equal(harness_receive(p.sb, &end, sizeof(end)), -1);
+	}
+	/* one that was made after all is nobody's, and ended */
+	assert_int_equal(called_back(p.sb, SbTerminateSessionApi, STATUS_SUCCESS),
+	    late.u.CreateSession.SessionId);
+	assert_int_equal(
+	    call_about(p.posix, 1, late.u.CreateSession.SessionId), STATUS_OBJECT_NAME_NOT_FOUND);
+	/* who makes it ends, and never says */
 	assert_int_equal(
 	    harness_call(p.up.csrss, &m, SmCreateForeignSessionApi, false), STATUS_PENDING);
 	harness_pass(harness.config.SubsystemTimeout);
 	expect_reply(p.up.csrss, STATUS_IO_TIMEOUT);
-	assert_int_equal(harness_receive(p.sb, &late, sizeof(late)), sizeof(late));
-	late.ReturnedStatus = STATUS_SUCCESS;
-	harness_send(p.sb, &late.h, LPC_REPLY, sizeof(late), false); /* changes nothing */
-	assert_int_equal(harness_receive(p.up.csrss, &m, sizeof(m)), -1);
 	pair_down(&p);
 }
 

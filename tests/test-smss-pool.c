@@ -146,6 +146,7 @@ static void shrinks(void **state)
 	assert_int_equal(ups[1].session->step, SESSION_ENDING);
 	assert_int_equal(ups[2].session->step, SESSION_ENDING);
 	assert_int_equal(harness.smss.pool_pause, 0);
+	assert_int_equal(table_used(&harness.smss), 0);
 	make_now();
 	assert_null(being_made());
 	close_ports(ups, 3);
@@ -194,6 +195,7 @@ static void idle_ones_end(void **state)
 {
 	struct up ups[1];
 	uint32_t idle;
+	SMAPIMSG m;
 
 	(void)state;
 	fill_pool(1, ups);
@@ -208,7 +210,29 @@ static void idle_ones_end(void **state)
 	assert_int_equal(harness.smss.pool_pause, 2000);
 	assert_int_equal(harness.smss.pooled_count, 0);
 	/* it does not count against whoever wants one */
-	close_ports(ups, 1);
+	assert_int_equal(table_used(&harness.smss), 0);
+	harness.config.MaxInstanceCount = 1;
+	assert_int_equal(call_start("", &m), STATUS_PENDING);
+	assert_int_equal(table_used(&harness.smss), 1);
+	session_down(&ups[0]);
+	assert_int_equal(table_used(&harness.smss), 1);
+}
+
+/* However often its size is changed, the pool takes no place of the table from clients. */
+static void has_its_places(void **state)
+{
+	struct up ups[POOL_MAX];
+	uint32_t idle;
+
+	(void)state;
+	fill_pool(POOL_MAX, ups);
+	pool(0, &idle);
+	pool(1, &idle);
+	make_now();
+	assert_null(being_made());
+	session_down(&ups[0]);
+	assert_non_null(being_made());
+	close_ports(ups + 1, POOL_MAX - 1);
 }
 
 /* A command that an administrator runs in it makes it nobody's idle session. */
@@ -224,6 +248,33 @@ static void exec_takes_it(void **state)
 	assert_false(ups[0].session->pooled);
 	assert_non_null(being_made()); /* another one */
 	assert_int_equal(harness.smss.pooled_count, 1);
+	close_ports(ups, 1);
+}
+
+/* One that cannot be run there leaves it to whoever logs on next. */
+static void exec_in_vain(void **state)
+{
+	struct musess_config config = harness.config;
+	struct up ups[1];
+	uint32_t id;
+
+	(void)state;
+	fill_pool(1, ups);
+	id = ups[0].session->id;
+	assert_int_equal(call_exec(admin, id, false), STATUS_INVALID_PARAMETER);
+	harness.fail_create = EAGAIN;
+	assert_int_equal(call_exec(admin, id, true), STATUS_NO_MEMORY);
+	assert_true(ups[0].session->pooled);
+	harness.fail_create = 0;
+	harness.config.MaxInstanceCount = 0; /* all that there may be are somebody's */
+	assert_int_equal(call_exec(admin, id, true), STATUS_NO_MEMORY);
+	assert_true(ups[0].session->pooled);
+	close_ports(ups, 1);
+	config.Optional[0] = 0;
+	begin_again(&config);
+	fill_pool(1, ups);
+	assert_int_equal(call_exec(admin, id, true), STATUS_OBJECT_NAME_NOT_FOUND);
+	assert_true(ups[0].session->pooled);
 	close_ports(ups, 1);
 }
 
@@ -272,8 +323,8 @@ static void no_overtaking(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(idle_sessions), T(pauses), T(shrinks), T(hits),
-		T(refills_later), T(idle_ones_end), T(exec_takes_it), T(no_pool),
-		T(no_overtaking) };
+		T(refills_later), T(idle_ones_end), T(has_its_places), T(exec_takes_it),
+		T(exec_in_vain), T(no_pool), T(no_overtaking) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-pool", tests, NULL, NULL);

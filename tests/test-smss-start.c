@@ -296,6 +296,36 @@ static void too_slow(void **state)
 	close(port);
 }
 
+/* What the console is made of has all the time that it wants. */
+static void console_is_awaited(void **state)
+{
+	UNICODE_STRING command = { .Buffer = "" };
+	uint32_t id = 0, process = 0;
+	struct session *session;
+	pid_t pid;
+
+	(void)state;
+	play_end(NULL);
+	harness_begin(NULL);
+	admin = harness_client(CLIENT_ADMINISTRATOR, 1);
+	assert_int_equal(SmpLoadSubSystemsForMuSession(&id, &process, &command), STATUS_PENDING);
+	session = session_find(&harness.smss, 0);
+	assert_int_equal(event_pending(session->windows->timeout, EV_TIMEOUT, NULL), 0);
+	harness_pass(100 * harness.config.SubsystemTimeout);
+	assert_int_equal(session->step, SESSION_LOADING);
+	harness_up(session, &harness.console[0], &harness.console[1]);
+	assert_int_equal(session->step, SESSION_RUNNING);
+	/* of another session's csrss it is not so */
+	harness.smss.was_ready = true;
+	session = begun(admin);
+	assert_int_not_equal(event_pending(session->windows->timeout, EV_TIMEOUT, NULL), 0);
+	pid = harness_done(session, 0);
+	harness_pass(harness.config.SubsystemTimeout);
+	assert_int_equal(harness_signal(pid), SIGKILL);
+	harness_down(session);
+	expect_reply(admin, STATUS_IO_TIMEOUT);
+}
+
 /* Who creates ends at each step; what it did not report is ended, and awaited. */
 static void creator_is_lost(void **state)
 {
@@ -479,8 +509,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(creation_fails), T(stops), T(ids), T(increasing_ids),
 		T(generations), T(serial), T(parallel), T(queue_without_clients), T(too_many),
-		T(the_console), T(stopping), T(too_slow), T(creator_is_lost), T(required),
-		T(exhausted), T(termsrv_ends), T(client_comes), T(port_is_lost), T(client_fields) };
+		T(the_console), T(stopping), T(too_slow), T(console_is_awaited), T(creator_is_lost),
+		T(required), T(exhausted), T(termsrv_ends), T(client_comes), T(port_is_lost),
+		T(client_fields) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-start", tests, NULL, NULL);

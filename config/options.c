@@ -101,18 +101,20 @@ static const struct option options[] = {
 	    "1: a session that reaches MaxIdleTime or MaxConnectionTime is ended; 0: disconnected.",
 	    .live = true },
 	{ LIMITS, FIELD(fSingleSessionPerUser), FLAG, 0, 1, "1",
-	    "1: a user has one session, and who logs on again takes it over; 0: a new one, or the one "
+	    "1: a user has one session, and who logs on again takes it over; 0: a new one, or the "
+	    "one "
 	    "that is disconnected; of several the user chooses.",
 	    .live = true },
 	{ LIMITS, FIELD(MaxSessionsPerUser), NUMBER, 0, 30000, "any",
-	    "How many sessions a user may have where fSingleSessionPerUser is 0.",
-	    .zero = "any", .live = true },
+	    "How many sessions a user may have where fSingleSessionPerUser is 0.", .zero = "any",
+	    .live = true },
 	{ LIMITS, FIELD(fDenyTSConnections), FLAG, 0, 1, "0",
 	    "1: nobody gets a new session; who has one can come back to it.", .live = true },
 	{ LIMITS, FIELD(fDisableAutoReconnect), FLAG, 0, 1, "0",
 	    "1: a client that was cut off has to log on again.", .live = true },
 	{ LIMITS, FIELD(KeepAliveEnable), FLAG, 0, 1, "1",
-	    "1: a client that says nothing is asked whether it is there, and given up if it is not." },
+	    "1: a client that says nothing is asked whether it is there, and given up if it is "
+	    "not." },
 	{ LIMITS, FIELD(KeepAliveInterval), NUMBER, 1, 999, "1",
 	    "After how many minutes of silence it is asked." },
 	{ SUBSYSTEMS, FIELD(Kmode), WORD, 0, 0, "win32k",
@@ -209,13 +211,15 @@ static void format_allowed(const struct option *o, char *text, size_t size)
 		if (o->zero && o->min == 0)
 			snprintf(text, size, "a number up to %s, or %s", high, o->zero);
 		else
-			snprintf(text, size, "a number from %s to %s%s", low, high, o->note ? o->note : "");
+			snprintf(text, size, "a number from %s to %s%s", low, high,
+			    o->note ? o->note : "");
 		break;
 	case FLAG:
 		snprintf(text, size, "0 or 1");
 		break;
 	case TIME:
-		snprintf(text, size, "a time %s%s to %s%s%s; units are h, m, s, ms; without one, ms",
+		snprintf(text, size,
+		    "a time %s%s to %s%s%s; units are h, m, s, ms; without one, ms",
 		    o->zero ? "of up" : "from ", o->zero ? "" : low, high, o->zero ? ", or " : "",
 		    o->zero ? o->zero : "");
 		break;
@@ -818,7 +822,8 @@ int config_read(struct musess_config *config, const char *path, FILE *errors)
 	int result;
 
 	if (!file) {
-		fprintf(errors, "%s: %s; allowed: a file that can be read\n", path, strerror(errno));
+		fprintf(
+		    errors, "%s: %s; allowed: a file that can be read\n", path, strerror(errno));
 		return -1;
 	}
 	result = config_read_file(config, file, path, errors);
@@ -840,7 +845,8 @@ unsigned config_apply(
 			memcpy(field, other, o->width);
 			changed++;
 		} else {
-			fprintf(report, "%s takes effect when the service is started again\n", o->name);
+			fprintf(
+			    report, "%s takes effect when the service is started again\n", o->name);
 		}
 	}
 	return changed;

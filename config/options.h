@@ -39,16 +39,17 @@ struct musess_config {
 	uint32_t SessionIdPolicy;              /* enum session_id_policy */
 	uint32_t SessionCreation;              /* enum session_creation */
 	/* [Limits]; times in milliseconds, 0: never */
-	uint64_t MaxDisconnectionTime; /* until a disconnected session ends */
-	uint64_t MaxIdleTime;          /* without keyboard and mouse */
-	uint64_t MaxConnectionTime;    /* of a client at a session */
-	uint32_t fResetBroken;         /* 1: a session at a limit is ended, not disconnected */
+	uint64_t MaxDisconnectionTime;  /* until a disconnected session ends */
+	uint64_t MaxIdleTime;           /* without keyboard and mouse */
+	uint64_t MaxConnectionTime;     /* of a client at a session */
+	uint32_t fResetBroken;          /* 1: a session at a limit is ended, not disconnected */
 	uint32_t fSingleSessionPerUser; /* 1: a user has one session, and takes it over */
-	uint32_t MaxSessionsPerUser;   /* 0: any number */
-	uint32_t fDenyTSConnections;   /* 1: no new sessions; those that are there can be come back to */
+	uint32_t MaxSessionsPerUser;    /* 0: any number */
+	uint32_t
+	    fDenyTSConnections; /* 1: no new sessions; those that are there can be come back to */
 	uint32_t fDisableAutoReconnect; /* 1: clients get no cookie to come back with */
-	uint32_t KeepAliveEnable;      /* 1: silent clients are asked whether they are there */
-	uint32_t KeepAliveInterval;    /* minutes of silence */
+	uint32_t KeepAliveEnable;       /* 1: silent clients are asked whether they are there */
+	uint32_t KeepAliveInterval;     /* minutes of silence */
 	/* [SubSystems] */
 	char Kmode[OPTION_TEXT_SIZE];    /* the session space's name */
 	char Required[OPTION_TEXT_SIZE]; /* names, separated by blanks; Debug is ignored */

@@ -7,8 +7,8 @@
 #include "options.h"
 #include "state.h"
 
-#include <fcntl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <libgen.h>
 #include <stddef.h>

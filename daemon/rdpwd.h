@@ -41,7 +41,7 @@ struct rdpwd {
 	uint8_t cookie[COOKIE_SIZE]; /* to come back with; zero: none */
 	bool cookie_due;             /* the client is to get it */
 	uint64_t input_told;         /* when csrss was told that the mouse was used */
-	struct lsa_answer hash; /* NTOWFv2, kept: FreeRDP asks more than once */
+	struct lsa_answer hash;      /* NTOWFv2, kept: FreeRDP asks more than once */
 	bool have_hash;
 	char address[ADDRESS_SIZE];
 	uint64_t negotiated, active;

@@ -277,8 +277,7 @@ int logon_painted(struct worker *w, const struct msg_painted *m)
 }
 
 /* COOKIE: for the next time, or NULL. */
-static void tell(
-    struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
+static void tell(struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
 {
 	struct msg_rw_session m = { .session = w->client.session, .status = status };
 

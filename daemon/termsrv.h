@@ -77,13 +77,13 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
-	struct in6_addr host;        /* its client's */
-	uint64_t handed;             /* when it got its connection */
-	uint64_t looked, used;       /* when it was last looked at; processor time by then */
-	bool idle;                   /* then it had used none since it was looked at before */
-	struct msg_client client;    /* for smss: grows as the connection does */
-	int display;                 /* rdpwd's end of the port to csrss, while CONNECTING; or -1 */
-	bool started;                /* StartCsr was called: it is the last WS_CONNECT */
+	struct in6_addr host;     /* its client's */
+	uint64_t handed;          /* when it got its connection */
+	uint64_t looked, used;    /* when it was last looked at; processor time by then */
+	bool idle;                /* then it had used none since it was looked at before */
+	struct msg_client client; /* for smss: grows as the connection does */
+	int display;              /* rdpwd's end of the port to csrss, while CONNECTING; or -1 */
+	bool started;             /* StartCsr was called: it is the last WS_CONNECT */
 	enum cookie_step cookie;
 	uint8_t verifier[VERIFIER_SIZE];
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
@@ -123,8 +123,8 @@ struct termsrv {
 	uint32_t slots_used; /* slots below this one were used at some time */
 	uint64_t refusal_logged;
 	uint32_t last_connection; /* for their names */
-	uint64_t failure_logged; /* of a worker */
-	bool unsent;             /* a question to lsass */
+	uint64_t failure_logged;  /* of a worker */
+	bool unsent;              /* a question to lsass */
 };
 
 /* Closes and forgets a connection that has no worker yet. */

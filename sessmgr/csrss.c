@@ -53,7 +53,7 @@ struct csrss {
 	uint64_t lost_smss;  /* since when there is none; 0: there is one */
 	uint64_t asked;      /* when a new one was last looked for */
 	uint64_t input_told; /* when smss was told of the last key or use of the mouse */
-	uint64_t shell; /* when the user's command was started */
+	uint64_t shell;      /* when the user's command was started */
 	bool status_changed;
 	bool wanted;   /* rdpwd asked for a frame */
 	bool in_frame; /* its rows are being sent */
@@ -422,8 +422,7 @@ static int find_smss(struct csrss *c)
 		return -1;
 	}
 	c->asked = now;
-	subsystem_ask_adoption(
-	    &c->sm, c->display >= 0 ? c->client.connection : 0, c->shell);
+	subsystem_ask_adoption(&c->sm, c->display >= 0 ? c->client.connection : 0, c->shell);
 	return 0;
 }
 

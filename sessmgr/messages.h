@@ -31,11 +31,11 @@ enum message_type {
 	                     display port is passed beside it */
 	WS_LOGON,         /* the user of a session that began without one */
 	WS_PAINTED,       /* the client has its first picture */
-	WS_SESSION,       /* to termsrv: the session that a worker's client has; WS_CONNECT's answer,
+	WS_SESSION, /* to termsrv: the session that a worker's client has; WS_CONNECT's answer,
 	                     and when the client was moved to another */
-	WS_COOKIE,        /* what a client has to know to come back to a session; answered with the
+	WS_COOKIE,  /* what a client has to know to come back to a session; answered with the
 	                     same type */
-	WS_EVENT,         /* to smss: an event that only termsrv sees */
+	WS_EVENT,   /* to smss: an event that only termsrv sees */
 	/* lsass */
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
 	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
@@ -58,7 +58,7 @@ enum message_type {
 	RW_SESSION,       /* to rdpwd: the session; the display port is passed beside it */
 	RW_DENIED,        /* to rdpwd: no; with a status and a reason */
 	RW_PAINTED,       /* to termsrv: the first picture is out */
-	RW_COOKIE,        /* to rdpwd: its client was moved to this session (struct msg_rw_session) */
+	RW_COOKIE, /* to rdpwd: its client was moved to this session (struct msg_rw_session) */
 	/* csrss and smss */
 	CSR_CONNECT = 0x400, /* to smss: the handshake; smss answers with the same type */
 	CSR_CLIENT,          /* to csrss: WS_CONNECT, the display port passed beside it */
@@ -94,8 +94,8 @@ enum message_type {
 	WL_VERDICT,       /* to winlogon: right or wrong */
 	WL_SHELL,         /* to csrss: the user's command runs */
 	WL_LOGOFF,        /* to winlogon: end the user's command */
-	WL_CHOICES,       /* to winlogon: ask which session it shall be; the terminal passed beside it */
-	WL_CHOICE,        /* to csrss: what the user said */
+	WL_CHOICES, /* to winlogon: ask which session it shall be; the terminal passed beside it */
+	WL_CHOICE,  /* to csrss: what the user said */
 	/* musessctl and smss */
 	CTL_LIST = 0x700, /* the sessions: a CTL_SESSION each, then CTL_END */
 	CTL_SESSION,
@@ -171,8 +171,8 @@ enum phase {
 	X(END_NONE, 0x0, "the client has gone")                                                    \
 	X(END_ADMIN_DISCONNECT, 0x1, "disconnected by an administrator")                           \
 	X(END_ADMIN_LOGOFF, 0x2, "logged off by an administrator")                                 \
-	X(END_IDLE_LIMIT, 0x3, "the idle limit was reached")                               \
-	X(END_TIME_LIMIT, 0x4, "the time limit was reached")                         \
+	X(END_IDLE_LIMIT, 0x3, "the idle limit was reached")                                       \
+	X(END_TIME_LIMIT, 0x4, "the time limit was reached")                                       \
 	X(END_REPLACED, 0x5, "replaced by another connection")                                     \
 	X(END_OUT_OF_MEMORY, 0x6, "out of memory, processes or descriptors")                       \
 	X(END_DENIED, 0x7, "the server denied the connection")                                     \
@@ -213,7 +213,8 @@ struct msg_client {
 	char domain[DOMAIN_SIZE];
 	char station[STATION_SIZE];
 	char address[ADDRESS_SIZE];
-	char winstation[WINSTATION_SIZE]; /* WS_CONNECT: the connection's name; CSR_CLIENT: the session's */
+	char winstation
+	    [WINSTATION_SIZE];    /* WS_CONNECT: the connection's name; CSR_CLIENT: the session's */
 	uint32_t generation;      /* of StartCsr's reply: tells it from a later one of its id */
 	uint32_t csrss, winlogon; /* filled in by smss */
 	uint32_t connection; /* smss's number of it: CSR_DISCONNECTED and CSR_DISPLAY repeat it */
@@ -572,7 +573,7 @@ struct msg_reloaded {
 /* CTL_STATS. */
 struct msg_stats {
 	PORT_MESSAGE h;
-	uint64_t since; /* seconds since 1970: when the service was started */
+	uint64_t since;                      /* seconds since 1970: when the service was started */
 	uint64_t sessions[WTS_STATE_COUNT];  /* by state, now */
 	uint64_t created, failed, ended;     /* sessions, since then; the pool's too */
 	uint64_t logons, reconnects, denied; /* clients that got a session, one of theirs, none */

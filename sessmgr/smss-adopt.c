@@ -198,8 +198,7 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (!s || windows != s->windows || windows->connected || s->step != SESSION_RUNNING ||
 	    message->generation != s->generation || *passed < 0)
 		return -1;
-	windows->callback =
-	    client_create(client->smss, *passed, CLIENT_CALLBACK, client->pid);
+	windows->callback = client_create(client->smss, *passed, CLIENT_CALLBACK, client->pid);
 	*passed = -1;
 	if (!windows->callback)
 		return -1;

@@ -175,8 +175,8 @@ void audit_reconnect(const struct session *s)
 void audit_leaving(const struct session *s)
 {
 	if (s->reason == END_USER_LOGOFF && s->logged_on)
-		event_write(EVENT_SECURITY_USER_LOGOFF, s->id, s->info.user, s->info.domain,
-		    s->generation);
+		event_write(
+		    EVENT_SECURITY_USER_LOGOFF, s->id, s->info.user, s->info.domain, s->generation);
 }
 
 void audit_ended(const struct session *s)

@@ -62,8 +62,8 @@ int manage_disconnect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	if (s && s->id == 0)
 		status = STATUS_ACCESS_DENIED;
 	else if (s)
-		status = winstation_detach(s, client->role == CLIENT_USER ? END_USER_DISCONNECT
-		                                                          : END_ADMIN_DISCONNECT);
+		status = winstation_detach(
+		    s, client->role == CLIENT_USER ? END_USER_DISCONNECT : END_ADMIN_DISCONNECT);
 	return answer(client, call, status);
 }
 
@@ -85,8 +85,7 @@ int manage_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 /* S ends, or begins to: CALL is answered when it has. */
 static int end(struct client *client, const struct msg_control *call, struct session *s, bool reset)
 {
-	enum end_reason reason =
-	    client->role == CLIENT_USER ? END_USER_LOGOFF : END_ADMIN_LOGOFF;
+	enum end_reason reason = client->role == CLIENT_USER ? END_USER_LOGOFF : END_ADMIN_LOGOFF;
 
 	if (s->id == 0)
 		return answer(client, call, STATUS_ACCESS_DENIED);
@@ -172,9 +171,7 @@ static void answer_box(struct call *call, int32_t status, uint32_t response)
 int manage_message(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	const struct msg_box *call = (const void *)m;
-	struct msg_control reply = {
-		.h = *m, .session = call->session, .response = BOX_ASYNC
-	};
+	struct msg_control reply = { .h = *m, .session = call->session, .response = BOX_ASYNC };
 	struct msg_box box = *call;
 	int32_t status;
 	struct session *s = find(client, call->session, &status);
@@ -247,8 +244,8 @@ static int32_t set_drain(struct smss *smss, enum drain_mode mode)
 	else if (unlinkat(smss->state_dir, DRAIN_FILE, 0) < 0 && errno != ENOENT)
 		return STATUS_UNSUCCESSFUL;
 	if (mode == DRAIN_ON && fd < 0) {
-		log_warn("cannot write \"" DRAIN_FILE "\" in the state directory: %s",
-		    strerror(errno));
+		log_warn(
+		    "cannot write \"" DRAIN_FILE "\" in the state directory: %s", strerror(errno));
 		return STATUS_UNSUCCESSFUL;
 	}
 	fd_close(&fd);

@@ -58,8 +58,7 @@ static const struct {
 
 static const char *directories[] = { "usr", "etc", "dev", "dev/pts", "dev/shm", "proc", "tmp",
 	"run", "home", "root", "var", "var/log", "opt", "opt/musess", "opt/musess/bin",
-	"opt/musess/port", "mnt",
-	"srv" };
+	"opt/musess/port", "mnt", "srv" };
 static const char *devices[] = { "null", "zero", "full", "random", "urandom", "tty" };
 static const char *top_links[] = { "bin", "sbin", "lib", "lib32", "lib64", "libx32" };
 

@@ -100,8 +100,7 @@ static void deallocate(struct session *session)
 	free(session);
 }
 
-struct session *session_restore(
-    struct smss *smss, uint32_t slot, uint32_t id, uint32_t generation)
+struct session *session_restore(struct smss *smss, uint32_t slot, uint32_t id, uint32_t generation)
 {
 	struct session *session = allocate(smss);
 
@@ -118,7 +117,8 @@ struct session *session_restore(
 
 struct session *session_create(struct smss *smss, bool console, int32_t *status)
 {
-	struct session *session = fault("session", console ? 0 : NO_SESSION) ? NULL : allocate(smss);
+	struct session *session =
+	    fault("session", console ? 0 : NO_SESSION) ? NULL : allocate(smss);
 
 	*status = STATUS_NO_MEMORY;
 	if (!session)
@@ -535,8 +535,8 @@ static void winlogon_ended(struct session *session, int wait_status)
 	if (session->step != SESSION_ENDING && !windows_gone(session))
 		session->logon_process_died = true;
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
-		session_stop(session, session->leaving ? session->leaving : END_USER_LOGOFF,
-		    STATUS_SUCCESS);
+		session_stop(
+		    session, session->leaving ? session->leaving : END_USER_LOGOFF, STATUS_SUCCESS);
 		return;
 	}
 	/* the end of csrss's port may have come first; SIGKILL is what it gets with that */

@@ -204,8 +204,7 @@ static void on_ended(int fd, short what, void *argument)
 		event_active(smss->signals[0], EV_SIGNAL, 1);
 }
 
-int table_adopt_process(
-    struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd)
+int table_adopt_process(struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd)
 {
 	struct pid_entry *p;
 

@@ -318,9 +318,9 @@ static void client_gone(struct session *s, enum end_reason reason)
 /* What WS_CONNECT said of the client at S's screen. */
 static void describe_client(const struct session *s, struct msg_client *m, uint32_t wanted)
 {
-	*m = (struct msg_client){ .width = s->info.width,
-		.height = s->info.height,
-		.wanted = wanted };
+	*m = (struct msg_client){
+		.width = s->info.width, .height = s->info.height, .wanted = wanted
+	};
 	memcpy(m->user, s->info.user, sizeof(m->user));
 	memcpy(m->domain, s->info.domain, sizeof(m->domain));
 	memcpy(m->station, s->info.station, sizeof(m->station));
@@ -353,7 +353,8 @@ int winstation_display(struct client *client, const PORT_MESSAGE *m, int *passed
 	to = named_session(client->smss, from->move.session, from->move.generation);
 	describe_client(from, &moved, message->wanted);
 	if (*passed < 0) {
-		log_warn("session %u: the port to its client is lost: out of descriptors", from->id);
+		log_warn(
+		    "session %u: the port to its client is lost: out of descriptors", from->id);
 		client_gone(from, END_OUT_OF_MEMORY);
 		return 0;
 	}

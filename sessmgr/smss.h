@@ -67,12 +67,12 @@ struct client {
 	struct smss *smss;
 	enum client_role role;
 	int port;
-	pid_t pid;                   /* as the kernel reports it */
+	pid_t pid;                    /* as the kernel reports it */
 	uint32_t follows;             /* events: under this message id; 0: it does not */
 	uint32_t session_id, session; /* USER: its session's id and generation */
-	struct subsystem *subsystem; /* SUBSYSTEM once it is recognised, CALLBACK always */
-	int passed;                  /* that came with the call under way; -1: none */
-	unsigned calls;              /* that wait for an answer */
+	struct subsystem *subsystem;  /* SUBSYSTEM once it is recognised, CALLBACK always */
+	int passed;                   /* that came with the call under way; -1: none */
+	unsigned calls;               /* that wait for an answer */
 	struct event *readable, *writable;
 	STAILQ_HEAD(, queued_message) queue; /* what the peer has not read yet */
 	size_t queued;                       /* bytes */
@@ -193,22 +193,22 @@ struct session {
 	bool logged_on;      /* its user's command was ordered: it is kept without a client */
 	bool choosing;       /* the user says which session it shall be */
 	uint32_t connection; /* smss's number of the client; 0: there is none */
-	uint32_t csrss_id, winlogon_id; /* what they were, for its last event */
+	uint32_t csrss_id, winlogon_id;     /* what they were, for its last event */
 	uint64_t csrss_born, winlogon_born; /* process_born */
-	uint32_t worker;     /* termsrv's number of who serves it; NO_WORKER */
+	uint32_t worker;                    /* termsrv's number of who serves it; NO_WORKER */
 	struct move move;
 	uint8_t cookie[COOKIE_SIZE]; /* with which its client may come back; zero: none */
 	/* limits (smss-limits.c); microseconds */
 	uint64_t connected, disconnected, input;
 	struct event *limit;
-	enum end_reason warned; /* of which limit, since the last key */
-	enum end_reason leaving; /* why its user is being logged off; END_NONE: by himself */
-	struct call_queue boxes; /* who waits for a box to be answered */
-	bool in_flight;                 /* counts as being created */
-	bool pooled;                    /* idle, made ahead: nobody has it */
-	bool ends_idle;                 /* it was, and ends */
-	uint64_t ready_since;           /* microseconds; RUNNING since */
-	char command[COMMAND_SIZE];     /* UTF-8; empty: the default initial command */
+	enum end_reason warned;     /* of which limit, since the last key */
+	enum end_reason leaving;    /* why its user is being logged off; END_NONE: by himself */
+	struct call_queue boxes;    /* who waits for a box to be answered */
+	bool in_flight;             /* counts as being created */
+	bool pooled;                /* idle, made ahead: nobody has it */
+	bool ends_idle;             /* it was, and ends */
+	uint64_t ready_since;       /* microseconds; RUNNING since */
+	char command[COMMAND_SIZE]; /* UTF-8; empty: the default initial command */
 	struct event *timeout;
 	int32_t status; /* why it failed, for the starter */
 	enum end_reason reason;
@@ -251,13 +251,13 @@ struct smss {
 	bool privileged; /* ids of their own for every session, service processes too */
 	bool stopping;
 	uint32_t keeps; /* seconds that a csrss waits for a later smss; 0: it ends with this one */
-	bool terminal; /* SIGHUP tells that it was closed */
+	bool terminal;  /* SIGHUP tells that it was closed */
 	int exit_status;
 	int state_dir, accounts_dir, tls_dir; /* descriptors */
 	int certificate, private_key;         /* descriptors of configured files, or -1 */
 	int cgroup;                           /* of the sessions, or -1 */
-	int record_dir; /* of the record; -1: none is kept */
-	int sm_dir;     /* of \SmApiPort */
+	int record_dir;                       /* of the record; -1: none is kept */
+	int sm_dir;                           /* of \SmApiPort */
 	int admin_listener, sm_listener;
 	struct event *admin_event, *sm_event, *signals[6], *stop_deadline;
 	LIST_HEAD(, client) clients;
@@ -452,8 +452,7 @@ struct subsystem *subsystem_of_process(struct smss *smss, pid_t pid);
 /* PID belongs to SESSION from now on (SUBSYSTEM: as that one). 0, or -1: memory is out. */
 int table_add_process(struct session *session, struct subsystem *subsystem, pid_t pid);
 /* The same of a process that is no child of this smss: PIDFD, which is taken, tells of its end. */
-int table_adopt_process(
-    struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd);
+int table_adopt_process(struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd);
 void table_remove_process(struct smss *smss, pid_t pid);
 /* Kills a process of a session: a child, or one that was adopted. */
 void table_kill(struct smss *smss, pid_t pid);
@@ -476,8 +475,7 @@ uint32_t table_used(const struct smss *smss);
    *STATUS where there is none. */
 struct session *session_create(struct smss *smss, bool console, int32_t *status);
 /* The session of an earlier smss, in its SLOT. NULL where memory is out. */
-struct session *session_restore(
-    struct smss *smss, uint32_t slot, uint32_t id, uint32_t generation);
+struct session *session_restore(struct smss *smss, uint32_t slot, uint32_t id, uint32_t generation);
 /* It is none after all: without a process. */
 void session_forget(struct session *session);
 /* A subsystem has connected, or none is left to be loaded: what comes next is begun. */

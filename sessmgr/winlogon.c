@@ -45,7 +45,6 @@ union told {
 	struct msg_choices choices;
 };
 
-
 static int fail(const char *what)
 {
 	log_error("%s: %s", what, strerror(errno));

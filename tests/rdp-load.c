@@ -216,7 +216,8 @@ static void lane(unsigned first, int gate, int results)
 		if (write(results, &result, sizeof(result)) < 0)
 			_exit(1);
 		destroy(instance);
-		instance = i + options.lanes < options.connections ? create(i + options.lanes) : NULL;
+		instance =
+		    i + options.lanes < options.connections ? create(i + options.lanes) : NULL;
 	}
 	_exit(0);
 }

@@ -328,7 +328,8 @@ static void test_every_mistake_is_reported(void **state)
 	                "FontBold = DejaVu\n"
 	                "[Accounts",
 	    "1: Font stands before any section; allowed: in [Display]\n"
-	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [Limits], [SubSystems], "
+	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [Limits], "
+	    "[SubSystems], "
 	    "[Accounts], [Display], [Events]\n"
 	    "3: PortNumber is \"70000\", out of bounds; allowed: a number from 1 to 65535, or any\n"
 	    "5: \"foo\" is neither; allowed: [Section], Name = value, # comment\n"
@@ -357,7 +358,8 @@ static void test_every_mistake_is_reported(void **state)
 	    "[Display], [Events]\n"
 	    "21: FontBold is \"DejaVu\", not an absolute path; allowed: an absolute path of up to "
 	    "255 bytes\n"
-	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [Limits], [SubSystems], "
+	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [Limits], "
+	    "[SubSystems], "
 	    "[Accounts], [Display], [Events]\n");
 }
 

@@ -757,17 +757,17 @@ static void seat_acts(struct seat *seat)
 		winstation_detach(seat->session, END_ADMIN_DISCONNECT);
 		break;
 	case 2: /* tscon */
-		m.session = seats[dice(SESSIONS)].session ? seats[0].session ? seats[0].session->id : 1
-		                                          : 1;
+		m.session =
+		    seats[dice(SESSIONS)].session ? seats[0].session ? seats[0].session->id : 1 : 1;
 		m.target = seat->session->id;
 		harness_send(admin, &m.h, CTL_CONNECT, sizeof(m), false);
 		harness_receive(admin, &m, sizeof(m));
 		break;
 	default:
 		if (seat->choosing) {
-			choice.session = dice(2) ? NO_SESSION : seats[dice(SESSIONS)].session
-			                                            ? 1 + dice(8)
-			                                            : NO_SESSION;
+			choice.session = dice(2)                         ? NO_SESSION
+			                 : seats[dice(SESSIONS)].session ? 1 + dice(8)
+			                                                 : NO_SESSION;
 			harness_send(seat->csrss, &choice.h, CSR_CHOICE, sizeof(choice), false);
 		} else {
 			serve(seat);
@@ -802,8 +802,7 @@ static void check_seat(const struct seat *seat)
 		fail_msg("session %u: smss believes in a client that is gone", s->id);
 	if (seat->player >= 0 && (!s->connection || s->connection != seat->connection))
 		fail_msg("session %u: smss does not know its client", s->id);
-	if (seat->player >= 0 &&
-	    strtoul(s->info.address, NULL, 10) != players[seat->player].worker)
+	if (seat->player >= 0 && strtoul(s->info.address, NULL, 10) != players[seat->player].worker)
 		fail_msg("session %u: smss takes its client for another", s->id);
 	if (seat->player < 0 && s->state == WTS_ACTIVE)
 		fail_msg("session %u is active without a client", s->id);

@@ -42,18 +42,58 @@ cut() {
 	ss -K dst 127.0.0.1 dport = "${MUSESS_ADDRESS##*:}" >/dev/null 2>&1
 }
 
-# events_since LINE ID...: of those written since, these are there in this order.
+# events_are LINE ID...: of those written since, these are there in this order; and each has the
+# fields of Windows (shared/reference, session-manager.md section 4), in their order.
 events_are() {
-	local since=$1 found wanted
+	local since=$1
 	shift
-	wanted="$*"
-	found=$(tail -n +"$since" "$STATE/events.jsonl" |
-		python3 -c 'import json, sys; print(*[json.loads(l)["id"] for l in sys.stdin])')
-	python3 - "$found" "$wanted" <<-'END' || fail "events: $found; not in order: $wanted"
-		import sys
-		rest = iter(sys.argv[1].split())
-		sys.exit(0 if all(e in rest for e in sys.argv[2].split()) else 1)
+	tail -n +"$since" "$STATE/events.jsonl" >"$WORK/events"
+	python3 - "$WORK/events" "$@" <<-'END' || fail "events, not in this order, or without their fields: $*"
+		import json, sys
+
+		user_address = ["User", "SessionID", "Address"]
+		station = ["AccountName", "AccountDomain", "LogonID", "SessionName", "ClientName",
+		           "ClientAddress"]
+		fields = {
+		    131: ["ConnType", "ClientIP"], 65: ["ConnectionName"],
+		    66: ["ConnectionName", "SessionID"], 140: ["IPString"], 261: ["listenerName"],
+		    1149: ["Param1", "Param2", "Param3"], 1070: [], 21: user_address, 22: user_address,
+		    24: user_address, 25: user_address, 23: ["User", "SessionID"],
+		    41: ["User", "SessionID"], 42: ["User", "SessionID"], 39: ["TargetSession", "Source"],
+		    40: ["Session", "Reason"], 57: ["SessionID", "InitCmdPid", "Win32kPid"],
+		    58: ["SessionID", "InitCmdPid", "Win32kPid"], 4778: station, 4779: station,
+		}
+		events = [json.loads(line) for line in open(sys.argv[1])]
+		for e in events:
+		    wanted = fields.get(e["id"])
+		    # SMSS has a 23 and a 24 too
+		    if wanted is not None and "SMSS" not in e["channel"] and list(e["data"]) != wanted:
+		        sys.exit(f"event {e['id']} has the fields {list(e['data'])}, not {wanted}")
+		rest = iter(str(e["id"]) for e in events)
+		if not all(wanted in rest for wanted in sys.argv[2:]):
+		    sys.exit(f"these were written: {[e['id'] for e in events]}")
 	END
+}
+
+# What a refused logon leaves.
+refused() {
+	echo "== a wrong password"
+	mark
+	start_x wrong
+	start_client wrong xfreerdp3-tls-32 "$MUSESS_USER" wrong
+	wait_for_end wrong $PATIENCE
+	[ $client_status = 7 ] || fail "a wrong password, and the client says $client_status"
+	wait_until $PATIENCE has_event "$since" 140 || fail "no event"
+	events_are "$since" 131 65 261 4625 140
+}
+
+# A client is asked whether it is there: the kernel has a timer for it.
+keep_alive() {
+	connect alive xfreerdp3-tls-32
+	wait_for_prompt alive
+	ss -Htno "sport = :${MUSESS_ADDRESS##*:}" | grep -qE 'timer:\((keepalive,[0-5]?[0-9]sec|on)' ||
+		fail "no keep-alive: $(ss -Htno "sport = :${MUSESS_ADDRESS##*:}")"
+	log_off alive
 }
 
 event_count() {
@@ -284,6 +324,8 @@ denied() {
 }
 
 start_musess
+refused
+keep_alive
 come_back
 take_over
 rdesktop_too

@@ -53,6 +53,7 @@ static void restore(struct session *s, const struct record *r)
 	s->info = r->info;
 	s->csrss_born = r->csrss_born;
 	s->winlogon_born = r->winlogon_born;
+	s->namespace = r->namespace;
 	s->csrss_id = (uint32_t)r->csrss;
 	s->winlogon_id = (uint32_t)r->winlogon;
 	memcpy(s->cookie, r->cookie, sizeof(s->cookie));

@@ -301,16 +301,13 @@ static bool is_stopped(pid_t pid)
 	return stopped;
 }
 
-static bool same_namespace(pid_t one, pid_t other)
+uint64_t process_namespace(pid_t pid)
 {
 	char path[32];
-	struct stat a, b;
+	struct stat status;
 
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", one);
-	if (stat(path, &a) < 0)
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/pid", other);
-	return stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	snprintf(path, sizeof(path), "/proc/%d/ns/pid", pid);
+	return stat(path, &status) == 0 ? status.st_ino : 0; /* all are of one file system */
 }
 
 uint64_t process_born(pid_t pid)
@@ -335,7 +332,10 @@ uint64_t process_born(pid_t pid)
 struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
 {
 	uint32_t first = 0, end = smss->capacity;
+	uint64_t namespace = process_namespace(pid);
 
+	if (namespace == 0)
+		return NULL;
 	if (smss->privileged) { /* its id says which it can be */
 		if (uid < HOST_ID_FIRST + SERVICE_IDS)
 			return NULL;
@@ -345,19 +345,21 @@ struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
 	for (uint32_t slot = first; slot < end; slot++) {
 		struct session *s = smss->slots[slot];
 		if (s && s->step == SESSION_RUNNING && s->windows && s->windows->pid > 0 &&
-		    same_namespace(pid, s->windows->pid))
+		    s->namespace == namespace)
 			return s;
 	}
 	return NULL;
 }
 
-int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended)
+int process_identify(
+    int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
 {
 	if (read_fdinfo(pidfd, pid, inner) < 0)
 		return -1;
 	*suspended = is_stopped(*pid);
 	/* after the questions: the process that was asked about is the pidfd's still */
-	if (!same_namespace(*pid, beside) || syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
+	if (process_namespace(*pid) != namespace ||
+	    syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
 		return -1;
 	return 0;
 }

@@ -149,6 +149,7 @@ static void fill(struct record *r, const struct session *s)
 		.winlogon = s->winlogon,
 		.csrss_born = s->windows && s->windows->pid ? s->csrss_born : 0,
 		.winlogon_born = s->winlogon ? s->winlogon_born : 0,
+		.namespace = s->namespace,
 		.connection = s->connection,
 		.logged_on = s->logged_on,
 		.pooled = s->pooled,

@@ -339,8 +339,10 @@ void session_created(struct session *session, const struct process_report *repor
 		session->winlogon_born = process_born(report->pid);
 		session->info.phase[PHASE_WINLOGON] = clock_us();
 	} else if (subsystem) {
-		if (subsystem == session->windows)
+		if (subsystem == session->windows) {
 			session->csrss_born = process_born(report->pid);
+			session->namespace = process_namespace(report->pid);
+		}
 		subsystem_created(subsystem, report->pid);
 		record_update(session);
 	}

@@ -195,6 +195,7 @@ struct session {
 	uint32_t connection; /* smss's number of the client; 0: there is none */
 	uint32_t csrss_id, winlogon_id;     /* what they were, for its last event */
 	uint64_t csrss_born, winlogon_born; /* process_born */
+	uint64_t namespace;                 /* process_namespace */
 	uint32_t worker;                    /* termsrv's number of who serves it; NO_WORKER */
 	struct move move;
 	uint8_t cookie[COOKIE_SIZE]; /* with which its client may come back; zero: none */
@@ -366,13 +367,16 @@ pid_t process_start_service(struct smss *smss, unsigned which, int port);
  */
 int process_connect(pid_t pid, const char *path);
 /*
- * What the kernel says of the process behind PIDFD: its id here into *PID, that in its
- * innermost namespace into *INNER, whether it is in the process id namespace of BESIDE, and
- * whether it is suspended. 0, or -1 where it is gone or PIDFD is no pidfd.
+ * What the kernel says of the process behind PIDFD, which is in the process id NAMESPACE: its id
+ * here into *PID, that in its innermost namespace into *INNER, and whether it is suspended. 0, or
+ * -1 where it is gone, in another namespace, or PIDFD is no pidfd.
  */
-int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended);
+int process_identify(
+    int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended);
 /* When PID was started, in ticks since the boot: with its number it is no other's. 0: it is gone. */
 uint64_t process_born(pid_t pid);
+/* The number of the process id namespace that PID is in; 0: it is gone, or may not be looked at. */
+uint64_t process_namespace(pid_t pid);
 /* The session that a process is in, as the kernel says: by its namespace and, where sessions have
    ids of their own, its id. NULL: none that runs. */
 struct session *process_session(struct smss *smss, pid_t pid, uid_t uid);
@@ -508,6 +512,7 @@ struct record {
 	uint32_t step, state;
 	int32_t csrss, winlogon;
 	uint64_t csrss_born, winlogon_born; /* process_born */
+	uint64_t namespace;
 	uint32_t connection, logged_on, pooled;
 	uint8_t cookie[COOKIE_SIZE];
 	uint64_t connected, disconnected, input;

@@ -51,7 +51,7 @@ traces() {
 	cat "/proc/$musess_pid/mountinfo"
 	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
 	grep -cF "$STATE" /proc/net/unix || true
-	find /sys/fs/cgroup -type d -name "musess-$musess_pid" -exec find {} -mindepth 1 \; \
+	find /sys/fs/cgroup -type d -name "musess-$(stat -c %i "$STATE" | xargs printf %x)" -exec find {} -mindepth 1 \; \
 		2>/dev/null || true
 	for child in $(ps -o pid= --ppid "$musess_pid" | sort -n); do
 		echo "process $child"

@@ -168,10 +168,16 @@ int process_connect(pid_t pid, const char *path)
 	return pair[0];
 }
 
-int process_identify(int pidfd, pid_t beside, pid_t *pid, pid_t *inner, bool *suspended)
+uint64_t process_namespace(pid_t pid)
+{
+	return (uint64_t)pid;
+}
+
+int process_identify(
+    int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
 {
 	(void)pidfd;
-	(void)beside;
+	(void)namespace;
 	*pid = FIRST_PID - 1;
 	*inner = harness.pidfd_inner;
 	*suspended = harness.pidfd_suspended;

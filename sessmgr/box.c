@@ -146,7 +146,7 @@ static int text_limit(int columns)
 }
 
 struct layout {
-	int width, lines; /* of the text */
+	int width, lines;             /* of the text */
 	int left, top, columns, rows; /* of the box */
 };
 

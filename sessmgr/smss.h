@@ -501,6 +501,8 @@ struct record {
 /* Opens the record in DIR, that of an earlier smss or a new one, for CAPACITY sessions. 0, or -1
    after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);
+/* For more sessions than before. 0, or -1 after logging: those beyond are not recorded. */
+int record_grow(int dir, uint32_t capacity);
 /* The service ends, and its sessions with it: nobody needs the record. */
 void record_close(int dir);
 void record_update(const struct session *session);

@@ -26,8 +26,8 @@ static const struct control reset = { CTL_RESET, "Could not reset",
 static int refused(
     const struct request *r, const struct control *c, const struct msg_control *m, int32_t status)
 {
-	const char *hint =
-	    m->session == 0 || (c->type == CTL_CONNECT && m->target == 0) ? c->console : NULL;
+	bool console = m->session == 0 || (c->type == CTL_CONNECT && m->target == 0);
+	const char *hint = console && status != STATUS_OBJECT_NAME_NOT_FOUND ? c->console : NULL;
 	char whom[32], dest[32] = "";
 
 	if (status == STATUS_OBJECT_NAME_NOT_FOUND && c->type != CTL_CONNECT)

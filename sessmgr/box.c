@@ -87,27 +87,31 @@ int box_timeout(const struct boxes *b, uint64_t now)
 /* ---- layout ---- */
 
 /* The line at *TEXT, of at most WIDTH code points: where it ends; *TEXT moves to the next. A
-   line is broken at its last blank, or where it has none, in the middle of a word. */
+   line is broken at its last blanks, or where it has none but those that it begins with, in the
+   middle of a word. */
 static const char *next_line(const char **text, int width, int *length)
 {
-	const char *p = *text, *end = NULL, *after = NULL;
+	const char *p = *text, *end = NULL;
 	int n = 0, kept = 0;
+	bool word = false;
 
-	while (*p && *p != '\n' && n < width) {
-		if (*p == ' ') {
+	for (; *p && *p != '\n' && n < width; n++) {
+		if (*p != ' ') {
+			word = true;
+		} else if (word) { /* the first one behind it */
+			word = false;
 			end = p;
-			after = p + 1;
 			kept = n;
 		}
 		cells_next_code(&p);
-		n++;
 	}
-	if (!*p || *p == '\n' || *p == ' ' || !end) {
+	if (!*p || *p == '\n' || (*p == ' ' && word) || !end) {
 		end = p;
-		after = *p == '\n' || *p == ' ' ? p + 1 : p;
 		kept = n;
 	}
-	*text = after;
+	for (p = end; *p == ' ';)
+		p++;
+	*text = *p == '\n' ? p + 1 : p;
 	*length = kept;
 	return end;
 }
@@ -178,11 +182,11 @@ void box_draw(const struct boxes *b, int row, int rows, struct cell *cells, int 
 	bool title;
 	int length;
 
-	if (b->count == 0)
+	if (b->count == 0 || text_limit(columns) < 1)
 		return;
 	l = lay_out(box, columns, rows);
 	row -= l.top;
-	if (row < 0 || row >= l.rows || l.width < 1)
+	if (row < 0 || row >= l.rows)
 		return;
 	title = row == 0;
 	if (title) {

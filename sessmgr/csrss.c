@@ -15,19 +15,14 @@
  * Its end is the session's: the kernel ends every other process with it. Where smss ends first,
  * it goes on, and looks for the next smss, which has this session on its record.
  */
-#include "box.h"
-#include "cells.h"
+#include "csrss.h"
 #include "clock.h"
 #include "log.h"
-#include "messages.h"
 #include "ntstatus.h"
-#include "subsystem-port.h"
-#include "terminal.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -37,28 +32,7 @@
 #define AP_PORT "/run/Windows/ApiPort"
 #define SB_PORT "/run/Windows/SbApiPort"
 
-enum { STATUS_FOREGROUND = 0xffffff, STATUS_BACKGROUND = 0x204a87, INPUT_PAUSE_US = 1000000 };
-enum { ASK_PAUSE_US = 100000 };
-
-struct csrss {
-	struct subsystem sm; /* smss and its callbacks; the session's id */
-	int listener, winlogon, display;
-	struct terminal *terminal;
-	int columns, rows;        /* of the desktop, the status line included */
-	struct msg_client client; /* who is at the screen, or was last */
-	bool hello, command;      /* winlogon is there; it has a command */
-	bool logon_sent;
-	struct msg_choices choices; /* of the user, who says which session it shall be */
-	struct boxes boxes;
-	uint64_t lost_smss;  /* since when there is none; 0: there is one */
-	uint64_t asked;      /* when a new one was last looked for */
-	uint64_t input_told; /* when smss was told of the last key or use of the mouse */
-	uint64_t shell;      /* when the user's command was started */
-	bool status_changed;
-	bool wanted;   /* rdpwd asked for a frame */
-	bool in_frame; /* its rows are being sent */
-	int next_row;  /* of the terminal */
-};
+enum { INPUT_PAUSE_US = 1000000, ASK_PAUSE_US = 100000 };
 
 static int die(const char *what)
 {
@@ -89,149 +63,6 @@ static int tell_smss_plainly(struct csrss *c, uint16_t type)
 
 	port_header(&m.h, type, sizeof(m), 0);
 	return tell_smss(c, &m.h, -1);
-}
-
-/* The milliseconds from phase A to phase B, or 0. */
-static unsigned between(uint64_t a, uint64_t b)
-{
-	return a && b > a ? (unsigned)((b - a + 500) / 1000) : 0;
-}
-
-/* The same for what is known, in ever fewer words. */
-static const struct {
-	const char *session, *spin_up;
-	const char *made_ahead;  /* csrss and winlogon were there */
-	const char *reconnected; /* and the user's command */
-} status_forms[] = {
-	{ " %s session %u user %s client %s csrss %u winlogon %u",
-	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
-	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u",
-	    " reconnected in %u ms: tls %u logon %u" },
-	{ " %s session %u user %s client %s pids %u %u",
-	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
-	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u",
-	    " reconnected in %u ms: tls %u logon %u" },
-	{ " %s session %u user %s client %s pids %u %u",
-	    " %u ms: %u tls %u log %u csr %u win %u sh", " %u ms: %u tls %u log, ahead, %u sh",
-	    " back in %u ms: %u tls %u log" },
-	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh",
-	    " %u ms: %u tls %u log, ahead, %u sh", " back in %u ms: %u tls %u log" },
-};
-enum { STATUS_FORMS = sizeof(status_forms) / sizeof(*status_forms) };
-
-static int status_form(const struct csrss *c, int form, char *text, size_t size)
-{
-	const struct msg_client *m = &c->client;
-	uint64_t begin =
-	    m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
-	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->sm.session,
-	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
-
-	if (n <= 0 || (size_t)n >= size || !c->shell)
-		return n;
-	if (begin > c->shell)
-		n += snprintf(text + n, size - (size_t)n, status_forms[form].reconnected,
-		    between(begin, m->phase[PHASE_ANSWERED]),
-		    between(begin, m->phase[PHASE_NEGOTIATED]),
-		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]));
-	else if (!m->phase[PHASE_CSRSS])
-		n += snprintf(text + n, size - (size_t)n, status_forms[form].made_ahead,
-		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
-		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
-		    between(m->phase[PHASE_ANSWERED], c->shell));
-	else
-		n += snprintf(text + n, size - (size_t)n, status_forms[form].spin_up,
-		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
-		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
-		    between(m->phase[PHASE_START_CSR], m->phase[PHASE_CSRSS]),
-		    between(m->phase[PHASE_CSRSS], m->phase[PHASE_WINLOGON]),
-		    between(m->phase[PHASE_WINLOGON], c->shell));
-	return n;
-}
-
-/* As long as the desktop is wide. */
-static void status_text(const struct csrss *c, char *text, size_t size)
-{
-	int form = 0;
-
-	while (status_form(c, form, text, size) > c->columns && form + 1 < STATUS_FORMS)
-		form++;
-}
-
-static int send_row(struct csrss *c, int row, const struct cell *cells)
-{
-	struct msg_row m = { .row = (uint16_t)row, .count = (uint16_t)c->columns };
-
-	memcpy(m.cells, cells, (size_t)c->columns * sizeof(*cells));
-	port_header(&m.h, DSP_ROW,
-	    offsetof(struct msg_row, cells) + (size_t)c->columns * sizeof(*cells), 0);
-	return port_send(c->display, &m.h, -1);
-}
-
-static int send_status_line(struct csrss *c)
-{
-	struct cell cells[COLUMNS_MAX];
-	char text[512];
-
-	status_text(c, text, sizeof(text));
-	cells_put(cells, c->columns, text, STATUS_FOREGROUND, STATUS_BACKGROUND);
-	return send_row(c, 0, cells);
-}
-
-static int send_terminal_row(struct csrss *c, int row)
-{
-	struct cell cells[COLUMNS_MAX];
-
-	terminal_cells(c->terminal, row, cells, c->columns);
-	box_draw(&c->boxes, row, c->rows - 1, cells, c->columns);
-	return send_row(c, row + 1, cells);
-}
-
-static int send_frame_end(struct csrss *c)
-{
-	struct msg_frame m = { 0 };
-	int row, column;
-
-	m.cursor_visible = terminal_cursor(c->terminal, &row, &column);
-	m.cursor_row = (uint16_t)(row + 1);
-	m.cursor_column = (uint16_t)column;
-	port_header(&m.h, DSP_FRAME, sizeof(m), 0);
-	return port_send(c->display, &m.h, -1);
-}
-
-/* Sends what changed, as far as the port takes it. 0, or -1 where rdpwd is gone. */
-static int send_frame(struct csrss *c)
-{
-	int row;
-
-	if (c->display < 0 || !c->wanted)
-		return 0;
-	/* the first picture is that of a session with its shell; a logon prompt's has none yet */
-	if (!c->shell && c->client.user[0] && c->choices.count == 0 &&
-	    (c->listener >= 0 || c->winlogon >= 0))
-		return 0;
-	if (!c->in_frame && !c->status_changed && !terminal_changed(c->terminal))
-		return 0;
-	if (!c->in_frame) {
-		c->in_frame = true;
-		c->next_row = 0;
-	}
-	if (c->status_changed) {
-		if (send_status_line(c) < 0)
-			return errno == EAGAIN ? 0 : -1;
-		c->status_changed = false;
-	}
-	while ((row = terminal_take_dirty(c->terminal, c->next_row)) >= 0) {
-		if (send_terminal_row(c, row) < 0) {
-			terminal_mark(c->terminal, row);
-			return errno == EAGAIN ? 0 : -1;
-		}
-		c->next_row = row;
-	}
-	if (send_frame_end(c) < 0)
-		return errno == EAGAIN ? 0 : -1;
-	c->in_frame = c->wanted = false;
-	return 0;
 }
 
 /* What winlogon is told first: whom to log on, or to ask who it is, or which session it shall
@@ -271,12 +102,6 @@ static int send_logon(struct csrss *c)
 	return result;
 }
 
-static void redraw(struct csrss *c)
-{
-	c->status_changed = true;
-	terminal_mark(c->terminal, -1);
-}
-
 /* The client is told why, and let go. */
 static void end_display(struct csrss *c, uint32_t reason)
 {
@@ -287,7 +112,7 @@ static void end_display(struct csrss *c, uint32_t reason)
 	port_header(&m.h, DSP_END, sizeof(m), 0);
 	port_send(c->display, &m.h, -1);
 	fd_close(&c->display);
-	c->wanted = c->in_frame = false;
+	frame_forget(c);
 }
 
 static int display_lost(struct csrss *c);
@@ -307,7 +132,7 @@ static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 	c->rows = m->height / CELL_HEIGHT;
 	if (terminal_resize(c->terminal, c->columns, c->rows - 1) < 0)
 		return die("cannot resize the terminal");
-	redraw(c);
+	frame_redraw(c);
 	return send_logon(c);
 }
 
@@ -322,7 +147,7 @@ static int on_yield(struct csrss *c)
 	port_header(&m.h, CSR_DISPLAY, sizeof(m), 0);
 	result = tell_smss(c, &m.h, c->display);
 	fd_close(&c->display);
-	c->wanted = c->in_frame = false;
+	frame_forget(c);
 	return result;
 }
 
@@ -358,7 +183,7 @@ static int respond(struct csrss *c, uint32_t number, uint32_t response)
 
 	if (number == 0)
 		return 0;
-	redraw(c);
+	frame_redraw(c);
 	port_header(&m.h, CSR_RESPONSE, sizeof(m), 0);
 	return tell_smss(c, &m.h, -1);
 }
@@ -366,7 +191,7 @@ static int respond(struct csrss *c, uint32_t number, uint32_t response)
 static int on_message(struct csrss *c, struct msg_box *m)
 {
 	m->title[sizeof(m->title) - 1] = m->text[sizeof(m->text) - 1] = 0;
-	redraw(c);
+	frame_redraw(c);
 	return respond(c, box_add(&c->boxes, m, clock_us()), BOX_TIMEOUT);
 }
 
@@ -533,7 +358,7 @@ static int display_lost(struct csrss *c)
 	struct msg_connection m = { .connection = c->client.connection };
 
 	fd_close(&c->display);
-	c->wanted = c->in_frame = false;
+	frame_forget(c);
 	port_header(&m.h, CSR_DISCONNECTED, sizeof(m), 0);
 	return tell_smss(c, &m.h, -1);
 }
@@ -631,7 +456,7 @@ static int loop(struct csrss *c)
 			return -1;
 		if (respond(c, box_take_expired(&c->boxes, clock_us()), BOX_TIMEOUT) < 0)
 			return -1;
-		if (send_frame(c) < 0 && display_lost(c) < 0)
+		if (frame_send(c) < 0 && display_lost(c) < 0)
 			return -1;
 	}
 }

@@ -78,9 +78,10 @@ ssize_t port_receive(int port, void *buffer, size_t size, int *passed)
 
 	if (passed)
 		*passed = -1;
+	/* a peer that left something unread when it closed: said once, before what it has sent */
 	do
 		got = recvmsg(port, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
+	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (got <= 0)
 		return got;
 	int count = take_descriptors(&m, &fd);

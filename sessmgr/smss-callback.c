@@ -268,8 +268,8 @@ int32_t SmpExecPgm(SMAPIMSG *SmApiMsg, struct client *CallingClient, int CallPor
 	if (CallingClient->passed < 0)
 		return STATUS_INVALID_PARAMETER;
 	/* the process is the one behind the pidfd, whatever the message claims */
-	if (process_identify(CallingClient->passed, subsystem->session->namespace, &pid, &inner,
-	        &suspended) < 0)
+	if (process_identify(
+	        CallingClient->passed, subsystem->session->namespace, &pid, &inner, &suspended) < 0)
 		return STATUS_UNSUCCESSFUL;
 	if ((uint32_t)inner != m.u.CreateProcess.ProcessId || !suspended || inner == 1)
 		return STATUS_INVALID_PARAMETER;

@@ -351,8 +351,7 @@ struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
 	return NULL;
 }
 
-int process_identify(
-    int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
+int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
 {
 	if (read_fdinfo(pidfd, pid, inner) < 0)
 		return -1;

@@ -112,6 +112,34 @@ done:
 	return result;
 }
 
+int record_grow(int dir, uint32_t capacity)
+{
+	size_t size = sizeof(*map) + capacity * sizeof(struct pair);
+	int fd, result = -1;
+	void *larger;
+
+	if (!map || capacity <= map->capacity)
+		return 0;
+	fd = openat(dir, RECORD_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || (size > map_size && ftruncate(fd, (off_t)size) < 0))
+		goto done;
+	if (size > map_size) {
+		larger = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (larger == MAP_FAILED)
+			goto done;
+		munmap(map, map_size);
+		map = larger;
+		map_size = size;
+	}
+	map->capacity = capacity;
+	result = 0;
+done:
+	if (result < 0)
+		log_warn("no room on the record for more sessions: %s", strerror(errno));
+	fd_close(&fd);
+	return result;
+}
+
 void record_close(int dir)
 {
 	if (map)

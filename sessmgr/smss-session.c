@@ -512,10 +512,15 @@ void session_logoff(struct session *session, enum end_reason reason)
 static bool windows_gone(const struct session *session)
 {
 	const struct subsystem *windows = session->windows;
+	ssize_t got;
 	char byte;
 
-	return !windows || !windows->client ||
-	       recv(windows->client->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+	if (!windows || !windows->client)
+		return true;
+	do /* ECONNRESET, where it left something unread, is said once */
+		got = recv(windows->client->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	while (got < 0 && errno == ECONNRESET);
+	return got == 0;
 }
 
 void session_lose_subsystem(struct subsystem *subsystem, int32_t status)

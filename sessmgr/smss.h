@@ -371,8 +371,7 @@ int process_connect(pid_t pid, const char *path);
  * here into *PID, that in its innermost namespace into *INNER, and whether it is suspended. 0, or
  * -1 where it is gone, in another namespace, or PIDFD is no pidfd.
  */
-int process_identify(
-    int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended);
+int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended);
 /* When PID was started, in ticks since the boot: with its number it is no other's. 0: it is gone. */
 uint64_t process_born(pid_t pid);
 /* The number of the process id namespace that PID is in; 0: it is gone, or may not be looked at. */
@@ -523,6 +522,8 @@ struct record {
 /* Opens the record in DIR, that of an earlier smss or a new one, for CAPACITY sessions. 0, or -1
    after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);
+/* For more sessions than before. 0, or -1 after logging: those beyond are not recorded. */
+int record_grow(int dir, uint32_t capacity);
 /* The service ends, and its sessions with it: nobody needs the record. */
 void record_close(int dir);
 void record_update(const struct session *session);

@@ -9,6 +9,7 @@
 #include "smss-harness.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -274,6 +275,191 @@ static void kernel(void)
 	harness.fail_create = (flags & 192) == 192 ? EAGAIN : 0;
 }
 
+/* ---- clients at screens ---- */
+
+/* The csrss of sessions that were brought up, by slot: its port is one of PORTS, while that is
+   open. */
+enum { SESSIONS = 8 };
+static struct {
+	uint32_t generation;
+	int port;
+} csrss_of[SESSIONS];
+
+/* The port of SESSION's csrss, or some other. */
+static int csrss_port(const struct session *session)
+{
+	if (session && session->slot < SESSIONS &&
+	    csrss_of[session->slot].generation == session->generation)
+		for (int i = 0; i < PORTS; i++)
+			if (ports[i] == csrss_of[session->slot].port)
+				return ports[i];
+	return some_port();
+}
+
+static int termsrv = -1, administrator = -1;
+
+/* A port of ROLE, made anew where it was cut off. */
+static int port_of(int *port, enum client_role role)
+{
+	char byte;
+
+	if (*port < 0 || (recv(*port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)) {
+		fd_close(port);
+		*port = harness_client(role, harness_pid());
+	}
+	return *port;
+}
+
+/* Nobody reads there what smss says: it is not to be cut off for that. */
+static void read_away(int port)
+{
+	char bytes[PORT_MAX_MESSAGE];
+
+	while (port >= 0 && harness_receive(port, bytes, sizeof(bytes)) > 0)
+		;
+}
+
+static void some_user(char *user)
+{
+	static const char *const users[] = { "ann", "bob", "", "ann" };
+
+	snprintf(user, USER_SIZE, "%s", users[take() % 4]);
+}
+
+static void termsrv_message(void)
+{
+	const struct session *session = some_session();
+	uint32_t id = session ? session->id : NO_SESSION;
+	uint32_t generation = session ? session->generation : 0;
+	unsigned flags = take();
+	int port = port_of(&termsrv, CLIENT_TERMSRV);
+
+	if (flags % 4 < 2) {
+		struct msg_client m = { .session = flags & 4 ? NO_SESSION : id,
+			.generation = generation,
+			.width = 800,
+			.height = flags & 64 ? DESKTOP_MAX : DESKTOP_MIN,
+			.h.message_id = take() };
+		some_user(m.user);
+		if (flags & 8 && session)
+			memcpy(m.cookie, session->cookie, sizeof(m.cookie));
+		harness_send(port, &m.h, WS_CONNECT, sizeof(m), (flags & 48) != 48);
+	} else if (flags % 4 == 2) {
+		struct msg_user m = { .session = id, .generation = generation };
+		some_user(m.user);
+		harness_send(port, &m.h, WS_LOGON, sizeof(m), false);
+	} else if (flags & 4) {
+		struct msg_cookie m = { .session = id };
+		harness_send(port, &m.h, WS_COOKIE, sizeof(m), false);
+	} else {
+		struct msg_ws_event m = { .event = flags >> 4 & 3 };
+		some_user(m.user);
+		harness_send(port, &m.h, WS_EVENT, sizeof(m), false);
+	}
+	read_away(port);
+}
+
+static void csrss_message(void)
+{
+	const struct session *session = some_session();
+	int port = csrss_port(session);
+	unsigned kind = take() % 8, flags = take();
+	struct msg_connection connection = { .connection = (session ? session->connection : 0) +
+		                                           (flags % 8 == 7) };
+	struct msg_choice choice = { .session = flags % 6 ? flags % 6 : NO_SESSION };
+	struct msg_response response = { .number = flags % 8, .response = flags >> 3 & 1 };
+	struct msg_csr_adopt adopt = { .generation = session ? session->generation : 0 };
+	struct msg_plain plain = { 0 };
+
+	if (port < 0)
+		return;
+	if (kind < 2)
+		harness_send(
+		    port, &connection.h, CSR_DISPLAY, sizeof(connection), (flags & 48) != 48);
+	else if (kind == 2)
+		harness_send(port, &connection.h, CSR_DISCONNECTED, sizeof(connection), false);
+	else if (kind == 3)
+		harness_send(port, &choice.h, CSR_CHOICE, sizeof(choice), false);
+	else if (kind == 4)
+		harness_send(port, &plain.h, CSR_INPUT, sizeof(plain), false);
+	else if (kind == 5)
+		harness_send(port, &response.h, CSR_RESPONSE, sizeof(response), false);
+	else if (kind == 6)
+		harness_send(port, &plain.h, CSR_SHELL, sizeof(plain), false);
+	else
+		harness_send(port, &adopt.h, CSR_ADOPT, sizeof(adopt), true);
+	if (flags & 64)
+		read_away(port);
+}
+
+/* A process in SESSION, which may ask about its own. */
+static int user_port(const struct session *session)
+{
+	pid_t pid = harness_pid();
+	int port = harness_client(CLIENT_USER, pid);
+	struct client *client;
+
+	LIST_FOREACH(client, &harness.smss.clients, entry)
+	if (client->pid == pid && session) {
+		client->session_id = session->id;
+		client->session = session->generation;
+	}
+	return port;
+}
+
+/* What an administrator may ask, by him or by a user. */
+static void control_message(void)
+{
+	static const uint16_t about_one[] = { CTL_DISCONNECT, CTL_CONNECT, CTL_LOGOFF, CTL_RESET };
+	static const uint16_t plainly[] = { CTL_RELOAD, CTL_STATS, CTL_EVENTS, CTL_LIST };
+	const struct session *session = some_session(), *other = some_session();
+	unsigned kind = take() % 16, flags = take();
+	uint32_t id = session && (flags & 1) == 0 ? session->id : NO_SESSION;
+	int port = port_of(&administrator, CLIENT_ADMINISTRATOR);
+
+	if (flags & 64) {
+		port = user_port(flags & 128 ? other : session);
+		keep_port(port);
+	}
+	if (kind < 8) {
+		struct msg_control m = { .session = id, .target = other ? other->id : 77 };
+		harness_send(port, &m.h, about_one[kind % 4], sizeof(m), false);
+	} else if (kind < 11) {
+		struct msg_box m = {
+			.session = id, .seconds = flags >> 2 & 3, .wait = flags & 2, .text = "x\ny"
+		};
+		m.text[0] = flags & 16 ? (char)take() : 'x';
+		harness_send(port, &m.h, CTL_MESSAGE, sizeof(m), false);
+	} else if (kind == 11) {
+		struct msg_drain m = { .mode = flags % 5 };
+		harness_send(port, &m.h, CTL_DRAIN, sizeof(m), false);
+	} else {
+		struct msg_plain m = { 0 };
+		harness_send(port, &m.h, plainly[kind % 4], sizeof(m), false);
+	}
+	if (port == administrator)
+		read_away(port);
+}
+
+/* The configuration that CTL_RELOAD reads. */
+static int reload(struct smss *smss, struct musess_config *fresh, FILE *errors)
+{
+	unsigned flags = take();
+
+	*fresh = *smss->config;
+	if (flags % 8 == 7) {
+		fprintf(errors, "it is bad\n");
+		return -1;
+	}
+	fresh->fSingleSessionPerUser = flags & 1;
+	fresh->MaxSessionsPerUser = flags >> 1 & 3;
+	fresh->fDenyTSConnections = (flags & 48) == 48;
+	fresh->MaxIdleTime = flags & 8 ? 5000 : 0;
+	fresh->fResetBroken = flags >> 6 & 1;
+	fresh->MaxDisconnectionTime = flags & 128 ? 9000 : 0;
+	return 0;
+}
+
 /* SESSION, if it is new, runs: the way there is long to find. */
 static void bring_up(struct session *session)
 {
@@ -282,6 +468,10 @@ static void bring_up(struct session *session)
 	if (session->step != SESSION_LOADING || session->windows->client)
 		return;
 	harness_up(session, &csrss, &sb);
+	if (session->slot < SESSIONS) {
+		csrss_of[session->slot].generation = session->generation;
+		csrss_of[session->slot].port = csrss;
+	}
 	keep_port(csrss);
 	keep_port(sb);
 }
@@ -341,11 +531,37 @@ static void in_session(unsigned action)
 	}
 }
 
+/* A client with a user comes, for whom a session is started and brought up where he has none. */
+static void come(void)
+{
+	int port = port_of(&termsrv, CLIENT_TERMSRV);
+	SMAPIMSG start = { .u.StartCsr.MuSessionId = SM_NO_MUSESSION };
+	struct msg_client m = { .width = 800, .height = 600, .h.message_id = take() };
+	struct session *session = NULL;
+
+	some_user(m.user);
+	harness_call(port, &start, SmStartCsrApi, false);
+	for (uint32_t slot = 0; slot < harness.smss.capacity && slot < SESSIONS; slot++)
+		if (harness.smss.slots[slot] && harness.smss.slots[slot]->id != 0 &&
+		    harness.smss.slots[slot]->step == SESSION_LOADING)
+			session = harness.smss.slots[slot];
+	if (!session)
+		return;
+	bring_up(session);
+	session = session->slot < SESSIONS ? harness.smss.slots[session->slot] : NULL;
+	if (session) {
+		m.session = session->id;
+		m.generation = session->generation;
+		harness_send(port, &m.h, WS_CONNECT, sizeof(m), true);
+	}
+	read_away(port);
+}
+
 static void act(void)
 {
 	static const enum client_role roles[] = { CLIENT_ADMINISTRATOR, CLIENT_TERMSRV,
 		CLIENT_LSASS, CLIENT_ADMINISTRATOR };
-	unsigned action = take() % 18;
+	unsigned action = take() % 26;
 
 	if (action < 5)
 		in_session(action);
@@ -367,8 +583,18 @@ static void act(void)
 		raw();
 	else if (action == 16)
 		scribbled_call();
-	else
+	else if (action == 17)
 		event_active(harness.smss.pool_event, EV_TIMEOUT, 1);
+	else if (action < 20)
+		termsrv_message();
+	else if (action < 22)
+		csrss_message();
+	else if (action < 24)
+		control_message();
+	else if (action == 24)
+		harness_pass(100 * take());
+	else
+		come();
 	harness_run();
 }
 
@@ -380,6 +606,9 @@ static void must(bool holds, const char *what)
 	fprintf(stderr, "fuzz-smss: %s\n", what);
 	abort();
 }
+
+static struct msg_stats counted; /* when it was last looked at */
+static bool always_single;       /* fSingleSessionPerUser is and was 1 */
 
 static void check_session(const struct session *s)
 {
@@ -400,6 +629,43 @@ static void check_session(const struct session *s)
 		         s->step != SESSION_RUNNING || s->creator > 0,
 		    "who waits for what nobody does");
 	}
+}
+
+/* Who is at a screen is at that of a session that is there, and a user has one that runs, unless
+   he may have several. */
+static void check_screen(const struct session *s)
+{
+	const struct session *other;
+
+	must(s->connection == 0 || s->step == SESSION_ENDING ||
+	         (s->step == SESSION_RUNNING && s->windows && s->windows->pid > 0),
+	    "a client without a csrss");
+	must(!s->logged_on || s->step == SESSION_ENDING || s->info.user[0],
+	    "logged on without a user");
+	must(s->step != SESSION_RUNNING || !s->logged_on ||
+	         (s->connection == 0) == (s->state == WTS_DISCONNECTED),
+	    "active without a client, or disconnected with one");
+	if (!always_single || !s->logged_on || s->step != SESSION_RUNNING)
+		return;
+	LIST_FOREACH(other, table_users(&harness.smss, s->info.user), same_user)
+	must(other == s || !other->logged_on || other->step != SESSION_RUNNING ||
+	         strcmp(other->info.user, s->info.user) != 0,
+	    "a user has two sessions");
+}
+
+/* What is counted is never less than before. */
+static void check_stats(void)
+{
+	const struct msg_stats *now = &harness.smss.stats;
+
+	must(now->created >= counted.created && now->failed >= counted.failed &&
+	         now->ended >= counted.ended && now->logons >= counted.logons &&
+	         now->reconnects >= counted.reconnects && now->denied >= counted.denied &&
+	         now->disconnects >= counted.disconnects && now->pool_hits >= counted.pool_hits &&
+	         now->pool_misses >= counted.pool_misses,
+	    "a count goes down");
+	must(now->ended <= now->created, "more sessions ended than were created");
+	counted = *now;
 }
 
 /* A process belongs to a session as long as it was not reaped. */
@@ -447,6 +713,7 @@ static void check(void)
 		pooled += s->pooled;
 		ending += s->ends_idle;
 		check_session(s);
+		check_screen(s);
 	}
 	must(sessions == harness.smss.session_count, "sessions");
 	must(in_flight == harness.smss.in_flight, "in flight");
@@ -459,6 +726,8 @@ static void check(void)
 	must(harness.smss.pooled_count + harness.smss.ending_idle <= POOL_MAX, "too many idle");
 	check_processes();
 	check_calls();
+	check_stats();
+	always_single = always_single && harness.config.fSingleSessionPerUser;
 }
 
 static void configure(struct musess_config *config)
@@ -469,6 +738,7 @@ static void configure(struct musess_config *config)
 	config->MaxInstanceCount = 5;
 	config->IdleWinStationPoolCount = flags & 3;
 	config->SessionIdPolicy = flags & 4 ? SESSION_ID_INCREASING : SESSION_ID_LOWEST;
+	config->fSingleSessionPerUser = !(flags & 64);
 	config->SessionCreation = flags & 8 ? SESSION_CREATION_SERIAL : SESSION_CREATION_PARALLEL;
 	if (flags & 32) {
 		snprintf(config->Optional, sizeof(config->Optional), "Posix More");
@@ -501,6 +771,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	next_port = 0;
 	configure(&config);
 	harness_begin(&config);
+	harness.smss.reload = reload;
+	harness.smss.state_dir =
+	    open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* no file is made there */
+	memset(&counted, 0, sizeof(counted));
+	memset(csrss_of, 0, sizeof(csrss_of));
+	always_single = config.fSingleSessionPerUser;
 	if (take() & 1)
 		harness_console();
 	keep_port(harness_client(CLIENT_ADMINISTRATOR, 1));
@@ -511,6 +787,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (int i = 0; i < PORTS; i++)
 		fd_close(&ports[i]);
+	fd_close(&termsrv);
+	fd_close(&administrator);
+	fd_close(&harness.smss.state_dir);
 	harness_end();
 	return 0;
 }

@@ -89,11 +89,13 @@ musess_answers_or_ended() {
 config=('IdleWinStationPoolCount = 0')
 limits=() # what follows them
 
-# start_musess [option of musessd...]: sets STATE and what lab.env says.
+# start_musess [option of musessd...]: sets STATE and what lab.env says. With STATE_AGAIN it is
+# that of an earlier one, and stays.
+STATE_AGAIN=''
 start_musess() {
 	printf '%s\n' '[Sessions]' "${config[@]}" "${limits[@]}" >"$WORK/musess.conf"
 	chmod 644 "$WORK/musess.conf"
-	STATE=$(mktemp -d "$WORK/state.XXXXXX")
+	STATE=${STATE_AGAIN:-$(mktemp -d "$WORK/state.XXXXXX")}
 	musess_log=$WORK/musessd.log
 	# The shell has its background processes ignore SIGINT, which is what stop_musess sends.
 	env --default-signal=INT,QUIT,HUP "$BIN/musessd" --lab --state "$STATE" --port 0 \

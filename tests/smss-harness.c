@@ -173,8 +173,7 @@ uint64_t process_namespace(pid_t pid)
 	return (uint64_t)pid;
 }
 
-int process_identify(
-    int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
+int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
 {
 	(void)pidfd;
 	(void)namespace;

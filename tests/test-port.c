@@ -55,6 +55,23 @@ static void test_nothing_there(void **state)
 	assert_int_equal(port_receive(pair[1], &in, sizeof(in), NULL), 0);
 }
 
+/* What a peer said before its end is there, though it read nothing of what it was told. */
+static void test_last_words(void **state)
+{
+	int *pair = *state;
+	struct msg_plain question;
+	struct msg_end out = { .reason = 4 }, in;
+
+	port_header(&question.h, DSP_READY, sizeof(question), 0);
+	port_header(&out.h, DSP_END, sizeof(out), 0);
+	assert_int_equal(port_send(pair[1], &question.h, -1), 0);
+	assert_int_equal(port_send(pair[0], &out.h, -1), 0);
+	fd_close(&pair[0]);
+	assert_int_equal(port_receive(pair[1], &in, sizeof(in), NULL), sizeof(in));
+	assert_int_equal(in.reason, 4);
+	assert_int_equal(port_receive(pair[1], &in, sizeof(in), NULL), 0);
+}
+
 static void test_descriptor_comes_along(void **state)
 {
 	int *pair = *state, passed = -1, pipes[2];
@@ -182,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_message_arrives_whole, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_nothing_there, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_last_words, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_descriptor_comes_along, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_broken_framing_is_refused, make_pair, close_pair),

@@ -84,6 +84,7 @@ static void make_world(void)
 	assert_int_equal(mount("opt", "/opt", "tmpfs", 0, NULL), 0);
 	assert_int_equal(mount("run", "/run", "tmpfs", 0, NULL), 0);
 	assert_int_equal(mkdir("/opt/musess", 0755), 0);
+	assert_int_equal(mkdir("/opt/musess/port", 0755), 0);
 	assert_int_equal(mkdir("/run/session", 0755), 0);
 	assert_int_equal(mkdir("/run/Windows", 0755), 0);
 	assert_int_equal(mkdir("/run/home", 0755), 0);

@@ -177,6 +177,11 @@ start() {
 	session=${answer%%:*}
 }
 
+# Its logon is in the journal as an event, with Windows' fields.
+in_journal_as_event() {
+	journalctl -b -t musess EVENT_ID=21 DATA_USER=tester -o json | grep '"DATA_SESSIONID":"1"' >/dev/null
+}
+
 # What the unit takes away is not missed in a session: tests/inside.c there.
 inside() {
 	local output
@@ -240,6 +245,7 @@ sessions() {
 	wait_until 20 pool_is 'idle 2 of 2' || fail "the pool: $(musessctl pool)"
 	start_x
 	connects
+	wait_until 10 in_journal_as_event || fail "no event in the journal"
 	idle_sessions
 	session_cgroup 1
 	inside works

@@ -28,6 +28,11 @@
 static struct state state;
 static int notify_socket = -1;
 
+/* Of the service manager's descriptor store: the one that it keeps, and the number of the first
+   that it gives. */
+#define LISTENER_NAME "rdp-listener"
+enum { FIRST_KEPT = 3 };
+
 struct arguments {
 	const char *config, *state, *port;
 	bool check, dump, lab;
@@ -257,6 +262,40 @@ static void notify(const char *text)
 		(void)!send(notify_socket, text, strlen(text), MSG_NOSIGNAL);
 }
 
+/* The service manager keeps it, beyond the end of this process. */
+static void keep_listener(int listener)
+{
+	static char text[] = "FDSTORE=1\nFDNAME=" LISTENER_NAME "\n";
+	struct iovec part = { text, sizeof(text) - 1 };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.space) };
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &listener, sizeof(int));
+	if (notify_socket >= 0)
+		(void)!sendmsg(notify_socket, &message, MSG_NOSIGNAL);
+}
+
+/* What it kept; -1: nothing. */
+static int kept_listener(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS"),
+	           *names = getenv("LISTEN_FDNAMES");
+
+	if (!pid || !count || !names || strtol(pid, NULL, 10) != getpid() ||
+	    strcmp(count, "1") != 0 || strcmp(names, LISTENER_NAME) != 0)
+		return -1;
+	return FIRST_KEPT;
+}
+
 static int on_ready(struct smss *smss)
 {
 	if (smss->lab_account && lab_announce(&state, smss) < 0)
@@ -329,6 +368,8 @@ int main(int argc, char **argv)
 		.state_dir = -1,
 		.sm_dir = -1,
 		.record_dir = -1,
+		.rdp_listener = -1,
+		.keep_listener = keep_listener,
 		.accounts_dir = -1,
 		.tls_dir = -1,
 		.certificate = -1,
@@ -347,7 +388,11 @@ int main(int argc, char **argv)
 		smss.lab_account = LAB_ACCOUNT;
 		smss.lab_password = password;
 	}
-	close_range(3, ~0u, 0); /* what the caller left open is not ours to hand on */
+	smss.rdp_listener = kept_listener();
+	/* what else the caller left open is not ours to hand on */
+	close_range(smss.rdp_listener < 0 ? FIRST_KEPT : FIRST_KEPT + 1, ~0u, 0);
+	if (smss.rdp_listener >= 0)
+		fcntl(smss.rdp_listener, F_SETFD, FD_CLOEXEC);
 	if (arguments.config) {
 		keep_config();
 		smss.reload = reload_config;

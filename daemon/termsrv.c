@@ -357,16 +357,6 @@ static int open_listener(const struct musess_config *config)
 	return fd;
 }
 
-static uint32_t bound_port(int listener)
-{
-	struct sockaddr_in6 address = { 0 }; /* the port is at the same place in both families */
-	socklen_t size = sizeof(address);
-
-	if (getsockname(listener, (struct sockaddr *)&address, &size) < 0)
-		return 0;
-	return ntohs(address.sin6_port);
-}
-
 static struct event *watch(struct termsrv *t, int fd, event_callback_fn callback)
 {
 	struct event *e = event_new(t->base, fd, EV_READ | EV_PERSIST, callback, t);
@@ -412,6 +402,40 @@ static int lock_in(void)
 	           : bpf_load(&filter);
 }
 
+static uint32_t bound_port(int listener)
+{
+	struct sockaddr_in6 address = { 0 }; /* the port is at the same place in both families */
+	socklen_t size = sizeof(address);
+
+	if (getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		return 0;
+	return ntohs(address.sin6_port);
+}
+
+/* The listener of an earlier termsrv, where it is at the same place: who has connected to it
+   meanwhile is served. -1 where there is none. */
+static int take_listener(const struct musess_config *config)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t size = sizeof(address), length = sizeof(int);
+	char text[INET6_ADDRSTRLEN] = "";
+	int listens = 0;
+
+	if (getsockopt(TERMSRV_LISTENER, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) < 0 ||
+	    !listens || getsockname(TERMSRV_LISTENER, (struct sockaddr *)&address, &size) < 0)
+		return -1;
+	if (address.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)(void *)&address)->sin6_addr, text,
+		    sizeof(text));
+	else
+		inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)&address)->sin_addr, text,
+		    sizeof(text));
+	if (bound_port(TERMSRV_LISTENER) != config->PortNumber ||
+	    strcmp(text, config->ListenAddress) != 0)
+		return -1;
+	return fcntl(TERMSRV_LISTENER, F_DUPFD_CLOEXEC, 0);
+}
+
 static int prepare(struct termsrv *t, struct nursery_kit *kit)
 {
 	char error[256];
@@ -421,7 +445,9 @@ static int prepare(struct termsrv *t, struct nursery_kit *kit)
 		return -1;
 	}
 	t->smss = TERMSRV_SMSS;
-	t->listener = open_listener(&t->config);
+	t->listener = take_listener(&t->config);
+	if (t->listener < 0)
+		t->listener = open_listener(&t->config);
 	if (t->listener < 0 || certificate_load(&kit->certificate, &t->config) < 0)
 		return -1;
 	kit->config = &t->config;
@@ -458,7 +484,7 @@ int main(int argc, char **argv)
 	if (t.nursery < 0)
 		return 1;
 	certificate_forget(&kit.certificate);
-	for (int fd = TERMSRV_STATE; fd <= TERMSRV_KEY; fd++)
+	for (int fd = TERMSRV_STATE; fd <= TERMSRV_LISTENER; fd++)
 		close(fd);
 	if (init_loop(&t) < 0 || lock_in() < 0) {
 		log_error("cannot set up: %s", strerror(errno));
@@ -466,7 +492,7 @@ int main(int argc, char **argv)
 	}
 	ready.port = bound_port(t.listener);
 	port_header(&ready.h, TS_READY, sizeof(ready), 0);
-	port_send(t.smss, &ready.h, -1);
+	port_send(t.smss, &ready.h, t.listener); /* for the next termsrv */
 	worker_refill(&t);
 	event_base_dispatch(t.base);
 	return 0;

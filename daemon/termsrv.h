@@ -33,7 +33,8 @@ enum {
 	TERMSRV_STATE = 4,
 	TERMSRV_CONFIG = 5,
 	TERMSRV_CERTIFICATE = 6,
-	TERMSRV_KEY = 7
+	TERMSRV_KEY = 7,
+	TERMSRV_LISTENER = 8 /* of an earlier termsrv; or none */
 };
 
 enum {

@@ -136,10 +136,18 @@ static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 
 static int service_ready(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
-	(void)passed;
-	if (m->type == TS_READY)
-		client->smss->listening_port =
-		    (uint16_t)((const struct msg_listening *)(const void *)m)->port;
+	struct smss *smss = client->smss;
+
+	if (m->type == TS_READY) {
+		smss->listening_port = (uint16_t)((const struct msg_listening *)(const void *)m)->port;
+		if (*passed >= 0) {
+			fd_close(&smss->rdp_listener);
+			smss->rdp_listener = *passed;
+			*passed = -1;
+			if (smss->keep_listener)
+				smss->keep_listener(smss->rdp_listener);
+		}
+	}
 	return services_ready(client);
 }
 
@@ -215,7 +223,7 @@ static const struct {
 	{ CSR_RESPONSE, sizeof(struct msg_response), FROM(SUBSYSTEM), WINDOWS, false,
 	    manage_response },
 	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), ANY_TIME, false, sb_reply },
-	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), ANY_TIME, false, service_ready },
+	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), ANY_TIME, true, service_ready },
 	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), ANY_TIME, true,
 	    winstation_connect },
 	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), ANY_TIME, false, winstation_logon },

@@ -384,7 +384,8 @@ pid_t process_start_service(struct smss *smss, unsigned which, int port)
 	bool termsrv = which == SERVICE_TERMSRV;
 	int config = termsrv ? config_file(smss) : -1;
 	const int fds[SERVICE_FDS] = { port, termsrv ? smss->tls_dir : smss->accounts_dir, config,
-		termsrv ? smss->certificate : -1, termsrv ? smss->private_key : -1 };
+		termsrv ? smss->certificate : -1, termsrv ? smss->private_key : -1,
+		termsrv ? smss->rdp_listener : -1 };
 	char map[64];
 	int go[2];
 	pid_t pid;

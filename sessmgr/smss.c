@@ -203,6 +203,7 @@ static void finish(struct smss *smss)
 		if (smss->services[i].restart)
 			event_free(smss->services[i].restart);
 	fd_close(&smss->sm_listener);
+	fd_close(&smss->rdp_listener);
 	if (smss->base)
 		event_base_free(smss->base);
 	record_close(smss->record_dir);

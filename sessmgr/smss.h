@@ -256,6 +256,9 @@ struct smss {
 	int exit_status;
 	int state_dir, accounts_dir, tls_dir; /* descriptors */
 	int certificate, private_key;         /* descriptors of configured files, or -1 */
+	int rdp_listener; /* termsrv's, kept for the next: who connects meanwhile waits; or -1 */
+	/* Has the service manager keep it too, where there is one. */
+	void (*keep_listener)(int listener);
 	int cgroup;                           /* of the sessions, or -1 */
 	int record_dir;                       /* of the record; -1: none is kept */
 	int sm_dir;                           /* of \SmApiPort */
@@ -358,7 +361,7 @@ void process_creator_reports(struct session *session);
 /* The host's user id of a service process: owner of its state. */
 uid_t process_service_uid(const struct smss *smss, unsigned which);
 /* Starts lsass or termsrv: 3 PORT, 4 its state directory, and for termsrv 5 the
-   configuration, 6 and 7 the configured certificate and key. Process id, or -1 with errno. */
+   configuration, 6 and 7 the configured certificate and key, 8 the listener of an earlier one. Process id, or -1 with errno. */
 pid_t process_start_service(struct smss *smss, unsigned which, int port);
 /*
  * Connects to the socket at PATH as process PID sees it, without following links out of what
@@ -395,7 +398,7 @@ _Noreturn void child_creator(const struct session *session, int port);
    -1 with errno. */
 int child_map_session(const struct session *session, pid_t pid);
 /* The child that becomes service WHICH once GO has a byte; FDS from 3 on, -1: /dev/null. */
-enum { SERVICE_FDS = 5 };
+enum { SERVICE_FDS = 6 };
 _Noreturn void child_service(
     const struct smss *smss, unsigned which, const char *image, int go, const int *fds);
 /* Writes MAP as the id maps of PID. 0, or -1 with errno. */

@@ -144,6 +144,12 @@ wait_for_text watched '^I-am-42' $PATIENCE
 wait_until $PATIENCE no_orphans || fail "processes are left: csrss $(csrss_ids | tr '\n' ' '); $(musessctl list)"
 echo "$kills kills: sessions lost 0, orphans 0, ids given twice 0"
 
+# Its listening socket is kept: who connects now waits for the next termsrv.
+echo "== who connects while there is no termsrv"
+. "$STATE/lab.env"
+kill -KILL "$(service_pid termsrv)"
+load "${MUSESS_USER}meanwhile" >"$OUT/meanwhile.log" || fail "he is not served: $(cat "$OUT/meanwhile.log")"
+
 echo "== without an smss the sessions end"
 end_process "$held"
 smss_pid

@@ -233,7 +233,7 @@ void harness_begin(const struct musess_config *from)
 		harness.config = *from;
 	smss->config = &harness.config;
 	smss->ready = ready;
-	smss->cgroup = smss->admin_listener = smss->sm_listener = -1;
+	smss->cgroup = smss->admin_listener = smss->sm_listener = smss->rdp_listener = -1;
 	Smp = smss;
 	LIST_INIT(&smss->clients);
 	LIST_INIT(&smss->calls);

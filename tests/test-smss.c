@@ -131,7 +131,7 @@ static const struct row {
 	{ CSR_INPUT, sizeof(struct msg_plain), "S", false },
 	{ CSR_RESPONSE, sizeof(struct msg_response), "S", false },
 	{ LPC_REPLY, sizeof(SBAPIMSG), "C", false },
-	{ TS_READY, sizeof(struct msg_listening), "T", false },
+	{ TS_READY, sizeof(struct msg_listening), "T", true },
 	{ WS_CONNECT, sizeof(struct msg_client), "T", true },
 	{ WS_LOGON, sizeof(struct msg_user), "T", false },
 	{ WS_PAINTED, sizeof(struct msg_painted), "T", false },

@@ -251,11 +251,14 @@ static int find_smss(struct csrss *c)
 	return 0;
 }
 
-/* It knows this session. */
-static void adopted(struct csrss *c, const struct msg_csr_connect *m)
+/* It knows this session; its callbacks come by the port beside the answer. */
+static void adopted(struct csrss *c, const struct msg_csr_connect *m, int *passed)
 {
-	if (m->status != STATUS_SUCCESS)
+	if (m->status != STATUS_SUCCESS || *passed < 0)
 		return;
+	fd_close(&c->sm.callbacks);
+	c->sm.callbacks = *passed;
+	*passed = -1;
 	c->lost_smss = 0;
 	c->sm.keep = m->keep;
 }
@@ -286,7 +289,7 @@ static int on_smss(struct csrss *c)
 		end_display(c, m.end.reason);
 		result = -1;
 	} else if (m.h.type == CSR_CONNECT && got == sizeof(m.connect)) {
-		adopted(c, &m.connect);
+		adopted(c, &m.connect, &passed);
 	} else if (m.h.type == CSR_DETACH && got == sizeof(m.end)) {
 		end_display(c, m.end.reason);
 	} else if (m.h.type == CSR_YIELD) {
@@ -340,6 +343,8 @@ static int on_winlogon(struct csrss *c)
 		explicit_bzero(&m, sizeof(m));
 		return 0;
 	}
+	if (m.h.type == WL_LOGOFF)
+		return tell_smss_plainly(c, CSR_LOGOFF);
 	if (m.h.type == WL_CHOICE && got == sizeof(m.choice)) {
 		m.choice.h.type = CSR_CHOICE;
 		return tell_smss(c, &m.choice.h, -1);

@@ -70,13 +70,13 @@ enum message_type {
 	CSR_YIELD,           /* to csrss: the client shall be another session's */
 	CSR_DISPLAY,         /* to smss: CSR_YIELD's answer, the display port passed beside it */
 	CSR_INPUT,           /* to smss: keyboard or mouse were used; at most once a second */
-	CSR_LOGOFF,          /* to csrss: the user's programs are to end */
+	CSR_LOGOFF,          /* to csrss: the user's programs are to end; to smss: they have */
 	CSR_MESSAGE,         /* to csrss: a box on the screen */
 	CSR_RESPONSE,        /* to smss: how it was answered */
 	CSR_CHOICES,         /* to csrss: the user has these sessions already; which shall it be? */
-	CSR_ADOPT,           /* to smss: a csrss that has lost its smss; its callback port is passed
-	                        beside it; answered by CSR_CONNECT */
-	CSR_CHOICE,          /* to smss: that one, or NO_SESSION: the new one */
+	CSR_ADOPT,  /* to smss: a csrss that has lost its smss; answered by CSR_CONNECT, with a
+	                        callback port beside it */
+	CSR_CHOICE, /* to smss: that one, or NO_SESSION: the new one */
 	/* rdpwd and csrss */
 	DSP_READY = 0x500, /* to csrss: one more frame may come */
 	DSP_ROW,           /* to rdpwd: cells of one row */
@@ -93,7 +93,7 @@ enum message_type {
 	WL_CREDENTIALS,   /* to csrss: what was typed */
 	WL_VERDICT,       /* to winlogon: right or wrong */
 	WL_SHELL,         /* to csrss: the user's command runs */
-	WL_LOGOFF,        /* to winlogon: end the user's command */
+	WL_LOGOFF,        /* to winlogon: end the user's command; to csrss: it has ended */
 	WL_CHOICES, /* to winlogon: ask which session it shall be; the terminal passed beside it */
 	WL_CHOICE,  /* to csrss: what the user said */
 	/* musessctl and smss */

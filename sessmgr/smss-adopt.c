@@ -46,6 +46,8 @@ static void restore(struct session *s, const struct record *r)
 	s->connection = r->connection;
 	s->logged_on = r->logged_on;
 	s->pooled = r->pooled;
+	s->leaving = (enum end_reason)r->leaving;
+	s->command_ended = r->command_ended;
 	s->smss->pooled_count += r->pooled;
 	s->connected = r->connected;
 	s->disconnected = r->disconnected;
@@ -85,7 +87,8 @@ static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
 	int winlogon = open_process(r->winlogon, r->winlogon_born);
 	struct session *s = NULL;
 
-	if (r->step == SESSION_RUNNING && csrss >= 0 && winlogon >= 0)
+	/* one that was started for a client who has nobody now to bring him there is nobody's */
+	if (r->step == SESSION_RUNNING && !r->awaits_client && csrss >= 0 && winlogon >= 0)
 		s = session_restore(smss, slot, r->id, r->generation);
 	if (s && take_in(s, r, csrss, winlogon) == 0) {
 		/* its limits: systemd may have had to take the controllers away meanwhile */
@@ -174,19 +177,22 @@ int adopt_begin(struct smss *smss)
 
 /* ---- csrss ---- */
 
-/* What csrss knows better: whether its client is there still. */
+/* What csrss knows better: which client it has, if any. */
 static void reconcile(struct session *s, const struct msg_csr_adopt *m)
 {
-	if (s->id == 0 || s->pooled) {
-		session_set_state(s, s->state);
+	/* at a logon prompt or a choice: who asks has nobody any more who would answer */
+	bool asking = s->id != 0 && !s->logged_on && !s->pooled && !s->command[0] && s->connection;
+
+	if (asking) {
+		session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED);
 		return;
 	}
-	if (!s->logged_on && !s->command[0] && s->info.user[0] == 0 && s->connection)
-		session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED); /* its prompt asks in vain */
-	else if (s->connection && m->connection != s->connection)
+	s->connection = m->connection;
+	if (s->logged_on && !m->connection && s->state != WTS_DISCONNECTED)
 		winstation_lost(s);
 	else
-		limits_changed(s);
+		session_set_state(s, s->logged_on && m->connection ? WTS_ACTIVE : s->state);
+	limits_changed(s);
 }
 
 int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
@@ -195,14 +201,20 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 	struct subsystem *windows = subsystem_of_process(client->smss, client->pid);
 	struct session *s = windows ? windows->session : NULL;
 	struct msg_csr_connect reply = { .status = STATUS_SUCCESS };
+	int pair[2];
 
 	if (!s || windows != s->windows || windows->connected || s->step != SESSION_RUNNING ||
-	    message->generation != s->generation || *passed < 0)
+	    message->generation != s->generation)
 		return -1;
-	windows->callback = client_create(client->smss, *passed, CLIENT_CALLBACK, client->pid);
-	*passed = -1;
-	if (!windows->callback)
+	(void)passed;
+	/* smss's own end: one of csrss's making could be made to wait */
+	if (port_pair(pair) < 0)
 		return -1;
+	windows->callback = client_create(client->smss, pair[0], CLIENT_CALLBACK, client->pid);
+	if (!windows->callback) {
+		close(pair[1]);
+		return -1;
+	}
 	windows->callback->subsystem = windows;
 	client->subsystem = windows;
 	windows->client = client;
@@ -212,7 +224,8 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 	reply.generation = s->generation;
 	reply.keep = client->smss->keeps;
 	port_header(&reply.h, CSR_CONNECT, sizeof(reply), m->message_id);
-	client_send(client, &reply.h, -1);
+	client_send(client, &reply.h, pair[1]);
+	close(pair[1]);
 	if (message->shell && !s->info.phase[PHASE_SHELL])
 		s->info.phase[PHASE_SHELL] = message->shell;
 	adopted++;

@@ -119,6 +119,15 @@ static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 	return 0;
 }
 
+/* The user's command has ended, and winlogon is about to. */
+static int csr_logoff(struct client *client, const PORT_MESSAGE *m, int *passed)
+{
+	(void)m;
+	(void)passed;
+	client->subsystem->session->command_ended = true;
+	return 0;
+}
+
 /* The first picture is out. */
 static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
@@ -139,7 +148,8 @@ static int service_ready(struct client *client, const PORT_MESSAGE *m, int *pass
 	struct smss *smss = client->smss;
 
 	if (m->type == TS_READY) {
-		smss->listening_port = (uint16_t)((const struct msg_listening *)(const void *)m)->port;
+		smss->listening_port =
+		    (uint16_t)((const struct msg_listening *)(const void *)m)->port;
 		if (*passed >= 0) {
 			fd_close(&smss->rdp_listener);
 			smss->rdp_listener = *passed;
@@ -212,11 +222,12 @@ static const struct {
 	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), ANY_TIME, false,
 	    subsystem_connect },
 	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, csr_shell },
+	{ CSR_LOGOFF, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, csr_logoff },
 	{ CSR_DISCONNECTED, sizeof(struct msg_connection), FROM(SUBSYSTEM), WINDOWS, false,
 	    winstation_disconnected },
 	{ CSR_DISPLAY, sizeof(struct msg_connection), FROM(SUBSYSTEM), WINDOWS, true,
 	    winstation_display },
-	{ CSR_ADOPT, sizeof(struct msg_csr_adopt), FROM(SUBSYSTEM), ANY_TIME, true, adopt_csrss },
+	{ CSR_ADOPT, sizeof(struct msg_csr_adopt), FROM(SUBSYSTEM), ANY_TIME, false, adopt_csrss },
 	{ CSR_CHOICE, sizeof(struct msg_choice), FROM(SUBSYSTEM), WINDOWS, false,
 	    winstation_choice },
 	{ CSR_INPUT, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, limits_input },

@@ -174,6 +174,8 @@ void audit_reconnect(const struct session *s)
 
 void audit_leaving(const struct session *s)
 {
+	if (s->logged_on && s->reason != END_USER_LOGOFF)
+		event_write(EVENT_LSM_DISCONNECT_REASON, s->id, s->id, s->reason);
 	if (s->reason == END_USER_LOGOFF && s->logged_on)
 		event_write(
 		    EVENT_SECURITY_USER_LOGOFF, s->id, s->info.user, s->info.domain, s->generation);

@@ -593,6 +593,7 @@ _Noreturn void child_service(
 			die("descriptors");
 	syscall(SYS_close_range, 3 + SERVICE_FDS, ~0u, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the next smss has its own, at the same port */
 	execve(image, argv, service_environment);
 	die(image);
 }

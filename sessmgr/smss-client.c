@@ -12,11 +12,17 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
 enum {
 	QUEUE_MAX = 16 << 20,
+	USER_QUEUE_MAX = 16 << 10, /* of what a session's users may have smss keep */
 	QUEUE_DESCRIPTORS_MAX = 64,
 	BACKLOG = 4096,
 	ACCEPTS_A_TURN = 4, /* who knocks without end gets its share of smss, and no more */
@@ -200,7 +206,9 @@ static int enqueue(struct client *client, const PORT_MESSAGE *message, int passe
 {
 	struct queued_message *m;
 
-	if (client->queued > QUEUE_MAX || client->queued_descriptors > QUEUE_DESCRIPTORS_MAX)
+	size_t most = client->role == CLIENT_USER ? USER_QUEUE_MAX : QUEUE_MAX;
+
+	if (client->queued > most || client->queued_descriptors > QUEUE_DESCRIPTORS_MAX)
 		return -1;
 	m = malloc(sizeof(*m) + message->total_length);
 	if (!m)
@@ -363,10 +371,20 @@ static unsigned count_users(const struct smss *smss, uint32_t generation)
 /* A process in a session, which asks about that; false: it is in none, or one too many. */
 static bool accept_user(struct smss *smss, int port, const struct ucred *caller)
 {
-	const struct session *session = process_session(smss, caller->pid, caller->uid);
+	int pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+	const struct session *session;
 	struct client *client;
+	bool gone;
 
-	if (!session || count_users(smss, session->generation) >= USER_CLIENTS_MAX)
+	/* the caller's number could be another's by now: where the kernel can tell it does */
+	if (getsockopt(port, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
+		pidfd = -1;
+	session = process_session(smss, caller->pid, caller->uid);
+	gone =
+	    pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
+	fd_close(&pidfd);
+	if (gone || !session || count_users(smss, session->generation) >= USER_CLIENTS_MAX)
 		return false;
 	client = client_create(smss, port, CLIENT_USER, caller->pid);
 	if (client) {

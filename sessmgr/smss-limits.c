@@ -120,6 +120,8 @@ static void check(struct session *s)
 		reached(s, l.reason);
 		return;
 	}
+	if (now < l.warn && s->warned == l.reason) /* the limit is another by now */
+		s->warned = END_NONE;
 	if (now >= l.warn && s->warned != l.reason)
 		warn(s, &l, now);
 	set_timer(s, now < l.warn ? l.warn : l.end, now);
@@ -168,6 +170,7 @@ int limits_input(struct client *client, const PORT_MESSAGE *message, int *passed
 		return 0;
 	s->input = clock_us();
 	s->info.input = (uint64_t)time(NULL);
+	record_update(s);
 	if (s->warned == END_IDLE_LIMIT) { /* the timer stands at an end that is none any more */
 		s->warned = END_NONE;
 		check(s);

@@ -410,7 +410,8 @@ static void session_free(struct session *session)
 	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
 	call_answer(session->stopper, STATUS_SUCCESS);
 	if (!console || !smss->stopping) /* it ends because the service does */
-		log_info("session %u has ended: %s", session->id, end_reason_text(session->reason));
+		log_info("session %u has ended: %s (reason %u)", session->id,
+		    end_reason_text(session->reason), session->reason);
 	/* the pool may have waited for its place */
 	if (session->ends_idle && !smss->stopping)
 		start_refill(smss);
@@ -502,6 +503,7 @@ void session_logoff(struct session *session, enum end_reason reason)
 		return;
 	}
 	session->leaving = reason;
+	record_update(session);
 	port_header(&m.h, CSR_LOGOFF, sizeof(m), 0);
 	client_send(session->windows->client, &m.h, -1);
 	expect(session, LOGOFF_MS);

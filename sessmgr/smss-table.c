@@ -191,15 +191,24 @@ int table_add_process(struct session *session, struct subsystem *subsystem, pid_
 	return 0;
 }
 
-/* An adopted process has ended; with what, only its parent knows: as if all were well. */
+enum { TOLD_US = 200000 };
+
+/* An adopted process has ended; with what, only its parent knows. Of a winlogon csrss tells that
+   all is well: it may be a moment behind. */
 static void on_ended(int fd, short what, void *argument)
 {
-	const struct pid_entry *p = argument;
+	struct pid_entry *p = argument;
 	struct smss *smss = p->session->smss;
+	bool winlogon = !p->subsystem, well = p->session->command_ended;
 
 	(void)fd;
-	(void)what;
-	session_reaped(smss, p->pid, 0);
+	if (winlogon && !well && !(what & EV_TIMEOUT)) {
+		const struct timeval in = { .tv_usec = TOLD_US };
+		event_assign(p->ended, smss->base, -1, 0, on_ended, p);
+		event_add(p->ended, &in);
+		return;
+	}
+	session_reaped(smss, p->pid, winlogon && !well ? SIGKILL : 0);
 	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
 		event_active(smss->signals[0], EV_SIGNAL, 1);
 }

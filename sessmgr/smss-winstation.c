@@ -56,7 +56,9 @@ static void answer_worker(
 
 static bool is_of(const struct session *s, const char *user)
 {
-	return s->logged_on && is_running(s) && strcmp(s->info.user, user) == 0;
+	/* who logs on while he is being logged off gets another */
+	return s->logged_on && s->leaving == END_NONE && is_running(s) &&
+	       strcmp(s->info.user, user) == 0;
 }
 
 /* How many sessions USER has, SELF not counted. */
@@ -94,6 +96,9 @@ static struct session *arbitrate(
 		if (!best || s->disconnected > best->disconnected)
 			best = s;
 	}
+	/* where there is no room for the session that would ask: the last one */
+	if (!self && table_used(smss) >= smss->config->MaxInstanceCount)
+		return best;
 	return single || *choices < 2 ? best : NULL;
 }
 
@@ -125,7 +130,6 @@ static void logged_on(struct session *s)
 	s->choosing = false;
 	s->info.logon = (uint64_t)time(NULL);
 	s->smss->stats.logons++;
-	session_set_state(s, WTS_ACTIVE);
 }
 
 static void renew_cookie(struct session *s)
@@ -152,9 +156,10 @@ static void take_phases(struct session *s, const struct msg_client *message, boo
 }
 
 /* MESSAGE's client is at the screen of S now; whoever was there is told that it is replaced by
-   csrss. DISPLAY is the port to it. AGAIN: the session is not new. */
-static void attach(
-    struct session *s, struct msg_client *message, uint32_t worker, int display, bool again)
+   csrss. DISPLAY is the port to it. AGAIN: the session is not new. It is recorded as a whole, and
+   before csrss hears of it: a later smss asks csrss which client it has. */
+static void attach(struct session *s, struct msg_client *message, uint32_t worker, int display,
+    bool again, enum session_state state)
 {
 	struct msg_session *info = &s->info;
 
@@ -186,10 +191,10 @@ static void attach(
 	message->winlogon = (uint32_t)s->winlogon;
 	message->connection = s->connection;
 	memset(message->cookie, 0, sizeof(message->cookie));
+	record_counters(s->smss);
+	session_set_state(s, state);
 	port_header(&message->h, CSR_CLIENT, sizeof(*message), 0);
 	client_send(s->windows->client, &message->h, display);
-	record_counters(s->smss);
-	record_update(s);
 	answer_worker(s->smss, worker, s, STATUS_SUCCESS, END_NONE);
 	limits_changed(s);
 }
@@ -205,8 +210,7 @@ static void reconnect(struct session *s, struct msg_client *message, uint32_t wo
 	if (s->connection)
 		audit_disconnect(s, END_REPLACED, true);
 	s->smss->stats.reconnects++;
-	session_set_state(s, WTS_ACTIVE);
-	attach(s, message, worker, display, true);
+	attach(s, message, worker, display, true, WTS_ACTIVE);
 	audit_reconnect(s);
 }
 
@@ -262,6 +266,7 @@ static void log_on(struct session *s)
 	logged_on(s);
 	renew_cookie(s);
 	audit_logon(s, NULL);
+	session_set_state(s, WTS_ACTIVE);
 	memcpy(m.user, s->info.user, sizeof(m.user));
 	port_header(&m.h, CSR_USER, sizeof(m), 0);
 	client_send(s->windows->client, &m.h, -1);
@@ -302,8 +307,8 @@ static void disconnect(struct session *s, enum end_reason reason)
 	audit_disconnect(s, reason, false);
 	set_disconnected(s);
 	s->smss->stats.disconnects++;
-	log_info("session %u: user \"%s\" is disconnected: %s", s->id,
-	    log_quote(user, sizeof(user), s->info.user), end_reason_text(reason));
+	log_info("session %u: user \"%s\" is disconnected: %s (reason %u)", s->id,
+	    log_quote(user, sizeof(user), s->info.user), end_reason_text(reason), reason);
 }
 
 /* Nobody is at S's screen any more, for REASON. */
@@ -333,7 +338,7 @@ static void move_back(struct session *from, struct msg_client *m, int display)
 {
 	bool choosing = from->choosing, stop = from->move.stop;
 
-	attach(from, m, from->worker, display, from->logged_on);
+	attach(from, m, from->worker, display, from->logged_on, from->state);
 	if (!stop)
 		return;
 	if (!choosing || !ask_choice(from, true))
@@ -366,7 +371,7 @@ int winstation_display(struct client *client, const PORT_MESSAGE *m, int *passed
 	if (stop)
 		session_stop(from, END_REPLACED, STATUS_SUCCESS);
 	else
-		disconnect(from, END_USER_DISCONNECT);
+		disconnect(from, END_ADMIN_DISCONNECT);
 	reconnect(to, &moved, worker, *passed);
 	return 0;
 }
@@ -425,16 +430,17 @@ static void connect_fresh(
     struct session *fresh, struct msg_client *message, uint32_t worker, int display, bool choose)
 {
 	char name[WINSTATION_SIZE]; /* the connection's */
+	enum session_state state = WTS_ACTIVE;
 
 	memcpy(name, message->winstation, sizeof(name));
 	memcpy(fresh->info.user, message->user, sizeof(message->user));
 	if (message->user[0] && !(choose && ask_choice(fresh, false))) {
 		table_add_user(fresh);
 		logged_on(fresh);
-	} else if (!message->user[0]) {
-		session_set_state(fresh, WTS_CONNECTED);
+	} else {
+		state = message->user[0] ? WTS_CONNECT_QUERY : WTS_CONNECTED;
 	}
-	attach(fresh, message, worker, display, false);
+	attach(fresh, message, worker, display, false, state);
 	if (fresh->logged_on)
 		audit_logon(fresh, name);
 	else
@@ -446,7 +452,10 @@ static struct session *by_cookie(struct smss *smss, const struct msg_client *m)
 {
 	struct session *s = named_session(smss, m->session, m->generation);
 
-	return s && s->logged_on && memcmp(s->cookie, m->cookie, COOKIE_SIZE) == 0 ? s : NULL;
+	return s && s->logged_on && s->leaving == END_NONE &&
+	               memcmp(s->cookie, m->cookie, COOKIE_SIZE) == 0
+	           ? s
+	           : NULL;
 }
 
 int winstation_connect(struct client *client, const PORT_MESSAGE *m, int *passed)

@@ -203,6 +203,7 @@ struct session {
 	uint64_t connected, disconnected, input;
 	struct event *limit;
 	enum end_reason warned;     /* of which limit, since the last key */
+	bool command_ended;         /* of the user; winlogon ends as it should */
 	enum end_reason leaving;    /* why its user is being logged off; END_NONE: by himself */
 	struct call_queue boxes;    /* who waits for a box to be answered */
 	bool in_flight;             /* counts as being created */
@@ -259,9 +260,9 @@ struct smss {
 	int rdp_listener; /* termsrv's, kept for the next: who connects meanwhile waits; or -1 */
 	/* Has the service manager keep it too, where there is one. */
 	void (*keep_listener)(int listener);
-	int cgroup;                           /* of the sessions, or -1 */
-	int record_dir;                       /* of the record; -1: none is kept */
-	int sm_dir;                           /* of \SmApiPort */
+	int cgroup;     /* of the sessions, or -1 */
+	int record_dir; /* of the record; -1: none is kept */
+	int sm_dir;     /* of \SmApiPort */
 	int admin_listener, sm_listener;
 	struct event *admin_event, *sm_event, *signals[6], *stop_deadline;
 	LIST_HEAD(, client) clients;
@@ -516,6 +517,7 @@ struct record {
 	uint64_t csrss_born, winlogon_born; /* process_born */
 	uint64_t namespace;
 	uint32_t connection, logged_on, pooled;
+	uint32_t awaits_client, leaving, command_ended;
 	uint8_t cookie[COOKIE_SIZE];
 	uint64_t connected, disconnected, input;
 	char command[COMMAND_SIZE];

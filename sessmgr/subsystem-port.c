@@ -144,21 +144,13 @@ int subsystem_ask_adoption(struct subsystem *s, uint32_t connection, uint64_t sh
 		.generation = s->generation, .connection = connection, .shell = shell
 	};
 	struct sockaddr_un address;
-	int pair[2];
 
-	if (port_pair(pair) < 0)
-		return -1;
 	s->smss = socket_at(SM_PORT, 0, &address);
 	port_header(&m.h, CSR_ADOPT, sizeof(m), 1);
 	if (s->smss >= 0 && connect(s->smss, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    port_send(s->smss, &m.h, pair[1]) == 0) {
-		s->callbacks = pair[0];
-		close(pair[1]);
+	    port_send(s->smss, &m.h, -1) == 0)
 		return 0;
-	}
 	fd_close(&s->smss);
-	close(pair[0]);
-	close(pair[1]);
 	return -1;
 }
 

@@ -53,8 +53,8 @@ void subsystem_callback(struct subsystem *s, subsystem_handler *handler, void *d
 void subsystem_lose(struct subsystem *s);
 /*
  * Looks for a new smss, and tells it who this is: CONNECTION is the client at the screen, 0 none,
- * SHELL when the user's command was started. What it answers is read from the port (CSR_CONNECT), or
- * the port's end, where it knows nothing of this session. Returns 0, or -1 where there is none.
+ * SHELL when the user's command was started. What it answers is read from the port (CSR_CONNECT, with the
+ * callback port beside it), or the port's end, where it knows nothing of this session. Returns 0, or -1 where there is none.
  */
 int subsystem_ask_adoption(struct subsystem *s, uint32_t connection, uint64_t shell);
 

@@ -362,6 +362,9 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 	port_header(&m.h, WL_SHELL, sizeof(m), 0);
 	port_send(port, &m.h, -1);
 	status = await(port, child);
+	/* an smss that is not this process's parent learns in this way that it ends as it should */
+	port_header(&m.h, WL_LOGOFF, sizeof(struct msg_plain), 0);
+	port_send(port, &m.h, -1);
 	/* of the shell that is to run it */
 	if ((argv[3] || argv[2][0]) && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
 		log_warn("the command was not found: %s",

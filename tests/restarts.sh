@@ -31,7 +31,7 @@ serves() {
 }
 
 smss_pid() {
-	musess_pid=$(<"$WORK/pid")
+	musess_pid=$(<"$WORK/pid") # empty while it is written
 }
 
 # The process ids of a service process, of smss's children.
@@ -40,7 +40,7 @@ service_pid() { # NAME
 	smss_pid
 	for pid in $(cat "/proc/$musess_pid/task/$musess_pid/children" 2>/dev/null); do
 		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
-	done | head -n 1
+	done | sed -n 1p
 }
 
 load() { # USER option of rdp-load...
@@ -62,7 +62,7 @@ busy() {
 csrss_ids() {
 	local pid
 	for pid in $(descendants "$keeper"); do
-		tr '\0' '\n' <"/proc/$pid/cmdline" | awk 'NR == 1 { csrss = $0 == "csrss" } NR == 2 && csrss'
+		tr '\0' '\n' <"/proc/$pid/cmdline" | awk 'NR == 1 { csrss = $0 == "csrss" } NR == 2 && csrss' || true
 	done 2>/dev/null | sort -n
 }
 

@@ -124,9 +124,10 @@ static const struct row {
 } rows[] = {
 	{ CSR_CONNECT, sizeof(struct msg_csr_connect), "U", false },
 	{ CSR_SHELL, sizeof(struct msg_plain), "S", false },
+	{ CSR_LOGOFF, sizeof(struct msg_plain), "S", false },
 	{ CSR_DISCONNECTED, sizeof(struct msg_connection), "S", false },
 	{ CSR_DISPLAY, sizeof(struct msg_connection), "S", true },
-	{ CSR_ADOPT, sizeof(struct msg_csr_adopt), "", true },
+	{ CSR_ADOPT, sizeof(struct msg_csr_adopt), "", false },
 	{ CSR_CHOICE, sizeof(struct msg_choice), "S", false },
 	{ CSR_INPUT, sizeof(struct msg_plain), "S", false },
 	{ CSR_RESPONSE, sizeof(struct msg_response), "S", false },

@@ -285,7 +285,8 @@ follow() {
 	ask parsed events -f --json
 	ask cut events -f --json
 	sleep 0.5
-	kill -PIPE "${asked[cut]}" # nothing that others notice
+	kill -KILL "${asked[cut]}" # nothing that others notice
+	wait "${asked[cut]}" 2>/dev/null || true
 }
 
 stop_followers() {

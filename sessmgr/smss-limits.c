@@ -57,10 +57,13 @@ static void set_timer(struct session *s, uint64_t at, uint64_t now)
 
 static void warn(struct session *s, const struct limit *l, uint64_t now)
 {
+	/* rounded; not down to 0, which is a box that stays */
 	unsigned seconds = (unsigned)((l->end - now + 500000) / 1000000);
 	const char *end = s->smss->config->fResetBroken ? "ended" : "disconnected";
 	char text[BOX_TEXT_SIZE], left[48];
 
+	if (seconds == 0)
+		seconds = 1;
 	if (seconds >= 120 && seconds % 60 == 0)
 		snprintf(left, sizeof(left), "%u minutes", seconds / 60);
 	else

@@ -228,6 +228,14 @@ bool manage_draining(const struct smss *smss)
 	return smss->config->fDenyTSConnections || smss->drain != DRAIN_OFF;
 }
 
+/* What musessctl is told. */
+static enum drain_mode drain_mode(const struct smss *smss)
+{
+	if (smss->drain != DRAIN_OFF)
+		return smss->drain;
+	return smss->config->fDenyTSConnections ? DRAIN_ON : DRAIN_OFF;
+}
+
 void manage_init(struct smss *smss)
 {
 	smss->drain = faccessat(smss->state_dir, DRAIN_FILE, F_OK, 0) == 0 ? DRAIN_ON : DRAIN_OFF;
@@ -266,9 +274,7 @@ int manage_drain(struct client *client, const PORT_MESSAGE *m, int *passed)
 		reply.status = STATUS_INVALID_PARAMETER;
 	else if (reply.mode != DRAIN_ASK)
 		reply.status = set_drain(smss, (enum drain_mode)reply.mode);
-	reply.mode = smss->drain != DRAIN_OFF           ? smss->drain
-	             : smss->config->fDenyTSConnections ? DRAIN_ON
-	                                                : DRAIN_OFF;
+	reply.mode = drain_mode(smss);
 	port_header(&reply.h, CTL_DRAIN, sizeof(reply), m->message_id);
 	client_send(client, &reply.h, -1);
 	return 0;
@@ -406,7 +412,7 @@ int manage_stats(struct client *client, const PORT_MESSAGE *m, int *passed)
 	start_resize(smss, POOL_ASK, &reply.pool_idle);
 	reply.pool_size = smss->pool_size;
 	reply.max_instances = smss->config->MaxInstanceCount;
-	reply.drain = smss->drain;
+	reply.drain = drain_mode(smss);
 	port_header(&reply.h, CTL_STATS, sizeof(reply), m->message_id);
 	client_send(client, &reply.h, -1);
 	return 0;

@@ -58,7 +58,7 @@ json() {
 	local expression=$1
 	shift
 	musessctl "$@" --json >"$WORK/json" || fail "$* --json: exit status $?"
-	python3 -c 'import json, sys; D = json.load(sys.stdin); sys.exit(not ('"$expression"'))' \
+	python3 -SEc 'import json, sys; D = json.load(sys.stdin); sys.exit(not ('"$expression"'))' \
 		<"$WORK/json" || fail "$*: not $expression: $(<"$WORK/json")"
 }
 
@@ -91,6 +91,16 @@ took_ms() { # BEGIN FROM TO: since BEGIN
 
 not_on_screen() { # NAME TEXT
 	screen_text "$1" >"$WORK/$1.text" && ! grep -qF -- "$2" "$WORK/$1.text"
+}
+
+# The same service anew. What its end leaves behind is looked for elsewhere, by stop_musess.
+restart() {
+	kill -INT "$musess_pid"
+	wait_until $PATIENCE ended "$musess_pid" || fail "musessd does not end on SIGINT"
+	wait "$musess_pid" || fail "musessd ended with status $?"
+	STATE_AGAIN=$STATE
+	start_service root
+	STATE_AGAIN=''
 }
 
 # ---- the administrator
@@ -233,16 +243,12 @@ drains() {
 	quiet logoff lab
 	ended_because seven 2
 	stop_followers
-	stop_musess
-	STATE_AGAIN=$STATE
-	start_service root
+	restart
 	json 'D["drain"] == "off"' drain
 	json 'D["drain"] == "on"' drain on
-	stop_musess
-	start_service root
+	restart
 	expect '^New user logons are DISABLED, but reconnections' drain
 	json 'D["drain"] == "off"' drain off
-	STATE_AGAIN=''
 }
 
 write_config() {
@@ -279,7 +285,8 @@ follow() {
 	ask parsed events -f --json
 	ask cut events -f --json
 	sleep 0.5
-	kill -PIPE "${asked[cut]}" # nothing that others notice
+	kill -KILL "${asked[cut]}" # nothing that others notice
+	wait "${asked[cut]}" 2>/dev/null || true
 }
 
 stop_followers() {
@@ -296,7 +303,7 @@ stop_followers() {
 	[ "$(wc -l <"$OUT/followed.said")" = "$(wc -l <"$OUT/parsed.said")" ] ||
 		fail "events -f shows more, or less, with --json"
 	# the same as the file has, from the first one on, in order
-	python3 - "$OUT/parsed.said" "$STATE/events.jsonl" <<-'END' || fail "events -f --json: $OUT/parsed.said"
+	python3 -SE - "$OUT/parsed.said" "$STATE/events.jsonl" <<-'END' || fail "events -f --json: $OUT/parsed.said"
 		import json, sys
 		seen = [json.loads(line) for line in open(sys.argv[1])]
 		kept = [json.loads(line) for line in open(sys.argv[2])]

@@ -307,6 +307,29 @@ static void idle(void **state)
 	session_down(&up);
 }
 
+/* A limit that is nearly reached when it comes into force: its warning goes by itself as well. */
+static void late_warning(void **state)
+{
+	struct msg_ws_session answer;
+	struct msg_client told;
+	struct msg_box box;
+	struct msg_end end;
+	struct up up;
+
+	(void)state;
+	up = logged_on("lab", &answer);
+	expect_csrss(&up, CSR_CLIENT, &told, sizeof(told));
+	harness_pass(600000);
+	harness.config.MaxIdleTime = 600300;
+	limits_reloaded(&harness.smss);
+	expect_csrss(&up, CSR_MESSAGE, &box, sizeof(box));
+	assert_int_equal(box.seconds, 1);
+	harness_pass(300);
+	expect_csrss(&up, CSR_DETACH, &end, sizeof(end));
+	assert_int_equal(end.reason, END_IDLE_LIMIT);
+	session_down(&up);
+}
+
 static void connection_time(void **state)
 {
 	struct msg_ws_session answer;
@@ -892,7 +915,7 @@ static void races(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { W(comes_back), W(not_kept), W(two_at_once), W(cookies),
-		W(chooses), W(limits_on_sessions), W(idle), W(connection_time),
+		W(chooses), W(limits_on_sessions), W(idle), W(late_warning), W(connection_time),
 		W(disconnection_time), W(administrators), W(users), W(boxes), W(races) };
 
 	signal(SIGPIPE, SIG_IGN);

@@ -510,10 +510,14 @@ int32_t session_status(int error, bool executing);
 
 /* smss-record.c: what a later smss has to know of the sessions. */
 struct record {
+	/* with these every build begins a record, in this order: by them another one finds and ends
+	   what it cannot go on with */
 	uint32_t generation, id;
 	uint32_t step, state;
 	int32_t csrss, winlogon;
 	uint64_t csrss_born, winlogon_born; /* process_born */
+	/* what follows grows at its end alone; any other change of it, or of what it is made of, is
+	   another RECORD_VERSION */
 	uint64_t namespace;
 	uint32_t connection, logged_on, pooled;
 	uint8_t cookie[COOKIE_SIZE];
@@ -522,8 +526,8 @@ struct record {
 	struct msg_session info;
 };
 
-/* Opens the record in DIR, that of an earlier smss or a new one, for CAPACITY sessions. 0, or -1
-   after logging. Without it nothing is recorded. */
+/* Opens the record in DIR, that of an earlier smss, of another build perhaps, or a new one, for
+   CAPACITY sessions. 0, or -1 after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);
 /* For more sessions than before. 0, or -1 after logging: those beyond are not recorded. */
 int record_grow(int dir, uint32_t capacity);

@@ -187,6 +187,7 @@ struct session {
 	unsigned creator_orders;        /* under way */
 	struct call *starter, *stopper; /* who waits for StartCsr, StopCsr */
 	bool awaits_client;             /* termsrv is to connect one */
+	bool awaited;                   /* of an earlier smss: its csrss has not come yet */
 	/* who is at its screen (smss-winstation.c) */
 	LIST_ENTRY(session) same_user;
 	bool of_user;        /* it is in the list of its user's sessions */
@@ -548,8 +549,9 @@ bool record_read(uint32_t slot, struct record *record);
 int adopt_begin(struct smss *smss);
 /* CSR_ADOPT. */
 int adopt_csrss(struct client *client, const PORT_MESSAGE *message, int *passed);
-/* SESSION has ended; perhaps it was awaited. */
-void adopt_lost(struct session *session);
+/* SESSION has ended; perhaps it was awaited. True where it is an earlier smss's console, which this
+   one ended to make its own. */
+bool adopt_lost(struct session *session);
 
 /* smss-winstation.c: who is at which session's screen. */
 

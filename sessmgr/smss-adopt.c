@@ -4,7 +4,8 @@
  * numbers, and by each csrss, which looks for an smss as soon as it has lost one.
  *
  *   a record of a session that ran    its csrss is awaited, for ADOPT_MS
- *   of any other                      it was half made, or ended already: it is killed
+ *   of any other                      it was half made, or ended already: it is killed, and its id
+ *                                     and slot are free when the kernel has ended its processes
  *
  * Until all are there nobody is served: a user whose session is on its way must not get a second
  * one. What an adopted process ends with the kernel tells its parent alone, which this smss is
@@ -27,6 +28,7 @@ enum { ADOPT_MS = 10000 };
 
 static unsigned awaited, adopted, lost;
 static struct event *deadline;
+static const struct session *old_console; /* it ends; the next one has its id */
 
 /* A pidfd of PID, where that is the process that was born at BORN; else -1. */
 static int open_process(pid_t pid, uint64_t born)
@@ -64,8 +66,21 @@ static void restore(struct session *s, const struct record *r)
 		table_add_user(s);
 }
 
-/* It is known, with its processes; its csrss has not come yet. 0, or -1. */
-static int take_in(struct session *s, const struct record *r, int csrss, int winlogon)
+/* PIDFD, of PID, is the table's. 0, or -1 where memory is out: PID is killed then. */
+static int adopt_process(struct session *s, struct subsystem *subsystem, pid_t pid, int *pidfd)
+{
+	int fd = *pidfd;
+
+	*pidfd = -1;
+	if (table_adopt_process(s, subsystem, pid, fd) == 0)
+		return 0;
+	table_kill(s->smss, pid);
+	table_remove_process(s->smss, pid);
+	return -1;
+}
+
+/* It is known, with those of its processes that are there; its csrss has not come yet. 0, or -1. */
+static int take_in(struct session *s, const struct record *r, int *csrss, int *winlogon)
 {
 	const struct known_name *windows = &s->smss->required[0];
 
@@ -73,39 +88,64 @@ static int take_in(struct session *s, const struct record *r, int csrss, int win
 	if (process_space_create(s) < 0 || !(s->windows = subsystem_create(s, windows)))
 		return -1;
 	s->windows->required = true;
+	if (adopt_process(s, s->windows, r->csrss, csrss) < 0)
+		return -1;
 	s->windows->pid = r->csrss;
+	if (*winlogon < 0)
+		return 0;
+	if (adopt_process(s, NULL, r->winlogon, winlogon) < 0)
+		return -1;
 	s->winlogon = r->winlogon;
-	return table_adopt_process(s, s->windows, r->csrss, csrss) < 0 ||
-	               table_adopt_process(s, NULL, r->winlogon, winlogon) < 0
-	           ? -1
-	           : 0;
+	return 0;
+}
+
+/* Half made, or ending, or one of its processes is gone: the rest of it goes too. */
+static void end_rest(struct session *s, const struct record *r)
+{
+	if (s->pooled)
+		start_idle_ends(s); /* here: its end is no failure */
+	if (r->step < SESSION_RUNNING) {
+		s->step = SESSION_STARTING;
+		s->csrss_id = 0; /* its start was told to nobody */
+	}
+	if (s->id == 0)
+		old_console = s;
+	session_stop(s, END_CLOSED, STATUS_UNSUCCESSFUL);
 }
 
 static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
 {
 	int csrss = open_process(r->csrss, r->csrss_born);
 	int winlogon = open_process(r->winlogon, r->winlogon_born);
-	struct session *s = NULL;
-
 	/* one that was started for a client who has nobody now to bring him there is nobody's */
-	if (r->step == SESSION_RUNNING && !r->awaits_client && csrss >= 0 && winlogon >= 0)
-		s = session_restore(smss, slot, r->id, r->generation);
-	if (s && take_in(s, r, csrss, winlogon) == 0) {
+	bool whole = r->step == SESSION_RUNNING && !r->awaits_client && csrss >= 0 && winlogon >= 0;
+	/* without csrss, process 1 of it, nothing is left */
+	struct session *s = csrss < 0 ? NULL : session_restore(smss, slot, r->id, r->generation);
+
+	if (s && take_in(s, r, &csrss, &winlogon) < 0) {
+		whole = false;
+		if (!s->windows || !s->windows->pid) {
+			smss->pooled_count -= s->pooled;
+			session_forget(s);
+			s = NULL;
+		}
+	}
+	if (s && whole) {
 		/* its limits: systemd may have had to take the controllers away meanwhile */
 		int cgroup = cgroup_create(smss->cgroup, s->id, smss->config);
 		fd_close(&cgroup);
+		s->awaited = true;
 		awaited++;
 		return;
 	}
-	/* half made, or ending, or one of its processes is gone: the rest of it goes too */
+	if (r->step == SESSION_RUNNING && !r->awaits_client)
+		lost++;
+	if (s)
+		end_rest(s, r);
+	else
+		record_clear(&(struct session){ .slot = slot });
 	if (csrss >= 0)
 		syscall(SYS_pidfd_send_signal, csrss, SIGKILL, NULL, 0);
-	if (r->step == SESSION_RUNNING)
-		lost++;
-	if (s) {
-		s->windows ? session_stop(s, END_CLOSED, STATUS_UNSUCCESSFUL) : session_forget(s);
-		return;
-	}
 	fd_close(&csrss);
 	fd_close(&winlogon);
 }
@@ -119,14 +159,17 @@ static void done(struct smss *smss)
 	deadline = NULL;
 	if (adopted || lost)
 		log_info("%u sessions were found again, %u were lost", adopted, lost);
-	if (smss_begin_service(smss) < 0)
+	if (!smss->stopping && smss_begin_service(smss) < 0)
 		smss_stop(smss, 1);
 }
 
-static void came(struct smss *smss)
+static void came(struct session *s)
 {
-	if (--awaited == 0)
-		done(smss);
+	if (!s->awaited)
+		return;
+	s->awaited = false;
+	if (--awaited == 0 && !old_console)
+		done(s->smss);
 }
 
 /* Who has not come is ended. */
@@ -138,22 +181,39 @@ static void on_deadline(int fd, short what, void *argument)
 	(void)what;
 	for (uint32_t slot = 0; slot < smss->capacity; slot++) {
 		struct session *s = smss->slots[slot];
-		if (!s || s->step != SESSION_RUNNING || s->windows->connected)
+		if (!s || !s->awaited)
 			continue;
-		log_warn("session %u: its csrss does not come: ended", s->id);
+		s->awaited = false;
 		lost++;
+		if (s->step == SESSION_RUNNING)
+			log_warn("session %u: its csrss does not come: ended", s->id);
 		session_stop(s, END_CLOSED, STATUS_IO_TIMEOUT);
 	}
 	awaited = 0;
+	if (old_console && !smss->stopping) {
+		log_error("the console session of an earlier smss does not end");
+		smss_stop(smss, 1);
+	}
 	done(smss);
 }
 
-void adopt_lost(struct session *session)
+bool adopt_lost(struct session *session)
 {
-	if (awaited == 0 || !session->windows || session->windows->connected || !deadline)
-		return;
-	lost++;
-	came(session->smss);
+	bool replaced = session == old_console;
+
+	if (!session->awaited && !replaced)
+		return false;
+	if (replaced)
+		old_console = NULL;
+	if (session->awaited) {
+		session->awaited = false;
+		lost++;
+		awaited--;
+	}
+	/* in the next turn, when its id and slot are free */
+	if (awaited == 0 && !old_console && deadline)
+		event_active(deadline, EV_TIMEOUT, 0);
+	return replaced;
 }
 
 int adopt_begin(struct smss *smss)
@@ -168,9 +228,10 @@ int adopt_begin(struct smss *smss)
 				return -1;
 			find_one(smss, slot, &r);
 		}
-	if (awaited == 0)
+	if (awaited == 0 && !old_console)
 		return smss_begin_service(smss);
-	log_info("%u sessions are there still: their csrss are awaited", awaited);
+	if (awaited > 0)
+		log_info("%u sessions are there still: their csrss are awaited", awaited);
 	deadline = evtimer_new(smss->base, on_deadline, smss);
 	return deadline ? event_add(deadline, &in) : -1;
 }
@@ -230,6 +291,6 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 		s->info.phase[PHASE_SHELL] = message->shell;
 	adopted++;
 	reconcile(s, message);
-	came(client->smss);
+	came(s);
 	return 0;
 }

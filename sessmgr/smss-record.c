@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,17 @@
 
 #define RECORD_FILE "sessions"
 
-/* What it is, and of which build: another number is another layout, or another protocol between
-   smss and csrss. */
+#define NEW_FILE "sessions.new"
+
+/*
+ * What it is, and of which build. Where builds differ:
+ *
+ *   fields are appended to struct record    its size tells; what both know is read
+ *   anything else of it, or the protocol    RECORD_VERSION is another: what stays (smss.h) is
+ *   between smss and csrss, changes         read, and the sessions are ended
+ *
+ * The header, the two copies and the number before each stay as they are.
+ */
 enum { RECORD_MAGIC = 0x6d757365, RECORD_VERSION = 1, BOOT_ID_SIZE = 40 };
 
 struct header {
@@ -40,6 +50,22 @@ struct copy {
 struct pair {
 	struct copy copies[2];
 };
+
+enum { STABLE_SIZE = 40, NUMBER_SIZE = sizeof(uint64_t) };
+
+_Static_assert(sizeof(struct header) == 72 && offsetof(struct header, boot) == 16 &&
+                   offsetof(struct header, last_generation) == 56,
+    "another build reads the header");
+_Static_assert(offsetof(struct copy, record) == NUMBER_SIZE &&
+                   sizeof(struct copy) == NUMBER_SIZE + sizeof(struct record),
+    "another build finds the copies by the size of a record");
+_Static_assert(
+    offsetof(struct record, generation) == 0 && offsetof(struct record, id) == 4 &&
+        offsetof(struct record, step) == 8 && offsetof(struct record, state) == 12 &&
+        offsetof(struct record, csrss) == 16 && offsetof(struct record, winlogon) == 20 &&
+        offsetof(struct record, csrss_born) == 24 && offsetof(struct record, winlogon_born) == 32 &&
+        offsetof(struct record, namespace) == STABLE_SIZE,
+    "every build reads how a record begins");
 
 static struct header *map;
 static size_t map_size;
@@ -59,55 +85,182 @@ static void read_boot_id(char *text)
 	fd_close(&fd);
 }
 
-/* Whether what was mapped is of this boot, and of a build like this one. */
-static bool readable(uint64_t size)
+/* Whether the file of SIZE bytes with header H is a record of this boot, of whatever build. */
+static bool readable(const struct header *h, uint64_t size)
 {
 	char boot[BOOT_ID_SIZE];
+	uint64_t pair = 2 * (NUMBER_SIZE + (uint64_t)h->size);
 
 	read_boot_id(boot);
-	return map->magic == RECORD_MAGIC && map->version == RECORD_VERSION &&
-	       map->size == sizeof(struct record) && memcmp(map->boot, boot, sizeof(boot)) == 0 &&
-	       size >= sizeof(*map) + map->capacity * sizeof(struct pair);
+	return h->magic == RECORD_MAGIC && memcmp(h->boot, boot, sizeof(boot)) == 0 &&
+	       h->size >= STABLE_SIZE && h->size % _Alignof(struct copy) == 0 &&
+	       size >= sizeof(*h) && h->capacity <= (size - sizeof(*h)) / pair;
 }
 
-static void begin_anew(int fd, uint32_t capacity)
+static int begin_anew(int fd, uint32_t capacity)
 {
 	/* zeroes: no page of it takes memory before a session does */
 	if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)map_size) < 0)
-		return;
+		return -1;
 	map->version = RECORD_VERSION;
 	map->size = sizeof(struct record);
 	map->capacity = capacity;
 	read_boot_id(map->boot);
 	map->magic = RECORD_MAGIC;
+	return 0;
+}
+
+/* ---- of another build ---- */
+
+/* Into R what this build knows of the PAIR of one whose records have SIZE bytes. False: nothing. */
+static bool read_pair(struct record *r, const char *pair, size_t size)
+{
+	uint64_t numbers[2];
+
+	memcpy(&numbers[0], pair, NUMBER_SIZE);
+	memcpy(&numbers[1], pair + NUMBER_SIZE + size, NUMBER_SIZE);
+	if (numbers[0] < numbers[1])
+		pair += NUMBER_SIZE + size;
+	memset(r, 0, sizeof(*r));
+	memcpy(r, pair + NUMBER_SIZE, size < sizeof(*r) ? size : sizeof(*r));
+	return (numbers[0] || numbers[1]) && r->generation != 0;
+}
+
+/* Of a record of another version: nothing but what stays, and that it is to end. */
+static void to_end(struct record *r)
+{
+	memset((char *)r + STABLE_SIZE, 0, sizeof(*r) - STABLE_SIZE);
+	r->step = SESSION_ENDING;
+	r->state = WTS_DOWN;
+	r->info.session = r->id;
+}
+
+static int write_at(int fd, const void *bytes, size_t size, uint64_t at)
+{
+	ssize_t put = pwrite(fd, bytes, size, (off_t)at);
+
+	if (put >= 0 && (size_t)put != size)
+		errno = ENOSPC;
+	return put == (ssize_t)size ? 0 : -1;
+}
+
+/* The records of FROM into FILE, as this build has them. How many, or -1. */
+static int convert(const struct header *from, int file, uint32_t capacity)
+{
+	const size_t stride = 2 * (NUMBER_SIZE + (size_t)from->size);
+	const char *pair = (const char *)(from + 1);
+	struct header to = *from;
+	struct copy copy = { .number = 1 };
+	int count = 0;
+
+	to.version = RECORD_VERSION;
+	to.size = sizeof(struct record);
+	to.capacity = capacity > from->capacity ? capacity : from->capacity;
+	if (ftruncate(file, (off_t)(sizeof(to) + to.capacity * sizeof(struct pair))) < 0 ||
+	    write_at(file, &to, sizeof(to), 0) < 0)
+		return -1;
+	for (uint32_t slot = 0; slot < from->capacity; slot++, pair += stride) {
+		if (!read_pair(&copy.record, pair, from->size))
+			continue;
+		if (from->version != RECORD_VERSION)
+			to_end(&copy.record);
+		if (write_at(file, &copy, sizeof(copy), sizeof(to) + slot * sizeof(struct pair)) <
+		    0)
+			return -1;
+		count++;
+	}
+	return count;
+}
+
+/*
+ * *FD, of SIZE bytes, which another build wrote, becomes that of a file as this build has it. It
+ * takes the other's place when all is in it: whoever is killed before leaves the other.
+ */
+static int renew(int dir, int *fd, uint64_t size, uint32_t capacity)
+{
+	int file = openat(dir, NEW_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	const struct header *from = MAP_FAILED;
+	int count = -1;
+
+	if (file >= 0)
+		from = mmap(NULL, size, PROT_READ, MAP_SHARED, *fd, 0);
+	if (from != MAP_FAILED)
+		count = convert(from, file, capacity);
+	if (count >= 0 && renameat(dir, NEW_FILE, dir, RECORD_FILE) < 0)
+		count = -1;
+	if (count >= 0 && from->version != RECORD_VERSION)
+		log_warn(
+		    "the sessions' record is of another version (%u, not %u): %d sessions, with "
+		    "which this build cannot go on, are ended",
+		    from->version, RECORD_VERSION, count);
+	else if (count >= 0)
+		log_info(
+		    "the sessions' record is of another build: %d sessions are taken over", count);
+	if (from != MAP_FAILED)
+		munmap((void *)(uintptr_t)from, size);
+	if (count < 0) {
+		fd_close(&file);
+		return -1;
+	}
+	fd_close(fd);
+	*fd = file;
+	return 0;
+}
+
+/* Whether a record of this boot is there, which is as this build has it then: 1 or 0; or -1. */
+static int find_record(int dir, int *fd, uint32_t capacity)
+{
+	struct header h = { 0 };
+	struct stat status;
+
+	if (fstat(*fd, &status) < 0 || pread(*fd, &h, sizeof(h), 0) < 0)
+		return -1;
+	if (!readable(&h, (uint64_t)status.st_size))
+		return 0;
+	if (h.version == RECORD_VERSION && h.size == sizeof(struct record))
+		return 1;
+	return renew(dir, fd, (uint64_t)status.st_size, capacity) < 0 ? -1 : 1;
+}
+
+/* Maps what is in FD, made large enough for CAPACITY sessions. */
+static int map_file(int fd, uint32_t capacity)
+{
+	struct stat status;
+
+	map_size = sizeof(*map) + capacity * sizeof(struct pair);
+	if (fstat(fd, &status) < 0)
+		return -1;
+	if ((size_t)status.st_size > map_size) /* of a run that allowed more */
+		map_size = (size_t)status.st_size;
+	else if (ftruncate(fd, (off_t)map_size) < 0)
+		return -1;
+	map = mmap(NULL, map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		map = NULL;
+	return map ? 0 : -1;
 }
 
 int record_open(int dir, uint32_t capacity)
 {
-	struct stat status;
 	int fd = openat(dir, RECORD_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int result = -1;
+	int found = -1, result = -1;
 
-	map_size = sizeof(*map) + capacity * sizeof(struct pair);
-	if (fd < 0 || fstat(fd, &status) < 0)
-		goto done;
-	if ((size_t)status.st_size > map_size) /* of a run that allowed more */
-		map_size = (size_t)status.st_size;
-	else if (ftruncate(fd, (off_t)map_size) < 0)
-		goto done;
-	map = mmap(NULL, map_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED) {
-		map = NULL;
-		goto done;
+	if (fd >= 0) {
+		unlinkat(dir, NEW_FILE, 0); /* of one that was killed before it was whole */
+		found = find_record(dir, &fd, capacity);
 	}
-	if (!readable((uint64_t)status.st_size))
-		begin_anew(fd, capacity);
-	else if (map->capacity < capacity)
+	if (found < 0 || map_file(fd, capacity) < 0)
+		goto done;
+	if (found == 0 && begin_anew(fd, capacity) < 0)
+		goto done;
+	if (map->capacity < capacity)
 		map->capacity = capacity;
 	result = 0;
 done:
-	if (result < 0)
+	if (result < 0) {
 		log_error("cannot keep a record of the sessions: %s", strerror(errno));
+		record_close(-1);
+	}
 	fd_close(&fd);
 	return result;
 }

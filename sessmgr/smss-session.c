@@ -400,10 +400,9 @@ static void console_died(struct smss *smss, const struct session *console)
 /* Every process is gone: the id is free, and who waits is told. */
 static void session_free(struct session *session)
 {
-	bool console = session->id == 0;
 	struct smss *smss = session->smss;
+	bool console = session->id == 0, replaced = adopt_lost(session);
 
-	adopt_lost(session);
 	audit_ended(session);
 	release(session);
 	set_step(session, SESSION_GONE);
@@ -417,7 +416,7 @@ static void session_free(struct session *session)
 		start_refill(smss);
 	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
 		event_active(smss->signals[0], EV_SIGNAL, 1);
-	if (console && !smss->stopping)
+	if (console && !replaced && !smss->stopping)
 		console_died(smss, session);
 	free(session);
 }

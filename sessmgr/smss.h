@@ -187,6 +187,7 @@ struct session {
 	unsigned creator_orders;        /* under way */
 	struct call *starter, *stopper; /* who waits for StartCsr, StopCsr */
 	bool awaits_client;             /* termsrv is to connect one */
+	bool awaited;                   /* of an earlier smss: its csrss has not come yet */
 	/* who is at its screen (smss-winstation.c) */
 	LIST_ENTRY(session) same_user;
 	bool of_user;        /* it is in the list of its user's sessions */
@@ -511,10 +512,14 @@ int32_t session_status(int error, bool executing);
 
 /* smss-record.c: what a later smss has to know of the sessions. */
 struct record {
+	/* with these every build begins a record, in this order: by them another one finds and ends
+	   what it cannot go on with */
 	uint32_t generation, id;
 	uint32_t step, state;
 	int32_t csrss, winlogon;
 	uint64_t csrss_born, winlogon_born; /* process_born */
+	/* what follows grows at its end alone; any other change of it, or of what it is made of, is
+	   another RECORD_VERSION */
 	uint64_t namespace;
 	uint32_t connection, logged_on, pooled;
 	uint32_t awaits_client, leaving, command_ended;
@@ -524,8 +529,8 @@ struct record {
 	struct msg_session info;
 };
 
-/* Opens the record in DIR, that of an earlier smss or a new one, for CAPACITY sessions. 0, or -1
-   after logging. Without it nothing is recorded. */
+/* Opens the record in DIR, that of an earlier smss, of another build perhaps, or a new one, for
+   CAPACITY sessions. 0, or -1 after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);
 /* For more sessions than before. 0, or -1 after logging: those beyond are not recorded. */
 int record_grow(int dir, uint32_t capacity);
@@ -546,8 +551,9 @@ bool record_read(uint32_t slot, struct record *record);
 int adopt_begin(struct smss *smss);
 /* CSR_ADOPT. */
 int adopt_csrss(struct client *client, const PORT_MESSAGE *message, int *passed);
-/* SESSION has ended; perhaps it was awaited. */
-void adopt_lost(struct session *session);
+/* SESSION has ended; perhaps it was awaited. True where it is an earlier smss's console, which this
+   one ended to make its own. */
+bool adopt_lost(struct session *session);
 
 /* smss-winstation.c: who is at which session's screen. */
 

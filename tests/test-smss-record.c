@@ -367,13 +367,8 @@ static void test_of_another_kind(void **state)
 	begins_anew(offsetof(struct file_header, magic));
 }
 
-static void test_of_another_version(void **state)
-{
-	(void)state;
-	begins_anew(offsetof(struct file_header, version));
-}
-
-static void test_of_another_size(void **state)
+/* No build's records have it. */
+static void test_of_no_size(void **state)
 {
 	(void)state;
 	begins_anew(offsetof(struct file_header, size));
@@ -481,6 +476,324 @@ static void test_fewer_sessions(void **state)
 	assert_int_equal(records(), 0);
 }
 
+/* ---- of another build ---- */
+
+enum { STABLE = 40, OTHERS = 3 }; /* of each record; how many sessions it has */
+
+/* How every build's record begins. */
+struct stable {
+	uint32_t generation, id, step, state;
+	int32_t csrss, winlogon;
+	uint64_t csrss_born, winlogon_born;
+};
+
+static off_t other_at(uint32_t slot, unsigned which, uint32_t size)
+{
+	return (off_t)(72 + (2 * slot + which) * (8 + (size_t)size));
+}
+
+/* A copy that says CONNECTION, where it is long enough: what of it this build does not know is 0x5a. */
+static void write_other(
+    uint32_t slot, unsigned which, uint32_t size, uint64_t number, uint32_t connection)
+{
+	char *bytes = test_malloc(size);
+	struct record r = { .namespace = 77,
+		.connection = connection,
+		.logged_on = 1,
+		.input = 101,
+		.info = { .session = 7 + slot, .user = "ann" } };
+	struct stable stable = { .generation = 41 + slot,
+		.id = 7 + slot,
+		.step = SESSION_RUNNING,
+		.state = WTS_ACTIVE,
+		.csrss = 1000,
+		.winlogon = 1001,
+		.csrss_born = 555,
+		.winlogon_born = 556 };
+
+	memset(bytes, 0x5a, size);
+	memset(r.info.address, 'a', sizeof(r.info.address));
+	memcpy(bytes, &r, size < sizeof(r) ? size : sizeof(r));
+	memcpy(bytes, &stable, sizeof(stable));
+	file_bytes(true, other_at(slot, which, size), &number, sizeof(number));
+	file_bytes(true, other_at(slot, which, size) + 8, bytes, size);
+	test_free(bytes);
+}
+
+/* What a build with records of SIZE bytes left: slot 0 written twice, 1 once, 2 never. */
+static void make_other(uint32_t version, uint32_t size)
+{
+	struct file_header h;
+	int fd;
+
+	_Static_assert(sizeof(struct stable) == STABLE && sizeof(h) == 72, "as they are for ever");
+	assert_int_equal(record_open(dir, OTHERS), 0); /* for its magic and boot */
+	record_close(-1);
+	file_bytes(false, 0, &h, sizeof(h));
+	h.version = version;
+	h.size = size;
+	h.last_generation = 50;
+	h.last_id = 12;
+	h.last_connection = 99;
+	fd = openat(dir, "sessions", O_WRONLY | O_TRUNC | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, other_at(OTHERS, 0, size)), 0);
+	close(fd);
+	file_bytes(true, 0, &h, sizeof(h));
+	write_other(0, 0, size, 4, 30);
+	write_other(0, 1, size, 5, 31);
+	write_other(1, 0, size, 1, 32);
+}
+
+static ino_t file_number(void)
+{
+	struct stat status;
+
+	assert_int_equal(fstatat(dir, "sessions", &status, 0), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	return status.st_ino;
+}
+
+/* The counters are make_other's, and no file but the record is there. */
+static void check_taken_over(void)
+{
+	struct smss next = { 0 };
+
+	record_read_counters(&next);
+	assert_int_equal(next.last_generation, 50);
+	assert_int_equal(next.last_id, 12);
+	assert_int_equal(next.last_connection, 99);
+	assert_int_equal(faccessat(dir, "sessions.new", F_OK, 0), -1);
+}
+
+static void check_stable(const struct record *r, uint32_t slot)
+{
+	assert_int_equal(r->generation, 41 + slot);
+	assert_int_equal(r->id, 7 + slot);
+	assert_int_equal(r->csrss, 1000);
+	assert_int_equal(r->winlogon, 1001);
+	assert_int_equal(r->csrss_born, 555);
+	assert_int_equal(r->winlogon_born, 556);
+}
+
+/* Version 1 with records of SIZE bytes is read, and goes on as this build's. */
+static void goes_on(uint32_t size)
+{
+	struct record r, again_r;
+
+	make_other(1, size);
+	assert_int_equal(record_open(dir, OTHERS), 0);
+	assert_int_equal(record_capacity(), OTHERS);
+	assert_int_equal(records(), 2);
+	check_taken_over();
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		assert_true(record_read(slot, &r));
+		check_stable(&r, slot);
+		assert_int_equal(r.step, SESSION_RUNNING);
+		assert_int_equal(r.state, WTS_ACTIVE);
+		assert_int_equal(r.namespace, 77);
+		assert_int_equal(r.connection, 31 + slot);
+		assert_int_equal(r.logged_on, 1);
+		assert_int_equal(r.input, 101);
+		assert_string_equal(r.info.user, "ann");
+		/* what the other did not know */
+		for (size_t i = size; i < sizeof(r); i++)
+			assert_int_equal(((const char *)&r)[i], 0);
+		if (size >= sizeof(r))
+			assert_int_equal(r.info.address[sizeof(r.info.address) - 1], 'a');
+	}
+	/* and written as any */
+	record_update(&session);
+	again(OTHERS);
+	assert_int_equal(records(), 3);
+	assert_true(record_read(1, &again_r));
+	assert_memory_equal(&again_r, &r, sizeof(r));
+	check_taken_over();
+}
+
+static void test_of_this_build_stays_in_place(void **state)
+{
+	ino_t file;
+
+	(void)state;
+	make_other(1, sizeof(struct record));
+	file = file_number();
+	assert_int_equal(record_open(dir, OTHERS), 0);
+	assert_int_equal(file_number(), file);
+	assert_int_equal(records(), 2);
+	check_taken_over();
+}
+
+static void test_of_an_older_build(void **state)
+{
+	(void)state;
+	goes_on(sizeof(struct record) - 24);
+}
+
+static void test_of_a_later_build(void **state)
+{
+	(void)state;
+	goes_on(sizeof(struct record) + 8);
+	record_close(dir);
+	goes_on(3 * sizeof(struct record));
+}
+
+static void test_of_another_build_for_more_sessions(void **state)
+{
+	(void)state;
+	make_other(1, sizeof(struct record) - 8);
+	assert_int_equal(record_open(dir, 1), 0);
+	assert_int_equal(record_capacity(), OTHERS);
+	record_close(dir);
+	make_other(1, sizeof(struct record) - 8);
+	assert_int_equal(record_open(dir, 100), 0);
+	assert_int_equal(record_capacity(), 100);
+	assert_int_equal(records(), 2);
+	session.slot = 99;
+	record_update(&session);
+	again(OTHERS);
+	assert_int_equal(records(), 3);
+}
+
+/* Of what this build does not know nothing is read but who is to be ended. */
+static void ends(uint32_t version, uint32_t size)
+{
+	static const char nothing[sizeof(struct record)];
+	struct record r;
+
+	make_other(version, size);
+	assert_int_equal(record_open(dir, OTHERS), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(records(), 2);
+		check_taken_over();
+		for (uint32_t slot = 0; slot < 2; slot++) {
+			assert_true(record_read(slot, &r));
+			check_stable(&r, slot);
+			assert_int_equal(r.step, SESSION_ENDING);
+			assert_int_equal(r.state, WTS_DOWN);
+			assert_int_equal(r.info.session, 7 + slot);
+			r.info.session = 0;
+			assert_memory_equal((const char *)&r + STABLE, nothing, sizeof(r) - STABLE);
+		}
+		again(OTHERS); /* as this build's by now */
+	}
+}
+
+static void test_of_another_version(void **state)
+{
+	(void)state;
+	ends(2, sizeof(struct record));
+	record_close(dir);
+	ends(0, sizeof(struct record) + 64);
+	record_close(dir);
+	ends(0xffffffff, sizeof(struct record) - 64);
+}
+
+static void test_of_another_version_with_the_shortest_records(void **state)
+{
+	(void)state;
+	ends(2, STABLE);
+}
+
+static void starts_empty(void)
+{
+	assert_int_equal(record_open(dir, OTHERS), 0);
+	assert_int_equal(record_capacity(), OTHERS);
+	assert_int_equal(records(), 0);
+	smss.last_id = 5;
+	record_read_counters(&smss);
+	assert_int_equal(smss.last_id, 0);
+	record_close(dir);
+}
+
+static void test_of_another_build_and_boot(void **state)
+{
+	char no = '?';
+
+	(void)state;
+	make_other(2, sizeof(struct record));
+	file_bytes(true, offsetof(struct file_header, boot), &no, 1);
+	starts_empty();
+	make_other(1, sizeof(struct record) - 8);
+	file_bytes(true, offsetof(struct file_header, boot), &no, 1);
+	starts_empty();
+}
+
+static void test_of_another_build_but_impossible(void **state)
+{
+	static const uint32_t sizes[] = { 0, STABLE - 8, sizeof(struct record) - 4, 0xfffffff8 };
+	static const uint32_t capacities[] = { OTHERS + 1, 0x80000000, 0xffffffff };
+	uint32_t value;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		make_other(i % 2 + 1, sizeof(struct record) - 8);
+		value = sizes[i];
+		file_bytes(true, offsetof(struct file_header, size), &value, sizeof(value));
+		starts_empty();
+	}
+	for (size_t i = 0; i < sizeof(capacities) / sizeof(*capacities); i++) {
+		make_other(i % 2 + 1, sizeof(struct record) - 8);
+		value = capacities[i];
+		file_bytes(true, offsetof(struct file_header, capacity), &value, sizeof(value));
+		starts_empty();
+	}
+}
+
+/* The other build ended while it wrote, too. */
+static void test_of_another_build_torn(void **state)
+{
+	const uint32_t size = sizeof(struct record) - 8;
+	struct record r;
+
+	(void)state;
+	make_other(1, size);
+	write_other(0, 1, size, 0, 33); /* the older one counts */
+	write_other(1, 0, size, 0, 34); /* none does */
+	assert_int_equal(record_open(dir, OTHERS), 0);
+	assert_int_equal(records(), 1);
+	assert_true(record_read(0, &r));
+	assert_int_equal(r.connection, 30);
+}
+
+/* What it had made is no matter. */
+static void test_killed_before_all_is_taken_over(void **state)
+{
+	static const char half[100] = "half";
+	int fd;
+
+	(void)state;
+	make_other(1, sizeof(struct record) - 8);
+	for (int i = 0; i < 2; i++) { /* and where this build's record is there already */
+		fd = openat(dir, "sessions.new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_int_equal(write(fd, half, sizeof(half)), sizeof(half));
+		close(fd);
+		again(OTHERS);
+		assert_int_equal(records(), 2);
+		check_taken_over();
+	}
+}
+
+static void test_what_cannot_be_taken_over_stays(void **state)
+{
+	const uint32_t size = sizeof(struct record) - 8;
+	char before[4096], after[4096];
+	size_t count = (size_t)other_at(OTHERS, 0, size);
+
+	(void)state;
+	make_other(1, size);
+	count = count < sizeof(before) ? count : sizeof(before);
+	file_bytes(false, 0, before, count);
+	assert_int_equal(mkdirat(dir, "sessions.new", 0700), 0);
+	assert_int_equal(record_open(dir, OTHERS), -1);
+	assert_int_equal(record_capacity(), 0);
+	file_bytes(false, 0, after, count);
+	assert_memory_equal(before, after, count);
+	assert_int_equal(unlinkat(dir, "sessions.new", AT_REMOVEDIR), 0);
+	assert_int_equal(record_open(dir, OTHERS), 0);
+	assert_int_equal(records(), 2);
+}
+
 int main(void)
 {
 #define RECORD_TEST(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
@@ -497,14 +810,24 @@ int main(void)
 		RECORD_TEST(test_counters),
 		RECORD_TEST(test_the_end_of_the_service_removes_it),
 		RECORD_TEST(test_of_another_kind),
-		RECORD_TEST(test_of_another_version),
-		RECORD_TEST(test_of_another_size),
+		RECORD_TEST(test_of_no_size),
 		RECORD_TEST(test_of_another_boot),
 		RECORD_TEST(test_too_short),
 		RECORD_TEST(test_a_link_is_not_followed),
 		RECORD_TEST(test_more_sessions),
 		RECORD_TEST(test_more_sessions_at_once),
 		RECORD_TEST(test_fewer_sessions),
+		RECORD_TEST(test_of_this_build_stays_in_place),
+		RECORD_TEST(test_of_an_older_build),
+		RECORD_TEST(test_of_a_later_build),
+		RECORD_TEST(test_of_another_build_for_more_sessions),
+		RECORD_TEST(test_of_another_version),
+		RECORD_TEST(test_of_another_version_with_the_shortest_records),
+		RECORD_TEST(test_of_another_build_and_boot),
+		RECORD_TEST(test_of_another_build_but_impossible),
+		RECORD_TEST(test_of_another_build_torn),
+		RECORD_TEST(test_killed_before_all_is_taken_over),
+		RECORD_TEST(test_what_cannot_be_taken_over_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

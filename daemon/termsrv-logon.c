@@ -80,14 +80,32 @@ int logon_hash(struct worker *w, const struct lsa_request *m)
 	return 0;
 }
 
+/* A session that was started for a client, and is not his after all. */
+static void stop_session(struct termsrv *t, uint32_t id, uint32_t generation)
+{
+	SMAPIMSG call = { .ApiNumber = SmStopCsrApi, .u.StopCsr.MuSessionId = id };
+
+	port_header(&call.h, LPC_REQUEST, sizeof(call), 0);
+	call.h.client_view_size = generation; /* not a later one of its id */
+	port_send(t->smss, &call.h, -1);
+}
+
+static void cannot_connect(struct worker *w)
+{
+	if (w->started)
+		stop_session(w->t, w->client.session, w->client.generation);
+	worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+}
+
 /* The client's session is smss's to say (WS_SESSION): the one of its cookie, the one that was
    started for it, or whichever its user has. A port goes with the question. */
 static void connect_session(struct worker *w)
 {
 	int pair[2];
+	bool sent;
 
 	if (port_pair(pair) < 0) {
-		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+		cannot_connect(w);
 		return;
 	}
 	fd_close(&w->display);
@@ -95,10 +113,11 @@ static void connect_session(struct worker *w)
 	w->step = WORKER_CONNECTING;
 	memcpy(w->client.address, w->address, sizeof(w->client.address));
 	port_header(&w->client.h, WS_CONNECT, sizeof(w->client), worker_number(w));
-	if (port_send(w->t->smss, &w->client.h, pair[0]) < 0)
-		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
+	sent = port_send(w->t->smss, &w->client.h, pair[0]) == 0;
 	close(pair[0]);
 	explicit_bzero(w->client.cookie, sizeof(w->client.cookie));
+	if (!sent)
+		cannot_connect(w); /* it may be gone then */
 }
 
 /* The credentials are right, or the cookie was. */
@@ -337,16 +356,6 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 	return 0;
 }
 
-static void stop_session(struct termsrv *t, const SMAPIMSG *started)
-{
-	SMAPIMSG call = { .ApiNumber = SmStopCsrApi,
-		.u.StopCsr.MuSessionId = started->u.StartCsr.MuSessionId };
-
-	port_header(&call.h, LPC_REQUEST, sizeof(call), 0);
-	call.h.client_view_size = started->h.client_view_size; /* not a later one of its id */
-	port_send(t->smss, &call.h, -1);
-}
-
 void logon_abandon(struct worker *w)
 {
 	char quoted[USER_SIZE];
@@ -406,7 +415,7 @@ static int started(struct termsrv *t, const SMAPIMSG *reply)
 		return 0; /* StopCsr's: nobody waits */
 	if (!w || w->step != WORKER_STARTING) {
 		if (reply->ReturnedStatus == STATUS_SUCCESS)
-			stop_session(t, reply);
+			stop_session(t, reply->u.StartCsr.MuSessionId, reply->h.client_view_size);
 		return 0;
 	}
 	if (reply->ReturnedStatus != STATUS_SUCCESS) {

@@ -290,7 +290,9 @@ int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *p
 				break;
 			return messages[i].handler(client, message, passed);
 		}
-	log_warn("process %d sent message 0x%x of %zu bytes, which is not its to send: cut off",
-	    client->pid, message->type, size);
+	if (client_may_be_logged(client))
+		log_warn(
+		    "process %d sent message 0x%x of %zu bytes, which is not its to send: cut off",
+		    client->pid, message->type, size);
 	return -1;
 }

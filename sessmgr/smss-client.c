@@ -134,6 +134,19 @@ static void end_unrecognised(const struct client *client)
 	subsystem_failed(subsystem, STATUS_PORT_DISCONNECTED);
 }
 
+bool client_may_be_logged(const struct client *client)
+{
+	static uint64_t next;
+	uint64_t now = clock_us();
+
+	if (client->role != CLIENT_USER)
+		return true;
+	if (now < next)
+		return false;
+	next = now + 1000000;
+	return true;
+}
+
 static void on_readable(int port, short what, void *argument)
 {
 	struct client *client = argument;
@@ -148,7 +161,7 @@ static void on_readable(int port, short what, void *argument)
 	if (got < 0 && errno == EAGAIN)
 		return;
 	if (got <= 0 || SmpApiLoop(client, &message.h, (size_t)got, &passed) < 0) {
-		if (got < 0 && errno == EBADMSG)
+		if (got < 0 && errno == EBADMSG && client_may_be_logged(client))
 			log_warn(
 			    "process %d sent a packet that is no message: cut off", client->pid);
 		end_unrecognised(client);

@@ -414,6 +414,9 @@ int child_prepare(void);
 struct client *client_create(struct smss *smss, int port, enum client_role role, pid_t pid);
 /* Cuts a client off and forgets it everywhere. NULL is allowed. */
 void client_destroy(struct client *client);
+/* Whether what CLIENT does wrong is worth a line of the log: of users, who can do so without end, one
+   a second is. */
+bool client_may_be_logged(const struct client *client);
 /* PID was reaped: what it had connected, and its children may hold, must not be taken for that
    of a later process of its id. */
 void client_forget_process(struct smss *smss, pid_t pid);

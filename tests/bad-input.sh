@@ -311,7 +311,32 @@ by_default() {
 		closed_within 9980 11000 "$OUT/bad-$kind"
 		cat "$OUT/bad-$kind"
 	done
-	stop_musess HUP
+	stop_musess
+}
+
+# In the foreground of a terminal that is closed the service ends; elsewhere SIGHUP has it read its
+# configuration again (tests/reconnect.sh).
+terminal_is_closed() {
+	echo "== a terminal that is closed"
+	python3 - "$BIN/musessd" <<-'END' || fail "the service does not end with its terminal"
+		import os, pty, select, sys, time
+
+		pid, terminal = pty.fork()
+		if pid == 0:
+		    os.execv(sys.argv[1], [sys.argv[1], "--lab", "--port", "0"])
+		text, end = b"", time.time() + 30
+		while b"is ready" not in text and time.time() < end:
+		    if select.select([terminal], [], [], 1)[0]:
+		        text += os.read(terminal, 65536)
+		os.close(terminal)
+		while time.time() < end:
+		    done, status = os.waitpid(pid, os.WNOHANG)
+		    if done:
+		        sys.exit(status != 0 or b"is ready" not in text)
+		    time.sleep(0.1)
+		os.kill(pid, 9)
+		sys.exit(1)
+	END
 }
 
 # ---- too little to go on
@@ -559,6 +584,7 @@ locked_in_user() {
 copy_programs
 BIN=$WORK/bin
 by_default
+terminal_is_closed
 locked_in_user
 out_of_descriptors
 out_of_processes

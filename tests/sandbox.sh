@@ -61,6 +61,7 @@ expected_mounts='/
 /dev/zero
 /home
 /opt/musess/bin
+/opt/musess/port
 /proc
 /run
 /tmp

@@ -206,8 +206,8 @@ console_dies() { # PROCESS STATUS REASON
 		sed 's/session [12]/session/' >"$WORK/order"
 	diff "$WORK/order" - <<-EOT || fail "another order"
 		the console session is gone: the service ends ($3)
-		session has ended: disconnected by an administrator
-		session has ended: disconnected by an administrator
+		session has ended: disconnected by an administrator (reason 1)
+		session has ended: disconnected by an administrator (reason 1)
 	EOT
 }
 

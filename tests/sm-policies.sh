@@ -236,9 +236,8 @@ pool() {
 	start_session --command 'sleep 1000' # nobody else waits for that
 	wait_pool 'idle 1 of 1'
 	failures=$(grep -c 'an idle session failed' "$musess_log")
-	kill -KILL "$(musessctl list --json | tr -d '\n ' |
-		grep -oE '"id":[0-9]+,"name":"","user":"","domain":"","state":"Idle"[^}]*' |
-		sed -n '$s/.*"csrss_pid":\([0-9]*\).*/\1/p')" || fail "no idle csrss"
+	kill -KILL "$(musessctl list --json | python3 -c 'import json, sys
+print([s["csrss_pid"] for s in json.load(sys.stdin) if s["state"] == "Idle"][-1])')" || fail "no idle csrss"
 	wait_until $PATIENCE failures_are $((failures + 1)) || fail "nobody noticed that an idle csrss was killed"
 	wait_pool 'idle 1 of 1'
 	stop_musess

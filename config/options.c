@@ -114,9 +114,11 @@ static const struct option options[] = {
 	    "1: a client that was cut off has to log on again.", .live = true },
 	{ LIMITS, FIELD(KeepAliveEnable), FLAG, 0, 1, "1",
 	    "1: a client that says nothing is asked whether it is there, and given up if it is "
-	    "not." },
+	    "not.",
+	    .live = true },
 	{ LIMITS, FIELD(KeepAliveInterval), NUMBER, 1, 999, "1",
-	    "After how many minutes of silence it is asked." },
+	    "After how many minutes of silence it is asked; of clients that come from then on.",
+	    .live = true },
 	{ SUBSYSTEMS, FIELD(Kmode), WORD, 0, 0, "win32k",
 	    "The session space, which every session gets: namespaces, ids, limits.",
 	    .note = "win32k" },

@@ -440,6 +440,13 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 			on_session(w, (const void *)m);
 		return 0;
 	}
+	if (m->type == TS_CONFIG && size == sizeof(struct msg_ts_config)) {
+		const struct msg_ts_config *config = (const void *)m;
+		t->config.KeepAliveEnable = config->KeepAliveEnable;
+		t->config.KeepAliveInterval = config->KeepAliveInterval;
+		t->config.MaxInstanceCount = config->MaxInstanceCount;
+		return 0;
+	}
 	if (m->type == WS_COOKIE && size == sizeof(struct msg_cookie)) {
 		struct worker *w = worker_of(t, m->message_id);
 		if (w && w->cookie == COOKIE_ASKED)

@@ -36,6 +36,7 @@ enum message_type {
 	WS_COOKIE,  /* what a client has to know to come back to a session; answered with the
 	                     same type */
 	WS_EVENT,   /* to smss: an event that only termsrv sees */
+	TS_CONFIG,  /* to termsrv: what of its configuration has changed */
 	/* lsass */
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
 	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
@@ -285,6 +286,13 @@ struct msg_painted {
 	uint32_t session;
 	uint32_t generation;      /* WS_PAINTED only */
 	uint64_t active, painted; /* microseconds, as phases */
+};
+
+/* TS_CONFIG. */
+struct msg_ts_config {
+	PORT_MESSAGE h;
+	uint32_t KeepAliveEnable, KeepAliveInterval, MaxInstanceCount;
+	uint32_t reserved;
 };
 
 /* LSA_LOGON, LSA_NTLM, RW_NTLM, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */

@@ -282,6 +282,17 @@ int manage_drain(struct client *client, const PORT_MESSAGE *m, int *passed)
 
 /* ---- the configuration ---- */
 
+/* termsrv has a configuration of its own, which it was started with. */
+static void tell_termsrv(struct smss *smss)
+{
+	struct msg_ts_config m = { .KeepAliveEnable = smss->config->KeepAliveEnable,
+		.KeepAliveInterval = smss->config->KeepAliveInterval,
+		.MaxInstanceCount = smss->config->MaxInstanceCount };
+
+	port_header(&m.h, TS_CONFIG, sizeof(m), 0);
+	client_send(smss->services[SERVICE_TERMSRV].client, &m.h, -1);
+}
+
 /* Reads it again. STATUS_SUCCESS, or the values in force are as they were. Lines about it go
    to REPORT. */
 static int32_t reload(struct smss *smss, FILE *report, unsigned *changed)
@@ -302,6 +313,7 @@ static int32_t reload(struct smss *smss, FILE *report, unsigned *changed)
 	record_grow(smss->record_dir, capacity); /* goes on without, too */
 	*changed = config_apply(smss->config, &fresh, report);
 	limits_reloaded(smss);
+	tell_termsrv(smss);
 	if (event_reopen() < 0)
 		fprintf(report, "the file of events cannot be opened again: the old one is used\n");
 	return STATUS_SUCCESS;

@@ -282,10 +282,12 @@ reload() {
 
 limits() {
 	echo "== limits, changed while the service runs"
-	reload 'MaxIdleTime = 8s' 'MaxDisconnectionTime = 2s'
+	reload 'MaxIdleTime = 8s' 'MaxDisconnectionTime = 2s' 'KeepAliveEnable = 0'
 	connect idle xfreerdp3-nla-32
 	wait_for_text idle 'This session has been idle' $PATIENCE
 	screenshot idle "$OUT/idle.png"
+	! ss -Htno state established "sport = :${MUSESS_ADDRESS##*:}" | grep -q keepalive ||
+		fail "keep-alive is on still"
 	ended_with idle 3
 	wait_until $PATIENCE no_client_session || fail "a session is left"
 	wait_until $PATIENCE session_gone 1 || fail "a disconnected session does not end"

@@ -52,6 +52,7 @@ enum { LOGON_REMOTE_INTERACTIVE = 10, LOGON_UNLOCK = 7 };
 static void request(const struct msg_ws_event *m)
 {
 	event_write(EVENT_CORE_ACCEPTED, NO_SESSION, "TCP", m->address);
+	event_write(EVENT_CORE_TCP, NO_SESSION);
 	event_write(EVENT_CORE_CREATED, NO_SESSION, m->winstation);
 	event_write(EVENT_RCM_RECEIVED, NO_SESSION, "RDP-Tcp");
 }
@@ -147,6 +148,13 @@ static void station(const struct session *s, bool reconnected)
 		    s->generation, s->info.winstation, s->info.station, place.address);
 }
 
+/* The client at S's screen is let go, or has gone. */
+static void connection_ended(const struct session *s, enum end_reason reason)
+{
+	event_write(EVENT_CORE_TERMINATED, s->id);
+	event_write(EVENT_CORE_REASON, s->id, reason);
+}
+
 void audit_disconnect(const struct session *s, enum end_reason reason, bool another)
 {
 	struct account user = account_of(s);
@@ -158,6 +166,7 @@ void audit_disconnect(const struct session *s, enum end_reason reason, bool anot
 	if (!another)
 		event_write(EVENT_LSM_DISCONNECT_REASON, s->id, s->id, reason);
 	station(s, false);
+	connection_ended(s, reason);
 }
 
 void audit_reconnect(const struct session *s)
@@ -179,6 +188,13 @@ void audit_leaving(const struct session *s)
 	if (s->reason == END_USER_LOGOFF && s->logged_on)
 		event_write(
 		    EVENT_SECURITY_USER_LOGOFF, s->id, s->info.user, s->info.domain, s->generation);
+	if (s->connection)
+		connection_ended(s, s->reason);
+}
+
+void audit_slow_end(const struct session *s)
+{
+	event_write(EVENT_LSM_SLOW_TERMINATE, s->id, s->id);
 }
 
 void audit_ended(const struct session *s)

@@ -53,6 +53,7 @@ static void on_timeout(int fd, short what, void *argument)
 		return;
 	}
 	if (session->step == SESSION_ENDING) {
+		audit_slow_end(session);
 		if (session->windows && session->windows->pid > 0)
 			table_kill(session->smss, session->windows->pid);
 		return;

@@ -598,6 +598,8 @@ void audit_reconnect(const struct session *s);
 /* S is to end; it has ended. */
 void audit_leaving(const struct session *s);
 void audit_ended(const struct session *s);
+/* csrss was told to end, and does not. */
+void audit_slow_end(const struct session *s);
 /* Its processes: a subsystem is to be loaded, and is or cannot be; IMAGE is to be executed, and
    is process PID. */
 void audit_load(const struct session *s, const char *name);

@@ -122,7 +122,7 @@ come_back() {
 	mark
 	kill_client first
 	wait_for_state 1 Disc
-	events_are "$since" 24 40 4779
+	events_are "$since" 24 40 4779 102 103
 	mark
 	client_options=(/size:800x600)
 	connect second xfreerdp3-tls-24

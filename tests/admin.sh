@@ -18,16 +18,6 @@ ended_because() { # NAME HEXADECIMAL
 		fail "$1: not told reason 0x$2: $(grep -i errinfo "$OUT/$1.log")"
 }
 
-# The state of session ID, as users of the list see it.
-state_is() { # ID STATE
-	local list
-	list=$(musessctl list) && grep -qE " $1  $2( |\$)" <<<"$list"
-}
-
-wait_for_state() {
-	wait_until $PATIENCE state_is "$1" "$2" || fail "session $1 is not $2: $(musessctl list)"
-}
-
 # expect PATTERN COMMAND...: it succeeds, and a line that it says is PATTERN.
 expect() {
 	local pattern=$1 said

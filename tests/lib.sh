@@ -126,6 +126,16 @@ session_gone() {
 	! session_exists "$1"
 }
 
+# The state of session ID, as the list has it.
+state_is() { # ID STATE
+	local list
+	list=$(musessctl list) && grep -qE " $1  $2( |\$)" <<<"$list"
+}
+
+wait_for_state() {
+	wait_until $PATIENCE state_is "$1" "$2" || fail "session $1 is not $2: $(musessctl list)"
+}
+
 no_client_session() {
 	local list
 	list=$(musessctl list) && ! grep -qF 'rdp-tcp#' <<<"$list"

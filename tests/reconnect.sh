@@ -11,15 +11,6 @@ ended_with() { # NAME STATUS
 	[ $client_status = "$2" ] || fail "$1: the client says $client_status, not $2"
 }
 
-state_is() { # ID STATE
-	local list
-	list=$(musessctl list) && grep -qE " $1  $2( |\$)" <<<"$list"
-}
-
-wait_for_state() {
-	wait_until $PATIENCE state_is "$1" "$2" || fail "session $1 is not $2: $(musessctl list)"
-}
-
 csrss_of() {
 	musessctl show "$1" --json | sed -n 's/.*"csrss_pid": \([0-9]*\).*/\1/p'
 }

@@ -62,6 +62,22 @@ int child_prepare(void)
 	return -1;
 }
 
+/* Whether PID is a zombie, or gone. errno stays. */
+static bool has_ended(pid_t pid)
+{
+	char path[32], line[512] = "", *end;
+	int error = errno, fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, line, sizeof(line) - 1) < 0)
+		line[0] = 0;
+	fd_close(&fd);
+	errno = error;
+	end = strrchr(line, ')');
+	return !end || end[1] != ' ' || end[2] == 'Z' || end[2] == 'X';
+}
+
 static int put_file(pid_t pid, const char *name, const char *text)
 {
 	char path[64];
@@ -69,10 +85,11 @@ static int put_file(pid_t pid, const char *name, const char *text)
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	result = write(fd, text, strlen(text)) < 0 ? -1 : 0;
-	close(fd);
+	result = fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
+	/* the files of a process that has ended are not its owner's any more: that is no refusal */
+	if (result < 0 && has_ended(pid))
+		errno = ESRCH;
+	fd_close(&fd);
 	return result;
 }
 

@@ -51,6 +51,13 @@ more_workers_than() {
 	[ "$(worker_count)" -gt "$1" ]
 }
 
+# The same, looked for in a moment: for those that are not there for long.
+workers_come() {
+	local termsrv
+	termsrv=$(main_of termsrv)
+	[ "$(ps -o comm= --ppid "${termsrv:-1}" | grep -cx rdpwd)" -gt "$1" ]
+}
+
 sessions_are() { # COUNT, the console not counted
 	local list
 	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = $((3 + $1)) ] # head, console, listener
@@ -122,7 +129,7 @@ stops_in_handshake() {
 	local kinds=(request tls-half tls-rubbish nla nla-half nla-rubbish mcs mcs-half mcs-rubbish)
 	echo "== stops inside TLS, NLA or MCS"
 	start_bad 5 "${kinds[@]}"
-	wait_until 2 more_workers_than $((WARM + 20)) || fail "they did not get as far as a worker"
+	wait_until 2 workers_come $((WARM + 20)) || fail "they did not get as far as a worker"
 	sessions_are 1 || fail "a session was spent"
 	wait "${bad[@]}"
 	all_closed_in_time "${kinds[@]}"

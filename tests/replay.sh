@@ -163,7 +163,7 @@ serves() {
 
 a_second_client() {
 	echo "== a second client"
-	connect second xfreerdp3-tls-32
+	connect second xfreerdp3-tls-32 "${MUSESS_USER}2" # who would take the first one's session over otherwise
 	wait_for_prompt second
 	type_line second 'echo $((6*7))'
 	wait_for_text second '^42 *$' $PATIENCE

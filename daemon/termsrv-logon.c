@@ -124,7 +124,6 @@ static void connect_session(struct worker *w)
 static void proven(struct worker *w)
 {
 	w->client.phase[PHASE_LOGON] = clock_us();
-	w->client.session = NO_SESSION;
 	event_del(w->deadline); /* it has been the client's; the rest is ours */
 	connect_session(w);
 }
@@ -275,11 +274,9 @@ static void on_cookie(struct worker *w, const struct msg_cookie *m)
 	memcpy(w->client.user, m->user, sizeof(w->client.user));
 	memcpy(w->client.domain, m->domain, sizeof(w->client.domain));
 	memcpy(w->client.cookie, m->cookie, sizeof(w->client.cookie));
-	w->client.phase[PHASE_LOGON] = clock_us();
 	w->client.session = m->session;
 	w->client.generation = m->generation;
-	event_del(w->deadline);
-	connect_session(w);
+	proven(w);
 }
 
 int logon_painted(struct worker *w, const struct msg_painted *m)

@@ -138,7 +138,9 @@ stops_in_handshake() {
 stops_at() {
 	local k first=0 pids=()
 	for k in {2..18}; do
-		load -n 2 -c 2 -s "$k" "$@" >"$OUT/stops-at-$k" &
+		# users of their own: nobody is taken over
+		"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER-$k-%d" "$MUSESS_PASSWORD" \
+			-n 2 -c 2 -s "$k" "$@" >"$OUT/stops-at-$k" &
 		pids+=("$!")
 	done
 	for k in {2..18}; do

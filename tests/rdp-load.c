@@ -37,7 +37,7 @@ static struct {
 	const char *user, *password;
 	BOOL nla;
 	unsigned connections, lanes, keep, stop_at;
-} options = { .connections = 1, .lanes = 1 };
+} options = { .user = "", .password = "", .connections = 1, .lanes = 1 };
 
 /* How a lane tells of a connection. */
 struct result {

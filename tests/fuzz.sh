@@ -32,10 +32,12 @@ configure() {
 
 lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-event)
 configure fuzz clang "${lib_fuzzers[@]}"
+mkdir "${lib_fuzzers[@]/#/$work/}"
+printf '%s\n' "${lib_fuzzers[@]}" | xargs -P "$(nproc)" -I '{}' sh -c 'cd "$1" &&
+	"$2/fuzz/bin/tests/$0" -max_total_time="$3" -max_len=2048 -close_fd_mask=2 "$4/$0" >"$0.log" 2>&1 ||
+	touch "$4/$0.failed"' '{}' "$out" "$build" "$seconds" "$work"
 for fuzzer in "${lib_fuzzers[@]}"; do
-	mkdir "$work/$fuzzer"
-	(cd "$out" && "$build/fuzz/bin/tests/$fuzzer" -max_total_time="$seconds" -max_len=2048 \
-		-close_fd_mask=2 "$work/$fuzzer") >"$out/$fuzzer.log" 2>&1 || {
+	[ ! -e "$work/$fuzzer.failed" ] || {
 		grep -vE '^(#|musess:)' "$out/$fuzzer.log" | tail -n 40
 		fail "$fuzzer, see above; its input is in $out"
 	}

@@ -28,8 +28,8 @@
 /* Files and directories of /etc that programs read; missing ones are left out. */
 static const char *etc_copies[] = { "alternatives", "bash.bashrc", "debian_version", "host.conf",
 	"inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime",
-	"login.defs", "magic", "mime.types", "nanorc", "os-release", "profile", "profile.d",
-	"protocols", "services", "shells", "skel", "terminfo", "timezone", "vim", "xattr.conf" };
+	"login.defs", "magic", "mime.types", "nanorc", "os-release", "profile.d", "protocols",
+	"services", "shells", "skel", "terminfo", "timezone", "vim", "xattr.conf" };
 
 static const struct {
 	const char *name, *text;
@@ -38,6 +38,15 @@ static const struct {
 	{ "nsswitch.conf",
 	    "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n" },
 	{ "resolv.conf", "" },
+	/* Debian's starts programs to find out what winlogon has set: so would every session */
+	{ "profile", "# made by musess\n"
+	             "if [ \"${BASH-}\" ] && [ \"${PS1-}\" ] && [ -r /etc/bash.bashrc ]; then\n"
+	             "\t. /etc/bash.bashrc\n"
+	             "fi\n"
+	             "for file in /etc/profile.d/*.sh; do\n"
+	             "\t[ ! -r \"$file\" ] || . \"$file\"\n"
+	             "done\n"
+	             "unset file\n" },
 	{ "profile.d/musess.sh", "PATH=$PATH:" ROOT_BIN "\n" }, /* musessctl, where not installed */
 };
 

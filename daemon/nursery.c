@@ -4,6 +4,7 @@
  */
 #include "nursery.h"
 
+#include "libraries.h"
 #include "log.h"
 #include "messages.h"
 #include "port.h"
@@ -144,6 +145,9 @@ static void nursery_main(int port, struct nursery_kit *kit)
 		_exit(1);
 	}
 	certificate_forget(&kit->certificate);
+#ifndef __SANITIZE_ADDRESS__ /* whose reports name libraries */
+	libraries_drop();
+#endif
 	port_header(&ready.h, RW_READY, sizeof(ready), 0);
 	port_send(port, &ready.h, -1);
 	serve(port, kit);

@@ -186,6 +186,9 @@ static BOOL on_post_connect(freerdp_peer *peer)
 	m->height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
 	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, m->width);
 	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, m->height);
+	/* what is drawn is encoded already: a second time costs more than a picture of it, and
+	   two megabytes of history */
+	freerdp_settings_set_bool(s, FreeRDP_CompressionEnabled, FALSE);
 	keymap_init(&w->keymap, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
 	take_cookie(s, m);
 	m->session = NO_SESSION;

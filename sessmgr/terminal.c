@@ -1,6 +1,9 @@
 /*
  * libvterm keeps the grid; here are one mark per row, the cursor, and the translation of
  * keys and cells. No scrollback is kept: nothing shows it.
+ *
+ * The grid is made when programs may come: by then the size of the client's screen is known. Its
+ * other screen, for editors and the like, is made when a program asks for it.
  */
 #include "terminal.h"
 
@@ -11,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <vterm.h>
 
 /* A program that writes without end must not keep csrss from its ports. */
 enum { READ_MAX = 65536, FOREGROUND = 0xd3d7cf, BACKGROUND = 0x000000 };
+enum { POPULATE_MIN = 65536, OTHER_SCREEN_MAX = 1049 };
 
 /* The sixteen colours of programs; libvterm's own blue cannot be read on black. */
 static const uint32_t palette[] = { 0x000000, 0xcc0000, 0x4e9a06, 0xc4a000, 0x3465a4, 0x75507b,
@@ -31,6 +36,8 @@ struct terminal {
 	bool any;    /* a mark is set, or the cursor moved */
 	VTermPos cursor;
 	enum { TEXT, AFTER_ESCAPE, IN_SEQUENCE } input;
+	unsigned number; /* of the sequence's numbers the last */
+	bool asks_other; /* one of them is an other screen's */
 	bool ascii_last; /* the last character was ASCII */
 	bool cursor_visible;
 };
@@ -125,28 +132,39 @@ void terminal_destroy(struct terminal *t)
 	free(t);
 }
 
-struct terminal *terminal_create(int columns, int rows)
+/* A page at a time is dear where a whole screen is filled at once. */
+static void *allocate(size_t size, void *user)
 {
-	struct terminal *t = calloc(1, sizeof(*t));
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	void *memory = calloc(1, size);
+	uintptr_t from = ((uintptr_t)memory + page - 1) & ~(page - 1);
+
+	(void)user;
+	if (memory && size > POPULATE_MIN)
+		madvise((void *)from, (uintptr_t)memory + size - from, MADV_POPULATE_WRITE);
+	return memory;
+}
+
+static void release(void *memory, void *user)
+{
+	(void)user;
+	free(memory);
+}
+
+static VTermAllocatorFunctions allocator = { .malloc = allocate, .free = release };
+
+/* Makes the grid. 0, or -1 with errno. */
+static int start(struct terminal *t)
+{
 	VTermColor foreground = rgb(FOREGROUND), background = rgb(BACKGROUND), colour;
 
-	if (!t)
-		return NULL;
-	t->columns = columns;
-	t->rows = rows;
-	t->cursor_visible = true;
-	t->marks = calloc((size_t)rows, sizeof(*t->marks));
-	t->vterm = vterm_new(rows, columns);
-	t->master = open_master();
-	if (!t->marks || !t->vterm || t->master < 0) {
-		terminal_destroy(t);
-		return NULL;
-	}
+	t->vterm = vterm_new_with_allocator(t->rows, t->columns, &allocator, NULL);
+	if (!t->vterm)
+		return -1;
 	vterm_set_utf8(t->vterm, 1);
 	vterm_output_set_callback(t->vterm, on_output, t);
 	t->screen = vterm_obtain_screen(t->vterm);
 	vterm_screen_set_callbacks(t->screen, &callbacks, t);
-	vterm_screen_enable_altscreen(t->screen, 1);
 	vterm_screen_set_damage_merge(t->screen, VTERM_DAMAGE_ROW);
 	vterm_state_set_default_colors(vterm_obtain_state(t->vterm), &foreground, &background);
 	for (int i = 0; i < 16; i++) {
@@ -154,6 +172,25 @@ struct terminal *terminal_create(int columns, int rows)
 		vterm_state_set_palette_color(vterm_obtain_state(t->vterm), i, &colour);
 	}
 	vterm_screen_reset(t->screen, 1);
+	terminal_mark(t, -1);
+	return 0;
+}
+
+struct terminal *terminal_create(int columns, int rows)
+{
+	struct terminal *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->columns = columns;
+	t->rows = rows;
+	t->cursor_visible = true;
+	t->marks = calloc((size_t)rows, sizeof(*t->marks));
+	t->master = open_master();
+	if (!t->marks || t->master < 0) {
+		terminal_destroy(t);
+		return NULL;
+	}
 	set_size(t);
 	terminal_mark(t, -1);
 	return t;
@@ -164,8 +201,10 @@ int terminal_master(const struct terminal *t)
 	return t->master;
 }
 
-int terminal_open_slave(const struct terminal *t)
+int terminal_open_slave(struct terminal *t)
 {
+	if (!t->vterm && start(t) < 0)
+		return -1;
 	return ioctl(t->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 }
 
@@ -177,29 +216,52 @@ int terminal_resize(struct terminal *t, int columns, int rows)
 		return -1;
 	free(t->marks);
 	t->marks = marks;
+	if (t->vterm && (columns != t->columns || rows != t->rows)) {
+		vterm_set_size(t->vterm, rows, columns);
+		vterm_screen_flush_damage(t->screen);
+	}
 	t->columns = columns;
 	t->rows = rows;
-	vterm_set_size(t->vterm, rows, columns);
-	vterm_screen_flush_damage(t->screen);
 	set_size(t);
 	terminal_mark(t, -1);
 	return 0;
 }
 
+/* C of a sequence's numbers. True where they ask for the other screen (xterm's private modes),
+   at the sequence's end. */
+static bool other_screen(struct terminal *t, unsigned char c)
+{
+	if (c >= '0' && c <= '9') {
+		t->number = t->number > OTHER_SCREEN_MAX ? t->number : t->number * 10 + (c - '0');
+		return false;
+	}
+	t->asks_other =
+	    t->asks_other || t->number == 47 || t->number == 1047 || t->number == OTHER_SCREEN_MAX;
+	t->number = 0;
+	return c == 'h' && t->asks_other;
+}
+
 /*
- * libvterm writes past the row where REP (CSI Ps b) repeats a wide character, and does not
- * end where it repeats one without width. Such a REP is turned into CAN, which drops it; no
- * terminfo makes programs use it but for ASCII.
+ * Of what programs wrote, before libvterm gets it, two things have to be known. A program that asks
+ * for the other screen gets one. And libvterm writes past the row where REP (CSI Ps b) repeats a
+ * wide character, and does not end where it repeats one without width: such a REP is turned into
+ * CAN, which drops it; no terminfo makes programs use it but for ASCII.
  */
-static void disarm_repeat(struct terminal *t, char *bytes, size_t count)
+static void look_through(struct terminal *t, char *bytes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		unsigned char c = (unsigned char)bytes[i];
 		if (c == 0x1b)
 			t->input = AFTER_ESCAPE;
-		else if (t->input == AFTER_ESCAPE)
+		else if (t->input == AFTER_ESCAPE) {
 			t->input = c == '[' ? IN_SEQUENCE : TEXT;
-		else if (t->input == IN_SEQUENCE && c >= 0x40) {
+			t->number = 0;
+			t->asks_other = false;
+		} else if (t->input == IN_SEQUENCE) {
+			if (other_screen(t, c))
+				vterm_screen_enable_altscreen(t->screen, 1);
+			if (c < 0x40)
+				continue;
 			t->input = TEXT;
 			if (c == 'b' && !t->ascii_last)
 				bytes[i] = 0x18;
@@ -215,7 +277,7 @@ int terminal_read(struct terminal *t)
 	ssize_t got;
 
 	while (total < READ_MAX && (got = read(t->master, block, sizeof(block))) > 0) {
-		disarm_repeat(t, block, (size_t)got);
+		look_through(t, block, (size_t)got);
 		vterm_input_write(t->vterm, block, (size_t)got);
 		total += (size_t)got;
 	}
@@ -276,6 +338,8 @@ void terminal_key(struct terminal *t, const struct msg_key *key)
 	unsigned kept = key->modifiers;
 	VTermModifier modifiers = VTERM_MOD_NONE;
 
+	if (!t->vterm)
+		return; /* there is nobody who would read it */
 	if (key->code < KEY_ENTER) {
 		character_key(t, key->code, kept);
 		return;
@@ -323,7 +387,8 @@ void terminal_cells(const struct terminal *t, int row, struct cell *cells, int c
 		uint32_t foreground, background, attributes = 0;
 
 		cells[column] = (struct cell){ ' ', FOREGROUND, BACKGROUND };
-		if (column >= t->columns || !vterm_screen_get_cell(t->screen, position, &c))
+		if (!t->vterm || column >= t->columns ||
+		    !vterm_screen_get_cell(t->screen, position, &c))
 			continue;
 		foreground = colour_of(t, c.attrs.reverse ? c.bg : c.fg);
 		background = colour_of(t, c.attrs.reverse ? c.fg : c.bg);

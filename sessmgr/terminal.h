@@ -20,8 +20,9 @@ void terminal_destroy(struct terminal *t);
 /* The pseudo-terminal's master, for poll; stays the terminal's. */
 int terminal_master(const struct terminal *t);
 
-/* Opens the pseudo-terminal's other end, the caller's to close. -1 with errno. */
-int terminal_open_slave(const struct terminal *t);
+/* Opens the pseudo-terminal's other end, the caller's to close: programs may come from now on, and
+   until now it is blank and takes no key. -1 with errno. */
+int terminal_open_slave(struct terminal *t);
 
 /* Changes the size; everything is marked. Returns 0 or -1. */
 int terminal_resize(struct terminal *t, int columns, int rows);

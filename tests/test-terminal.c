@@ -90,6 +90,37 @@ static void test_text_and_colours(void **state)
 	assert_int_equal(cells[43].code, ' ');
 }
 
+/* Asked for in pieces. */
+static void test_other_screen(void **state)
+{
+	struct cell cells[40];
+
+	(void)state;
+	programs_write("first\033[?10");
+	programs_write("49h\033[Hother");
+	terminal_cells(t, 0, cells, 40);
+	assert_int_equal(cells[0].code, 'o');
+	programs_write("\033[?1049l");
+	terminal_cells(t, 0, cells, 40);
+	assert_int_equal(cells[0].code, 'f');
+	assert_int_equal(cells[4].code, 't');
+}
+
+static void test_no_program_no_key(void **state)
+{
+	struct terminal *idle = terminal_create(20, 5);
+	struct msg_key key = { .code = 'k' };
+	struct cell cells[20];
+
+	(void)state;
+	assert_non_null(idle);
+	assert_int_equal(terminal_resize(idle, 20, 6), 0);
+	terminal_key(idle, &key);
+	terminal_cells(idle, 5, cells, 20);
+	assert_int_equal(cells[19].code, ' ');
+	terminal_destroy(idle);
+}
+
 static void test_wide_character_takes_two_cells(void **state)
 {
 	struct cell cells[40];
@@ -244,6 +275,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_new_terminal_is_all_marked_and_blank, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_text_and_colours, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_other_screen, make_terminal, close_slave),
+		cmocka_unit_test(test_no_program_no_key),
 		cmocka_unit_test_setup_teardown(
 		    test_wide_character_takes_two_cells, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(

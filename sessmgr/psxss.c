@@ -145,7 +145,7 @@ static void set_environment(const struct psxss *p)
 	setenv("HOME", p->home, 1);
 	setenv("SHELL", p->shell, 1);
 	setenv("TERM", "dumb", 1);
-	setenv("LANG", "C.UTF-8", 1);
+	setenv("LC_CTYPE", "C.UTF-8", 1);
 	setenv("MUSESSIONID", p->session, 1);
 }
 

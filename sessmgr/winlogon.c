@@ -284,7 +284,7 @@ static void set_environment(const struct msg_verdict *v, const char *session, co
 	setenv("HOME", home, 1);
 	setenv("SHELL", SHELL, 1);
 	setenv("TERM", "xterm-256color", 1);
-	setenv("LANG", "C.UTF-8", 1);
+	setenv("LC_CTYPE", "C.UTF-8", 1); /* all else is C: LANG would open a dozen files more */
 	setenv("SESSIONNAME", v->winstation[0] ? v->winstation : "Services", 1);
 	setenv("CLIENTNAME", v->station, 1);
 	setenv("MUSESSIONID", session, 1);

@@ -490,7 +490,7 @@ static void test_environment(void **data)
 
 	run(s, "pwd; /usr/bin/env | sort | grep -v -e ^_ -e ^PWD -e ^SHLVL -e ^OLDPWD", 0);
 	assert_string_equal(s->out[0],
-	    "/run/home\nHOME=/run/home\nLANG=C.UTF-8\nLOGNAME=joe\nMUSESSIONID=7\n"
+	    "/run/home\nHOME=/run/home\nLC_CTYPE=C.UTF-8\nLOGNAME=joe\nMUSESSIONID=7\n"
 	    "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games\n"
 	    "SHELL=/bin/bash\nTERM=dumb\nUSER=joe\n");
 	run(s, "ls /proc/self/fd | wc -l; grep -E 'Sig(Blk|Ign)' /proc/self/status", 0);

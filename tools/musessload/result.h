@@ -78,7 +78,8 @@ struct result {
 	                             time from here */
 	uint64_t phase[LOAD_PHASE_COUNT];
 	uint64_t total;             /* from started until what --until names, or NOT_REACHED */
-	uint64_t held;              /* from there to its end */
+	uint64_t held;              /* from there to its end; of one that did not get there: from
+	                               started to its end */
 	uint64_t echo[LOAD_ECHOES]; /* key press to picture, as the script measured it */
 	unsigned echoes;
 	enum load_error error;

@@ -6,6 +6,7 @@
 #define MUSESS_LOAD_REPORT_H
 
 #include "summary.h"
+#include "threshold.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 /* The tables for people; `run` ends with them. */
 void report_text(FILE *out, struct summary *summary);
 
-/* The document of `report --json`. A new reference; NULL where memory is short. */
-json_t *report_json(struct summary *summary);
+/* The document of `report --json`, with what came of COUNT thresholds. A new reference; NULL where
+   memory is short. */
+json_t *report_json(struct summary *summary, const struct threshold *thresholds, size_t count);
 
 /* A line for each metric that was measured; times in microseconds. */
 void report_csv(FILE *out, struct summary *summary);
@@ -24,7 +26,8 @@ void report_csv(FILE *out, struct summary *summary);
 void report_hdr(FILE *out, struct summary *summary, unsigned metric);
 
 /* The page. Returns 0, or -1 where memory is short. */
-int report_html(FILE *out, struct summary *summary);
+int report_html(
+    FILE *out, struct summary *summary, const struct threshold *thresholds, size_t count);
 
 /* The sub-commands; ARGV[0] is their name. They return the exit status. */
 int report_main(int argc, char **argv);

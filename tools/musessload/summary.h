@@ -111,6 +111,14 @@ double summary_fail_ratio(const struct summary *summary);
 /* Of the starts that were planned. */
 double summary_missed_ratio(const struct summary *summary);
 
+/* What making the load cost: processor time per connection, private memory per connection at the
+   peak of live ones (microseconds, bytes; 0: not known), and the latest start. */
+struct summary_client {
+	double cpu_us, memory;
+	uint64_t late_us;
+};
+struct summary_client summary_client(const struct summary *summary);
+
 /* Whether a run was limited by the machine that made the load. TEXT (SIZE bytes) says why. */
 bool summary_client_limited(const struct summary *summary, char *text, size_t size);
 

@@ -250,7 +250,8 @@ static const struct row {
 	    "the session manager alone, without RDP: StartCsr, hold, StopCsr.\n"
 	    "The target is the path of its port then (" SM_PORT "\n"
 	    "or what MUSESS_SM_PORT says)" },
-	{ "out", "FILE", 'o', take_out, "a line of JSON for each session; musessload report reads it" },
+	{ "out", "FILE", 'o', take_out,
+	    "a line of JSON for each session; musessload report reads it" },
 	{ "threshold", "TEST", 0, take_threshold,
 	    "p95(total)<800ms, fail<1%, ...; may be repeated. Status 99 when\n"
 	    "one is crossed" },
@@ -281,28 +282,31 @@ static void print_option(const struct row *row)
 
 static void print_help(void)
 {
-	fputs("Usage: musessload run HOST[:PORT] -u PATTERN --password-file FILE\n"
-	      "                      --rate N/s|--stages ...|--storm N|--concurrency N [OPTION]...\n"
-	      "       musessload run --sm [SM-PORT] --rate ...\n"
-	      "Loads an RDP server with session creations, and measures each.\n\n",
+	fputs(
+	    "Usage: musessload run HOST[:PORT] -u PATTERN --password-file FILE\n"
+	    "                      --rate N/s|--stages ...|--storm N|--concurrency N [OPTION]...\n"
+	    "       musessload run --sm [SM-PORT] --rate ...\n"
+	    "Loads an RDP server with session creations, and measures each.\n\n",
 	    stdout);
 	for (int i = 0; i < ROWS; i++)
 		print_option(&table[i]);
-	fputs("\nA script has a step a line, # begins a comment:\n"
-	      "  type TEXT                   \\n is Return, \\t Tab, \\\\ a backslash\n"
-	      "  key NAME [NAME...]          pressed together: ctrl alt delete, enter, f4, a\n"
-	      "  wait TIME\n"
-	      "  wait-text 'REGEX' TIMEOUT   until a line of the screen matches. It reads the\n"
-	      "                              glyphs of musess's font, and nothing else's; such\n"
-	      "                              sessions decode pictures, and cost more\n"
-	      "  echo TEXT                   types it, and measures each key until its picture\n"
-	      "  repeat N ... end\n"
-	      "\nOn a terminal: + and - change the rate by 10 %, p pauses and goes on, q starts no\n"
-	      "more and waits for the end. Ctrl-C ends every session in order and still reports; a\n"
-	      "second one leaves at once.\n"
-	      "\nA certificate is never refused; one that is for another name is counted.\n"
-	      "\nExit status: 0; 1 some sessions failed; 2 the command line is wrong; 99 a threshold\n"
-	      "was crossed; 130 interrupted.\n",
+	fputs(
+	    "\nA script has a step a line, # begins a comment:\n"
+	    "  type TEXT                   \\n is Return, \\t Tab, \\\\ a backslash\n"
+	    "  key NAME [NAME...]          pressed together: ctrl alt delete, enter, f4, a\n"
+	    "  wait TIME\n"
+	    "  wait-text 'REGEX' TIMEOUT   until a line of the screen matches. It reads the\n"
+	    "                              glyphs of musess's font, and nothing else's; such\n"
+	    "                              sessions decode pictures, and cost more\n"
+	    "  echo TEXT                   types it, and measures each key until its picture\n"
+	    "  repeat N ... end\n"
+	    "\nOn a terminal: + and - change the rate by 10 %, p pauses and goes on, q starts no\n"
+	    "more and waits for the end. Ctrl-C ends every session in order and still reports; a\n"
+	    "second one leaves at once.\n"
+	    "\nA certificate is never refused; one that is for another name is counted.\n"
+	    "\nExit status: 0; 1 some sessions failed; 2 the command line is wrong; 99 a "
+	    "threshold\n"
+	    "was crossed; 130 interrupted.\n",
 	    stdout);
 }
 
@@ -338,7 +342,8 @@ static int split_target(struct options *o, const char *text)
 	o->port = (uint16_t)port;
 	if (!o->host || !*o->host)
 		return usage_error("the target has no host: HOST[:PORT]");
-	return asprintf(&o->target, strchr(o->host, ':') ? "[%s]:%u" : "%s:%u", o->host, o->port) < 0
+	return asprintf(&o->target, strchr(o->host, ':') ? "[%s]:%u" : "%s:%u", o->host, o->port) <
+	               0
 	           ? LOAD_EXIT_FAILED
 	           : 0;
 }
@@ -403,7 +408,8 @@ static int add_source(struct options *o, const char *text)
 	s->length = found->ai_addrlen;
 	freeaddrinfo(found);
 	if (s->address.ss_family != o->address.ss_family)
-		return usage_error("--connect-from: %s and %s are not of one family", text, o->host);
+		return usage_error(
+		    "--connect-from: %s and %s are not of one family", text, o->host);
 	snprintf(s->text, sizeof(s->text), "%s", text);
 	o->sources++;
 	return 0;
@@ -432,8 +438,8 @@ static int make_rate(struct parse *p, uint64_t duration, uint64_t count)
 		return usage_error("--rate: %s %s", p->rate,
 		    rate > 0 ? "is more than a million per second" : "starts nothing");
 	if (p->duration && p->count)
-		return usage_error(
-		    "--duration and --count contradict each other: the rate makes one of the other");
+		return usage_error("--duration and --count contradict each other: the rate makes "
+		                   "one of the other");
 	if (!p->duration && !p->count)
 		return usage_error("--rate needs an end: --duration or --count");
 	if (rate * (double)duration / 1e6 > 1e8 || (double)count / rate > 3e7)
@@ -488,12 +494,14 @@ static int make_loop(struct parse *p, uint64_t duration, uint64_t count)
 	uint64_t lanes;
 
 	if (parse_whole(p->concurrency, 1, MAX_LIVE_MOST, &lanes) < 0)
-		return usage_error("--concurrency: \"%s\" is no number of sessions", p->concurrency);
+		return usage_error(
+		    "--concurrency: \"%s\" is no number of sessions", p->concurrency);
 	if (!p->duration && !p->count)
 		return usage_error("--concurrency needs an end: --duration or --count");
 	if (p->count && count < lanes)
-		return usage_error("--concurrency %s and --count %s contradict each other: there are "
-		                   "never that many sessions",
+		return usage_error(
+		    "--concurrency %s and --count %s contradict each other: there are "
+		    "never that many sessions",
 		    p->concurrency, p->count);
 	if (p->max_live_given && p->o->max_live < lanes)
 		return usage_error("--concurrency %s and --max-live %llu contradict each other",
@@ -501,8 +509,9 @@ static int make_loop(struct parse *p, uint64_t duration, uint64_t count)
 	if (p->o->max_live < lanes)
 		p->o->max_live = lanes;
 	if (p->segment)
-		return usage_error("--segment and --concurrency contradict each other: a closed loop "
-		                   "has no plan to share");
+		return usage_error(
+		    "--segment and --concurrency contradict each other: a closed loop "
+		    "has no plan to share");
 	p->o->plan.model = PLAN_CONCURRENCY;
 	p->o->plan.lanes = (unsigned)lanes;
 	p->o->plan.count = count;
@@ -520,8 +529,8 @@ static int make_model(struct parse *p)
 
 	for (int i = 0; i < 4; i++) {
 		if (given[i] && first)
-			return usage_error(
-			    "%s and %s contradict each other: a run has one model", first, given[i]);
+			return usage_error("%s and %s contradict each other: a run has one model",
+			    first, given[i]);
 		first = given[i] ? given[i] : first;
 	}
 	if (!first)
@@ -530,7 +539,8 @@ static int make_model(struct parse *p)
 	if (p->duration && take_time("duration", p->duration, &duration))
 		return LOAD_EXIT_USAGE;
 	if (p->duration && duration == 0)
-		return usage_error("--duration: %s is no time in which to start anything", p->duration);
+		return usage_error(
+		    "--duration: %s is no time in which to start anything", p->duration);
 	if (p->count && parse_whole(p->count, 1, 100000000, &count) < 0)
 		return usage_error("--count: \"%s\" is no number of sessions", p->count);
 	return p->rate     ? make_rate(p, duration, count)
@@ -552,14 +562,16 @@ static int make_plan(struct parse *p)
 		return usage_error("--segment %s: the plan has only %llu starts, none for this one",
 		    p->segment, (unsigned long long)plan->count);
 	if (plan->model == PLAN_CONCURRENCY && p->o->ramp_down)
-		return usage_error("--ramp-down and --concurrency contradict each other: a closed loop "
-		                   "has no last start that is known ahead");
+		return usage_error(
+		    "--ramp-down and --concurrency contradict each other: a closed loop "
+		    "has no last start that is known ahead");
 	if (!p->seed)
 		return 0;
 	if (parse_whole(p->seed, 0, UINT64_MAX, &p->o->seed) < 0)
 		return usage_error("--seed: \"%s\" is no number", p->seed);
 	if (plan->count == 0)
-		return usage_error("--seed needs --count: it orders as many users as there are starts");
+		return usage_error(
+		    "--seed needs --count: it orders as many users as there are starts");
 	return plan_shuffle(plan, p->o->seed) < 0 ? LOAD_EXIT_FAILED : 0;
 }
 
@@ -596,8 +608,9 @@ static int read_users(struct parse *p)
 		return usage_error("--password-file: %s", error);
 	most = most < o->max_live ? most : o->max_live;
 	if (o->users.passwords > 1 && o->users.passwords < most)
-		return usage_error("--password-file: %s is too short: it has the passwords of %zu users, "
-		                   "and up to %llu sessions are there at a time (--max-live)",
+		return usage_error(
+		    "--password-file: %s is too short: it has the passwords of %zu users, "
+		    "and up to %llu sessions are there at a time (--max-live)",
 		    p->password_file, o->users.passwords, (unsigned long long)most);
 	return 0;
 }
@@ -629,8 +642,9 @@ static int check_rdp(struct parse *p)
 		return usage_error("--script and --until connected contradict each other: a script "
 		                   "needs a picture");
 	if (p->o->reconnect && p->o->end == END_LOGOFF)
-		return usage_error("--reconnect and --end logoff contradict each other: there would be "
-		                   "no session to come back to");
+		return usage_error(
+		    "--reconnect and --end logoff contradict each other: there would be "
+		    "no session to come back to");
 	if (p->from)
 		status = take_sources(p->o, p->from);
 	if (status == 0 && p->script)

@@ -43,7 +43,7 @@ struct options {
 	bool sm;
 
 	struct plan plan;
-	const char *plan_text; /* as it was given */
+	const char *plan_text;              /* as it was given */
 	uint64_t hold, ramp_down, deadline; /* microseconds */
 	uint64_t max_live;
 	uint64_t seed;

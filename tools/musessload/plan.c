@@ -160,7 +160,8 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 			snprintf(error, size, "there are more than %d stages", PLAN_STAGES_MAX);
 			status = -1;
 		} else if (parse_stage(plan, one) < 0) {
-			snprintf(error, size, "\"%s\" is no stage: TIME:RATE is, as in 2m:20/s", one);
+			snprintf(
+			    error, size, "\"%s\" is no stage: TIME:RATE is, as in 2m:20/s", one);
 			status = -1;
 		}
 	}
@@ -169,8 +170,9 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 		return -1;
 	count = ceil(total_area(plan) - EPSILON);
 	if (count < 1 || count > COUNT_MAX) {
-		snprintf(error, size, count < 1 ? "the stages have no start"
-		                                : "the stages have more than 100 million starts");
+		snprintf(error, size,
+		    count < 1 ? "the stages have no start"
+		              : "the stages have more than 100 million starts");
 		return -1;
 	}
 	plan->model = PLAN_STAGES;

@@ -235,8 +235,8 @@ static void read_certificate(const BYTE *pem, size_t length, const char *host)
 }
 
 /* Every certificate is good enough: it is the server's speed that is asked about. */
-static int on_certificate(freerdp *instance, const BYTE *data, size_t length, const char *host,
-    UINT16 port, DWORD flags)
+static int on_certificate(
+    freerdp *instance, const BYTE *data, size_t length, const char *host, UINT16 port, DWORD flags)
 {
 	struct rdp *rdp = rdp_of(instance->context);
 

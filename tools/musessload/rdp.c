@@ -24,18 +24,34 @@ static rdpSettings *template;
 /* ---- settings ---- */
 
 static const size_t switched_off[] = {
-	FreeRDP_RdpSecurity, FreeRDP_SupportGraphicsPipeline, FreeRDP_NetworkAutoDetect,
-	FreeRDP_SupportHeartbeatPdu, FreeRDP_SupportMultitransport, FreeRDP_AudioPlayback,
-	FreeRDP_AudioCapture, FreeRDP_DeviceRedirection, FreeRDP_RedirectClipboard,
-	FreeRDP_CompressionEnabled, FreeRDP_BitmapCacheEnabled, FreeRDP_RemoteFxCodec, FreeRDP_NSCodec,
-	FreeRDP_SurfaceCommandsEnabled, FreeRDP_SurfaceFrameMarkerEnabled, FreeRDP_SupportDynamicChannels,
+	FreeRDP_RdpSecurity,
+	FreeRDP_SupportGraphicsPipeline,
+	FreeRDP_NetworkAutoDetect,
+	FreeRDP_SupportHeartbeatPdu,
+	FreeRDP_SupportMultitransport,
+	FreeRDP_AudioPlayback,
+	FreeRDP_AudioCapture,
+	FreeRDP_DeviceRedirection,
+	FreeRDP_RedirectClipboard,
+	FreeRDP_CompressionEnabled,
+	FreeRDP_BitmapCacheEnabled,
+	FreeRDP_RemoteFxCodec,
+	FreeRDP_NSCodec,
+	FreeRDP_SurfaceCommandsEnabled,
+	FreeRDP_SurfaceFrameMarkerEnabled,
+	FreeRDP_SupportDynamicChannels,
 	FreeRDP_AllowFontSmoothing,
 };
 
 static const size_t switched_on[] = {
-	FreeRDP_AutoLogonEnabled, FreeRDP_DeactivateClientDecoding, FreeRDP_ExternalCertificateManagement,
-	FreeRDP_AutoReconnectionEnabled, FreeRDP_DisableWallpaper, FreeRDP_DisableFullWindowDrag,
-	FreeRDP_DisableMenuAnims, FreeRDP_DisableThemes,
+	FreeRDP_AutoLogonEnabled,
+	FreeRDP_DeactivateClientDecoding,
+	FreeRDP_ExternalCertificateManagement,
+	FreeRDP_AutoReconnectionEnabled,
+	FreeRDP_DisableWallpaper,
+	FreeRDP_DisableFullWindowDrag,
+	FreeRDP_DisableMenuAnims,
+	FreeRDP_DisableThemes,
 };
 
 static bool set_template(rdpSettings *s, const struct options *o)
@@ -120,8 +136,8 @@ static rdpSettings *new_settings(
 	return NULL;
 }
 
-struct rdp *rdp_create(
-    const char *user, const char *password, const struct source *from, const struct rdp_cookie *cookie)
+struct rdp *rdp_create(const char *user, const char *password, const struct source *from,
+    const struct rdp_cookie *cookie)
 {
 	struct rdp *rdp = calloc(1, sizeof(*rdp));
 	rdpSettings *settings = rdp ? new_settings(user, password, cookie) : NULL;

@@ -32,7 +32,7 @@ struct rdp_cookie {
 
 struct rdp {
 	freerdp *instance;
-	HANDLE reread; /* set where FreeRDP holds back what it has read */
+	HANDLE reread;     /* set where FreeRDP holds back what it has read */
 	atomic_int socket; /* a duplicate of FreeRDP's, for the deadline and the event loop; -1 */
 	atomic_int cut;    /* enum load_error: why it was cut off; LOAD_OK: it was not */
 	uint64_t deadline; /* for what can wait by itself */
@@ -55,8 +55,8 @@ int rdp_warm_up(const struct options *options);
 
 /* A connection that is not made yet. COOKIE (or NULL) brings it back to a session. Returns it, or
    NULL where memory or descriptors are short. */
-struct rdp *rdp_create(
-    const char *user, const char *password, const struct source *from, const struct rdp_cookie *cookie);
+struct rdp *rdp_create(const char *user, const char *password, const struct source *from,
+    const struct rdp_cookie *cookie);
 
 /* Connects and activates. Blocks until that is done, failed, or was cut off. Returns 0 or -1. */
 int rdp_connect(struct rdp *rdp);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-	LOOK_US = 50000, /* how often a screen is read at most */
+	LOOK_US = 50000,     /* how often a screen is read at most */
 	STEPS_AT_ONCE = 100, /* other sessions want their turn */
 };
 
@@ -40,7 +40,7 @@ static void press_together(const struct play_port *port, const struct script_ste
 static enum play_state failed(
     const struct play *play, struct result *result, const char *what, const char *which)
 {
-	snprintf(result->detail, sizeof(result->detail), "line %u: %s%.60s",
+	snprintf(result->detail, sizeof(result->detail), "line %u: %s%.40s",
 	    play->script->step[play->step].line, what, which);
 	return PLAY_FAILED;
 }
@@ -87,7 +87,8 @@ static enum play_state echo(struct play *play, uint64_t now, uint64_t updates, u
 
 	if (play->pressed && updates != play->updates) {
 		if (result->echoes < LOAD_ECHOES)
-			result->echo[result->echoes++] = last > play->since ? last - play->since : 0;
+			result->echo[result->echoes++] =
+			    last > play->since ? last - play->since : 0;
 		play->pressed = false;
 		play->paused = true;
 		play->since = now;
@@ -95,7 +96,8 @@ static enum play_state echo(struct play *play, uint64_t now, uint64_t updates, u
 	}
 	if (play->pressed) {
 		if (waited(play, now, PLAY_ECHO_US, wake))
-			return failed(play, result, "no picture within 2 s of a key of ", step->text);
+			return failed(
+			    play, result, "no picture within 2 s of a key of ", step->text);
 		return PLAY_WAITING;
 	}
 	if (!pause_is_over(play, now, wake))

@@ -10,10 +10,10 @@
 #include "script.h"
 
 enum {
-	PLAY_REST_US = 250000,      /* a picture that does not change for so long is at rest */
+	PLAY_REST_US = 250000,       /* a picture that does not change for so long is at rest */
 	PLAY_REST_MOST_US = 5000000, /* a script begins then all the same */
-	PLAY_ECHO_US = 2000000,     /* a key press that nothing shows by then has failed */
-	PLAY_PAUSE_US = 20000,      /* between an echo and the next key: the cursor's own picture */
+	PLAY_ECHO_US = 2000000,      /* a key press that nothing shows by then has failed */
+	PLAY_PAUSE_US = 20000, /* between an echo and the next key: the cursor's own picture */
 };
 
 struct play_port {

@@ -64,7 +64,8 @@ static int read_text(struct reader *r, const char *rest)
 		return -1;
 	for (const char *p = r->step->text; *p; p++)
 		if (!keys_of_character(*p, &shift))
-			return wrong(r, "\"%s\" has a character that no key of a US keyboard makes", rest);
+			return wrong(
+			    r, "\"%s\" has a character that no key of a US keyboard makes", rest);
 	return 0;
 }
 
@@ -77,7 +78,8 @@ static int read_echo(struct reader *r, const char *rest)
 		char most[32];
 
 		snprintf(most, sizeof(most), "%d", LOAD_ECHOES);
-		return wrong(r, "more keys are measured than the %s that are kept of a session", most);
+		return wrong(
+		    r, "more keys are measured than the %s that are kept of a session", most);
 	}
 	return 0;
 }
@@ -121,7 +123,8 @@ static int read_wait_text(struct reader *r, const char *rest)
 	int status;
 
 	if (!last || plan_parse_time(last + 1, &r->step->time) < 0)
-		return wrong(r, "wait-text takes a pattern and a time-out: wait-text '[$#] $' 10s%s", "");
+		return wrong(
+		    r, "wait-text takes a pattern and a time-out: wait-text '[$#] $' 10s%s", "");
 	while (length && isspace((unsigned char)rest[length - 1]))
 		length--;
 	if (length > 1 && (*rest == '\'' || *rest == '"') && rest[length - 1] == *rest) {

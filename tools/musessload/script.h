@@ -37,10 +37,10 @@ enum script_kind {
 struct script_step {
 	enum script_kind kind;
 	unsigned line;
-	char *text;               /* of type and echo: code points below; of wait-text the pattern */
-	regex_t pattern;          /* of wait-text */
-	uint64_t time;            /* wait, and the time-out of wait-text, microseconds */
-	unsigned count;           /* repeat: how often; end: the step that it repeats from */
+	char *text;      /* of type and echo: code points below; of wait-text the pattern */
+	regex_t pattern; /* of wait-text */
+	uint64_t time;   /* wait, and the time-out of wait-text, microseconds */
+	unsigned count;  /* repeat: how often; end: the step that it repeats from */
 	uint16_t key[SCRIPT_KEYS]; /* scancodes, SCRIPT_EXTENDED with them */
 	unsigned keys;
 	unsigned depth; /* of repeat and end */

@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 enum {
-	STACK_SIZE = 256 << 10,     /* address space: what is used is less */
-	LOGOFF_US = 10000000,       /* a server that has not ended the session by then will not */
-	SCREEN_WIDTH = 1024, SCREEN_HEIGHT = 768,
+	STACK_SIZE = 256 << 10, /* address space: what is used is less */
+	LOGOFF_US = 10000000,   /* a server that has not ended the session by then will not */
+	SCREEN_WIDTH = 1024,
+	SCREEN_HEIGHT = 768,
 };
 
 static void advance(struct session *s);
@@ -207,7 +208,8 @@ static void fill_result(struct session *s)
 	if (s->again && r->error == LOAD_OK)
 		compare_cookies(s);
 	else if (r->certificate_mismatch && !*r->detail)
-		snprintf(r->detail, sizeof(r->detail), "the certificate is for %.63s", s->rdp->certificate);
+		snprintf(r->detail, sizeof(r->detail), "the certificate is for %.63s",
+		    s->rdp->certificate);
 }
 
 /* Comes back to the session that was left, as a result of its own. */
@@ -263,7 +265,8 @@ static void lost(struct session *s)
 	rdp_failure(s->rdp, &s->result);
 	if (s->state == SESSION_HELD) {
 		memcpy(how, s->result.detail, sizeof(how));
-		snprintf(s->result.detail, sizeof(s->result.detail), "while it was held: %.70s", how);
+		snprintf(
+		    s->result.detail, sizeof(s->result.detail), "while it was held: %.70s", how);
 	}
 	end_session(s, false);
 }
@@ -331,7 +334,8 @@ static void advance_waiting(struct session *s)
 	else if (now >= deadline)
 		fail(s, LOAD_DEADLINE);
 	else
-		set_timer(s, until == UNTIL_SHELL && m->picture && rest < deadline ? rest : deadline);
+		set_timer(
+		    s, until == UNTIL_SHELL && m->picture && rest < deadline ? rest : deadline);
 }
 
 /* When it is to end. */
@@ -407,8 +411,7 @@ void session_connected(struct session *s)
 		return;
 	}
 	s->state = SESSION_WAITING;
-	s->readable =
-	    event_new(s->worker->base, rdp->socket, EV_READ | EV_PERSIST, on_readable, s);
+	s->readable = event_new(s->worker->base, rdp->socket, EV_READ | EV_PERSIST, on_readable, s);
 	if (!s->readable || event_add(s->readable, NULL) < 0)
 		fail(s, LOAD_LOCAL);
 	else if (s->interrupted)

@@ -8,8 +8,8 @@
 #ifndef MUSESS_LOAD_SESSION_H
 #define MUSESS_LOAD_SESSION_H
 
-#include "script-play.h"
 #include "rdp.h"
+#include "script-play.h"
 #include "worker.h"
 
 enum session_state { SESSION_CONNECTING, SESSION_WAITING, SESSION_HELD, SESSION_LOGGING_OFF };
@@ -28,7 +28,7 @@ struct session {
 	bool connected;            /* what the thread came to */
 	bool interrupted;
 	struct event *readable, *timer;
-	uint64_t reached;           /* when it had what --until names */
+	uint64_t reached; /* when it had what --until names */
 	struct play play;
 	bool playing;
 	struct rdp_cookie cookie; /* of the connection before */

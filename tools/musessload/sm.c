@@ -137,9 +137,9 @@ static void on_timer(evutil_socket_t fd, short events, void *argument)
 		call(s, SM_STOPPING);
 		return;
 	}
-	STAILQ_FOREACH (unsent, &s->port->unsent, unsent)
-		if (unsent == s)
-			break;
+	STAILQ_FOREACH(unsent, &s->port->unsent, unsent)
+	if (unsent == s)
+		break;
 	if (unsent)
 		STAILQ_REMOVE(&s->port->unsent, s, sm_session, unsent);
 	fail(s, LOAD_DEADLINE, "");
@@ -177,9 +177,9 @@ static void take_answer(struct sm_port *p, const SMAPIMSG *m)
 {
 	struct sm_session *s;
 
-	LIST_FOREACH (s, &p->sessions, all)
-		if (s->call == m->h.message_id && s->state != SM_HELD)
-			break;
+	LIST_FOREACH(s, &p->sessions, all)
+	if (s->call == m->h.message_id && s->state != SM_HELD)
+		break;
 	if (!s)
 		return; /* it came after the deadline */
 	s->result.status = m->ReturnedStatus;
@@ -197,10 +197,10 @@ static void on_readable(evutil_socket_t fd, short events, void *argument)
 {
 	struct sm_port *p = argument;
 	SMAPIMSG m;
-	ssize_t got;
+	ssize_t got = 0;
 
 	(void)events;
-	while ((got = port_receive(fd, &m, sizeof(m), NULL)) == sizeof(m) && p->fd >= 0)
+	while (p->fd >= 0 && (got = port_receive(fd, &m, sizeof(m), NULL)) == sizeof(m))
 		take_answer(p, &m);
 	if (p->fd < 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
@@ -270,7 +270,7 @@ void sm_finish(struct sm_port *p)
 	struct sm_session *s;
 
 	p->finishing = true;
-	LIST_FOREACH (s, &p->sessions, all)
-		if (s->state == SM_HELD)
-			event_active(s->timer, EV_TIMEOUT, 0);
+	LIST_FOREACH(s, &p->sessions, all)
+	if (s->state == SM_HELD)
+		event_active(s->timer, EV_TIMEOUT, 0);
 }

@@ -12,7 +12,8 @@ uint64_t tcp_bytes_received(int fd)
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof(info);
 
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received : 0;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_bytes_received
+	                                                                : 0;
 }
 
 enum tcp_end tcp_ended(int fd)

@@ -37,7 +37,8 @@ int users_set_pattern(struct users *users, const char *pattern, char *error, siz
 		if (length == 0 || ++conversions > 1) {
 			snprintf(error, size,
 			    length ? "the user \"%s\" has more than one number"
-			           : "the user \"%s\": only %%d, with a width as in %%04d, and %%%% are "
+			           : "the user \"%s\": only %%d, with a width as in %%04d, and "
+			             "%%%% are "
 			             "understood",
 			    pattern);
 			return -1;
@@ -64,8 +65,8 @@ static int check_mode(int fd, const char *path, char *error, size_t size)
 		return -1;
 	}
 	if (S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO)) {
-		snprintf(error, size, "%s: others may read or write it (mode %04o): chmod o= %s", path,
-		    st.st_mode & 07777, path);
+		snprintf(error, size, "%s: others may read or write it (mode %04o): chmod o= %s",
+		    path, st.st_mode & 07777, path);
 		return -1;
 	}
 	return 0;
@@ -102,7 +103,8 @@ static int split(struct users *users, size_t length, const char *path, char *err
 		lines += users->text[i] == '\n';
 	users->password = calloc(lines, sizeof(*users->password));
 	if (!users->password || strlen(users->text) != length) {
-		snprintf(error, size, users->password ? "%s: it is no text" : "memory is short", path);
+		snprintf(
+		    error, size, users->password ? "%s: it is no text" : "memory is short", path);
 		return -1;
 	}
 	while ((line = strsep(&rest, "\n"))) {

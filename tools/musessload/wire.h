@@ -17,7 +17,8 @@ struct order {
 	uint32_t kind, spare;
 	uint64_t number, turn; /* of the plan; whose turn it is */
 	uint64_t due;
-	uint64_t end_by; /* the session ends then, however long it was to be held; 0: no such time */
+	uint64_t
+	    end_by; /* the session ends then, however long it was to be held; 0: no such time */
 };
 
 enum report_kind {

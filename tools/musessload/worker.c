@@ -114,8 +114,12 @@ _Noreturn void worker_main(const struct options *options, int port)
 	static struct worker w;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGINT, SIG_IGN); /* Ctrl-C is for the parent, which tells us */
-	signal(SIGPIPE, SIG_IGN);
+	/* Ctrl-C, and a terminal's end, are for the parent, which tells us */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
+	close_range(3, (unsigned)port - 1, 0); /* the parent's event loop, file and ports */
+	close_range((unsigned)port + 1, ~0u, 0);
 	mallopt(M_ARENA_MAX, 1); /* memory is what many threads would cost */
 	w.options = options;
 	if (open_loop(&w, port) < 0)

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "wire.h"
 
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 

@@ -66,7 +66,7 @@ enum load_error {
 	    LOAD_ERROR_COUNT
 };
 
-enum { LOAD_USER_SIZE = 128, LOAD_ADDRESS_SIZE = 48, LOAD_DETAIL_SIZE = 96, LOAD_ECHOES = 16 };
+enum { LOAD_USER_SIZE = 128, LOAD_ADDRESS_SIZE = 48, LOAD_DETAIL_SIZE = 96, LOAD_ECHOES = 64 };
 
 /* One session. */
 struct result {

@@ -241,7 +241,8 @@ static json_t *comparison_json(struct summary s[2])
 static int write_json(struct summary s[2])
 {
 	json_t *document = comparison_json(s);
-	int status = document ? json_dumpf(document, stdout, JSON_INDENT(2)) : -1;
+	int status =
+	    document ? json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : -1;
 
 	json_decref(document);
 	putchar('\n');

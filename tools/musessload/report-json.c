@@ -3,7 +3,7 @@
  * microseconds, ratios are 0 to 1, rates per second:
  *
  *   schema                 1
- *   runs[]                 the first line of each file (result.h), and its last as "end", or null
+ *   runs[]                 the first line of each file (result.h), and its last as "ended", or null
  *   duration_us            of all runs, without the gaps between them
  *   sessions{}             planned, started, missed, ok, failed, interrupted, fail_ratio,
  *                          missed_ratio, certificate_mismatches, reconnected
@@ -38,7 +38,7 @@ static json_t *runs_json(const struct summary *s)
 		const struct summary_run *run = &s->runs[i];
 		json_t *o = run_info_json(&run->info);
 
-		json_object_set_new(o, "end", run->ended ? run_end_json(&run->end) : json_null());
+		json_object_set_new(o, "ended", run->ended ? run_end_json(&run->end) : json_null());
 		json_array_append_new(runs, o);
 	}
 	return runs;

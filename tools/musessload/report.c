@@ -140,7 +140,8 @@ static int parse(struct request *r, int argc, char **argv)
 static int write_json(FILE *out, const struct request *r, struct summary *summary)
 {
 	json_t *document = report_json(summary, r->thresholds, r->threshold_count);
-	int status = document ? json_dumpf(document, out, JSON_INDENT(2)) : -1;
+	int status =
+	    document ? json_dumpf(document, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : -1;
 
 	json_decref(document);
 	fputc('\n', out);

@@ -323,6 +323,7 @@ void hooks_warm_up(rdpContext *context, const struct options *o)
 
 bool hooks_install(struct rdp *rdp)
 {
+	wEventType events[] = { DEFINE_EVENT_ENTRY(ConnectionStateChange) };
 	freerdp *instance = rdp->instance;
 	rdpTransportIo io = *freerdp_get_io_callbacks(instance->context);
 
@@ -335,6 +336,8 @@ bool hooks_install(struct rdp *rdp)
 	instance->PreConnect = on_pre_connect;
 	instance->PostConnect = on_post_connect;
 	instance->VerifyX509Certificate = on_certificate;
+	/* a client has no such event but where somebody adds it */
+	PubSub_AddEventTypes(instance->context->pubSub, events, 1);
 	return freerdp_set_io_callbacks(instance->context, &io) &&
 	       PubSub_SubscribeConnectionStateChange(instance->context->pubSub, on_state) >= 0;
 }

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "keys.h"
 #include "rdp-hooks.h"
+#include "zeroing.h"
 
 #include <freerdp/input.h>
 #include <stdlib.h>
@@ -82,13 +83,17 @@ static bool set_template(rdpSettings *s, const struct options *o)
 static freerdp *new_instance(rdpSettings *settings)
 {
 	freerdp *instance = freerdp_new();
+	BOOL made;
 
 	if (!instance) {
 		freerdp_settings_free(settings);
 		return NULL;
 	}
 	instance->ContextSize = sizeof(struct client);
-	if (settings ? freerdp_context_new_ex(instance, settings) : freerdp_context_new(instance))
+	zeroing_leave_out();
+	made = settings ? freerdp_context_new_ex(instance, settings) : freerdp_context_new(instance);
+	zeroing_as_usual();
+	if (made)
 		return instance;
 	freerdp_free(instance);
 	return NULL;
@@ -170,8 +175,12 @@ void rdp_destroy(struct rdp *rdp)
 int rdp_connect(struct rdp *rdp)
 {
 	HANDLE handles[64];
+	BOOL good;
 
-	if (!freerdp_connect(rdp->instance))
+	zeroing_leave_out(); /* FreeRDP cleans up by itself where it fails */
+	good = freerdp_connect(rdp->instance);
+	zeroing_as_usual();
+	if (!good)
 		return -1;
 	if (freerdp_get_event_handles(rdp->instance->context, handles, 64) == 0)
 		return -1;
@@ -214,7 +223,9 @@ void rdp_end(struct rdp *rdp, enum load_end how)
 		shutdown(rdp->socket, SHUT_RDWR);
 	else
 		freerdp_abort_connect_context(rdp->instance->context);
+	zeroing_leave_out();
 	freerdp_disconnect(rdp->instance);
+	zeroing_as_usual();
 }
 
 struct rdp_cookie rdp_cookie(const struct rdp *rdp)

@@ -129,7 +129,6 @@ static int split(struct users *users, size_t length, const char *path, char *err
 int users_read_passwords(struct users *users, const char *path, char *error, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
-	size_t length = 0;
 
 	if (fd < 0) {
 		snprintf(error, size, "%s: %s", path, strerror(errno));
@@ -137,8 +136,8 @@ int users_read_passwords(struct users *users, const char *path, char *error, siz
 	}
 	status = check_mode(fd, path, error, size);
 	users->text = status == 0 ? calloc(1, FILE_MAX + 1) : NULL;
-	if (users->text && read_all(fd, users->text, FILE_MAX, &length) == 0)
-		status = split(users, length, path, error, size);
+	if (users->text && read_all(fd, users->text, FILE_MAX, &users->length) == 0)
+		status = split(users, users->length, path, error, size);
 	else if (status == 0) {
 		snprintf(error, size, "%s: %s", path, strerror(errno));
 		status = -1;
@@ -186,7 +185,7 @@ const char *users_password(const struct users *users, uint64_t turn)
 void users_finish(struct users *users)
 {
 	if (users->text)
-		explicit_bzero(users->text, FILE_MAX);
+		explicit_bzero(users->text, users->length);
 	free(users->text);
 	free(users->password);
 	free(users->pattern);

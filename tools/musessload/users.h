@@ -13,6 +13,7 @@ struct users {
 	char **password;
 	size_t passwords; /* more than 1: so many users take turns */
 	char *text;       /* of the file; the passwords point into it */
+	size_t length;    /* of text */
 };
 
 /* PATTERN has one integer conversion (%d, %4d, %04d), or none; %% is a percent sign. Returns 0, or

@@ -120,7 +120,10 @@ _Noreturn void worker_main(const struct options *options, int port)
 	signal(SIGTERM, SIG_DFL);
 	close_range(3, (unsigned)port - 1, 0); /* the parent's event loop, file and ports */
 	close_range((unsigned)port + 1, ~0u, 0);
-	mallopt(M_ARENA_MAX, 1); /* memory is what many threads would cost */
+	/* an arena for each thread would cost memory; large tables that nobody writes to (zeroing.h)
+	   cost none as long as they come fresh from the kernel, and not from what was freed */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 64 << 10);
 	w.options = options;
 	if (open_loop(&w, port) < 0)
 		_exit(1);

@@ -153,16 +153,6 @@ static uint32_t failure_code(const BYTE *pdu, size_t length)
 	       (uint32_t)pdu[18] << 24;
 }
 
-static int on_read_pdu(rdpTransport *transport, wStream *s)
-{
-	struct rdp *rdp = rdp_of_transport(transport);
-	int length = original.ReadPdu(transport, s);
-
-	if (length > 0 && rdp->marks.tls_begin == 0 && !rdp->failure_code)
-		rdp->failure_code = failure_code(Stream_Buffer(s), (size_t)length);
-	return length;
-}
-
 static SSIZE_T on_read_bytes(rdpTransport *transport, BYTE *data, size_t bytes)
 {
 	SSIZE_T got = original.ReadBytes(transport, data, bytes);
@@ -170,6 +160,58 @@ static SSIZE_T on_read_bytes(rdpTransport *transport, BYTE *data, size_t bytes)
 	if (got < 0)
 		rdp_of_transport(transport)->lost = true;
 	return got;
+}
+
+/* Reads until S has LENGTH bytes. Returns 1, or 0 where they are not all there yet, or -1. */
+static int read_until(rdpTransport *transport, wStream *s, size_t length)
+{
+	size_t have = Stream_GetPosition(s);
+	SSIZE_T got;
+
+	if (have >= length)
+		return 1;
+	if (!Stream_EnsureCapacity(s, length))
+		return -1;
+	got = on_read_bytes(transport, Stream_Pointer(s), length - have);
+	if (got < 0)
+		return -1;
+	Stream_Seek(s, (size_t)got);
+	return have + (size_t)got == length;
+}
+
+/* As FreeRDP's own, which reads a PDU's header byte by byte, and looks at events for each: no PDU
+   has fewer than four bytes. */
+static int read_pdu(rdpTransport *transport, wStream *s)
+{
+	BOOL incomplete = FALSE;
+	SSIZE_T length = 0;
+	int status = read_until(transport, s, 4);
+
+	while (status == 1 && length == 0) {
+		length = transport_parse_pdu(transport, s, &incomplete);
+		if (length == 0 && incomplete)
+			status = read_until(transport, s, Stream_GetPosition(s) + 1);
+		else if (length <= 0 || (size_t)length < Stream_GetPosition(s))
+			status = -1;
+	}
+	if (status == 1)
+		status = read_until(transport, s, (size_t)length);
+	if (status != 1)
+		return status;
+	Stream_SealLength(s);
+	Stream_SetPosition(s, 0);
+	return (int)length;
+}
+
+static int on_read_pdu(rdpTransport *transport, wStream *s)
+{
+	struct rdp *rdp = rdp_of_transport(transport);
+	int length = read_pdu(transport, s);
+
+	rdp->drained = length <= 0;
+	if (length > 0 && rdp->marks.tls_begin == 0 && !rdp->failure_code)
+		rdp->failure_code = failure_code(Stream_Buffer(s), (size_t)length);
+	return length;
 }
 
 static BOOL on_tls_connect(rdpTransport *transport)

@@ -91,7 +91,8 @@ static freerdp *new_instance(rdpSettings *settings)
 	}
 	instance->ContextSize = sizeof(struct client);
 	zeroing_leave_out();
-	made = settings ? freerdp_context_new_ex(instance, settings) : freerdp_context_new(instance);
+	made =
+	    settings ? freerdp_context_new_ex(instance, settings) : freerdp_context_new(instance);
 	zeroing_as_usual();
 	if (made)
 		return instance;
@@ -174,18 +175,12 @@ void rdp_destroy(struct rdp *rdp)
 
 int rdp_connect(struct rdp *rdp)
 {
-	HANDLE handles[64];
 	BOOL good;
 
 	zeroing_leave_out(); /* FreeRDP cleans up by itself where it fails */
 	good = freerdp_connect(rdp->instance);
 	zeroing_as_usual();
-	if (!good)
-		return -1;
-	if (freerdp_get_event_handles(rdp->instance->context, handles, 64) == 0)
-		return -1;
-	rdp->reread = handles[0];
-	return 0;
+	return good ? 0 : -1;
 }
 
 void rdp_cut(struct rdp *rdp, enum load_error why)
@@ -200,12 +195,12 @@ void rdp_cut(struct rdp *rdp, enum load_error why)
 
 int rdp_serve(struct rdp *rdp)
 {
+	/* there are no channels, whose events freerdp_check_event_handles would look at too */
 	do {
-		if (!freerdp_check_event_handles(rdp->instance->context) ||
-		    freerdp_shall_disconnect_context(rdp->instance->context))
+		if (!freerdp_check_fds(rdp->instance))
 			return -1;
-	} while (WaitForSingleObject(rdp->reread, 0) == WAIT_OBJECT_0);
-	return 0;
+	} while (!rdp->drained);
+	return freerdp_shall_disconnect_context(rdp->instance->context) ? -1 : 0;
 }
 
 void rdp_press(struct rdp *rdp, uint16_t key, bool down)

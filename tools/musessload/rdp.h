@@ -32,7 +32,7 @@ struct rdp_cookie {
 
 struct rdp {
 	freerdp *instance;
-	HANDLE reread;     /* set where FreeRDP holds back what it has read */
+	bool drained;      /* the last look found no whole PDU */
 	atomic_int socket; /* a duplicate of FreeRDP's, for the deadline and the event loop; -1 */
 	atomic_int cut;    /* enum load_error: why it was cut off; LOAD_OK: it was not */
 	uint64_t deadline; /* for what can wait by itself */

@@ -169,10 +169,12 @@ static void on_report(void *context, const struct report *report)
 
 	if (report->kind == REPORT_LATE)
 		miss(e, report->result.number, report->result.planned, "late");
-	else if (report->kind == REPORT_REACHED)
+	else if (report->kind == REPORT_REACHED) {
 		e->reached++;
-	else
+		dist_add(&e->totals, report->result.total);
+	} else {
 		take_result(e, &report->result);
+	}
 	if (e->options->plan.model == PLAN_CONCURRENCY)
 		fill_lanes(e);
 	end_if_over(e);
@@ -455,6 +457,7 @@ int engine_run(const struct options *options, const char *file, struct summary *
 		pool_end(&e.pool, true);
 	}
 	close_loop(&e);
+	dist_free(&e.totals);
 	if (result_file_close(&e.file) < 0 && status == LOAD_EXIT_OK)
 		status = LOAD_EXIT_FAILED;
 	return status;

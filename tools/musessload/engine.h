@@ -35,6 +35,7 @@ struct engine {
 	bool aborted, broken;
 
 	uint64_t started, reached; /* sessions so far */
+	struct dist totals; /* of those that were reached: the summary has them at their end */
 	uint64_t live_peak, late;
 	uint64_t memory, memory_live; /* at the peak so far */
 	uint64_t machine_busy, machine_all;

@@ -65,9 +65,9 @@ static double done_percent(const struct engine *e)
 	return percent > 100 ? 100 : percent;
 }
 
-static const char *percentile(const struct engine *e, double percent, char text[32])
+static const char *percentile(struct engine *e, double percent, char text[32])
 {
-	struct dist *dist = &e->summary->metric[METRIC_TOTAL];
+	struct dist *dist = &e->totals;
 
 	if (dist_count(dist) == 0)
 		return "-";
@@ -86,7 +86,7 @@ static const char *state_of(const struct engine *e)
 
 static void show_line(const struct live *l)
 {
-	const struct engine *e = l->engine;
+	struct engine *e = l->engine;
 	const struct summary *s = e->summary;
 	char p50[32], p95[32], p99[32];
 
@@ -123,7 +123,7 @@ static void show_errors(FILE *out, const struct summary *s, int rows)
 		}
 }
 
-static void show_percentiles(FILE *out, const struct engine *e)
+static void show_percentiles(FILE *out, struct engine *e)
 {
 	static const double percents[] = { 50, 90, 95, 99, 100 };
 	static const char *const names[] = { "p50", "p90", "p95", "p99", "max" };
@@ -136,7 +136,7 @@ static void show_percentiles(FILE *out, const struct engine *e)
 
 static void show_screen(const struct live *l)
 {
-	const struct engine *e = l->engine;
+	struct engine *e = l->engine;
 	const struct options *o = e->options;
 	const struct summary *s = e->summary;
 	struct winsize size = { 0 };

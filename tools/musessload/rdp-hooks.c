@@ -16,9 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* struct tcp_info of the C library ends before the bytes that were received. */
-#include "tcp-state.h"
-
 enum { LOOK_MS = 100 }; /* how often a TCP connection that is being made looks whether it is cut */
 
 static rdpTransportIo original;
@@ -209,8 +206,10 @@ static int on_read_pdu(rdpTransport *transport, wStream *s)
 	int length = read_pdu(transport, s);
 
 	rdp->drained = length <= 0;
-	if (length > 0 && rdp->marks.tls_begin == 0 && !rdp->failure_code)
+	if (length > 0 && rdp->marks.tls_begin == 0) {
+		rdp->before_tls += (uint64_t)length;
 		rdp->failure_code = failure_code(Stream_Buffer(s), (size_t)length);
+	}
 	return length;
 }
 
@@ -220,7 +219,6 @@ static BOOL on_tls_connect(rdpTransport *transport)
 	BOOL good;
 
 	mark(&rdp->marks.x224_end);
-	rdp->tls_bytes = tcp_bytes_received(rdp->socket);
 	mark(&rdp->marks.tls_begin);
 	good = original.TLSConnect(transport);
 	if (good)

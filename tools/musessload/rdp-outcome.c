@@ -127,7 +127,8 @@ static void transport_failure(const struct rdp *rdp, struct result *r)
 	                  : end == TCP_END_CLOSED ? "closed by the server"
 	                                          : "lost";
 
-	if (r->failed_in == LOAD_TLS && tcp_bytes_received(rdp->socket) > rdp->tls_bytes)
+	if (r->failed_in == LOAD_TLS &&
+	    tcp_bytes_received(rdp->socket) > rdp->before_tls + 1 /* the FIN counts */)
 		set_error(r, LOAD_TLS_FAILED, "the server answered, and no handshake came of it");
 	else if (freerdp_get_disconnect_ultimatum(rdp->instance->context))
 		set_error(r, LOAD_RESET, "disconnected by the server");

@@ -44,7 +44,7 @@ struct rdp {
 	unsigned attempts;
 	int tcp_error;         /* errno of the TCP connection */
 	uint32_t failure_code; /* RDP_NEG_FAILURE's, 0: there was none */
-	uint64_t tls_bytes;    /* received before the TLS handshake */
+	uint64_t before_tls;   /* bytes received before the TLS handshake */
 	bool lost;             /* the transport could not be read on */
 	bool name_differs;
 	char certificate[64]; /* the name that the certificate is for */

@@ -207,7 +207,7 @@ static void fill_result(struct session *s)
 	r->certificate_mismatch = s->rdp->name_differs;
 	if (s->again && r->error == LOAD_OK)
 		compare_cookies(s);
-	else if (r->certificate_mismatch && !*r->detail)
+	else if (r->certificate_mismatch && r->error == LOAD_OK)
 		snprintf(r->detail, sizeof(r->detail), "the certificate is for %.63s",
 		    s->rdp->certificate);
 }

@@ -8,9 +8,9 @@
 #ifndef MUSESS_LOAD_ENGINE_H
 #define MUSESS_LOAD_ENGINE_H
 
-#include "options.h"
 #include "pool.h"
 #include "result-file.h"
+#include "run-options.h"
 #include "summary.h"
 
 #include <event2/event.h>

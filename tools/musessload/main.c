@@ -1,6 +1,6 @@
 /* musessload: load-tests whatever speaks RDP with session creations. */
-#include "options.h"
 #include "report.h"
+#include "run-options.h"
 #include "run.h"
 
 #include <errno.h>

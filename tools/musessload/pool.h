@@ -2,7 +2,7 @@
 #ifndef MUSESS_LOAD_POOL_H
 #define MUSESS_LOAD_POOL_H
 
-#include "options.h"
+#include "run-options.h"
 #include "wire.h"
 
 #include <event2/buffer.h>

@@ -11,8 +11,8 @@
 #ifndef MUSESS_LOAD_RDP_H
 #define MUSESS_LOAD_RDP_H
 
-#include "options.h"
 #include "result.h"
+#include "run-options.h"
 #include "screen.h"
 
 #include <freerdp/freerdp.h>

@@ -2,7 +2,7 @@
 #ifndef MUSESS_LOAD_RUN_H
 #define MUSESS_LOAD_RUN_H
 
-#include "options.h"
+#include "run-options.h"
 
 /* ARGV[0] is "run". Returns the exit status. */
 int run_main(int argc, char **argv);

@@ -5,7 +5,7 @@
 #ifndef MUSESS_LOAD_WORKER_H
 #define MUSESS_LOAD_WORKER_H
 
-#include "options.h"
+#include "run-options.h"
 #include "wire.h"
 
 #include <event2/buffer.h>

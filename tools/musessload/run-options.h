@@ -1,9 +1,9 @@
 /*
- * What `musessload run` was asked to do. The table in options.c is the parser, the help and the
+ * What `musessload run` was asked to do. The table in run-options.c is the parser, the help and the
  * words of the shell's completion.
  */
-#ifndef MUSESS_LOAD_OPTIONS_H
-#define MUSESS_LOAD_OPTIONS_H
+#ifndef MUSESS_LOAD_RUN_OPTIONS_H
+#define MUSESS_LOAD_RUN_OPTIONS_H
 
 #include "plan.h"
 #include "result.h"

@@ -2,7 +2,7 @@
  * The options of `musessload run`: one table is the parser, the help and the completion. What is
  * given twice counts once, the last time; --threshold adds up.
  */
-#include "options.h"
+#include "run-options.h"
 
 #include <ctype.h>
 #include <errno.h>

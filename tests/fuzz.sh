@@ -30,10 +30,11 @@ configure() {
 	}
 }
 
-lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-event)
+lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-event fuzz-results)
 configure fuzz clang "${lib_fuzzers[@]}"
 for fuzzer in "${lib_fuzzers[@]}"; do
 	mkdir "$work/$fuzzer"
+	[ ! -e "$source/tests/$fuzzer.seed" ] || cp "$source/tests/$fuzzer.seed" "$work/$fuzzer"
 	(cd "$out" && "$build/fuzz/bin/tests/$fuzzer" -max_total_time="$seconds" -max_len=2048 \
 		-close_fd_mask=2 "$work/$fuzzer") >"$out/$fuzzer.log" 2>&1 || {
 		grep -vE '^(#|musess:)' "$out/$fuzzer.log" | tail -n 40

@@ -215,16 +215,18 @@ void report_hdr(FILE *out, struct summary *summary, unsigned metric)
 {
 	struct dist *d = &summary->metric[metric];
 	size_t count = 0, total = dist_count(d);
+	double percent = 0;
 
 	fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
 	    "1/(1-Percentile)");
-	for (double percent = 0; count < total; percent = next_percent(percent)) {
+	while (count < total) {
 		uint64_t value = dist_percentile(d, percent);
 
 		count = count_up_to(d, value, count);
 		if (count < total)
 			fprintf(out, "%12.3f %1.12f %10zu %14.2f\n", (double)value / 1e3,
 			    percent / 100, count, 100 / (100 - percent));
+		percent = next_percent(percent);
 	}
 	fprintf(out, "%12.3f %1.12f %10zu\n", (double)dist_max(d) / 1e3, 1.0, total);
 	fprintf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", dist_mean(d) / 1e3,

@@ -106,9 +106,10 @@ static void text_runs(FILE *out, const struct summary *s)
 
 static void text_counts(FILE *out, const struct summary *s)
 {
-	fprintf(out, "\nstarts    planned %llu, made %llu, missed %llu (%.3g%%)",
-	    (ull)(s->started + s->missed), (ull)s->started, (ull)s->missed,
-	    100 * summary_missed_ratio(s));
+	uint64_t planned = s->started + s->missed;
+
+	fprintf(out, "\nstarts    planned %llu, made %llu, missed %llu (%.3g%%)", (ull)planned,
+	    (ull)s->started, (ull)s->missed, 100 * summary_missed_ratio(s));
 	for (size_t i = 0; i < s->why.count; i++)
 		fprintf(out, "%s%s %llu", i ? ", " : ": ", s->why.rows[i].text,
 		    (ull)s->why.rows[i].count);

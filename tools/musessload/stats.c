@@ -131,13 +131,14 @@ static double log_choose(double n, double k)
 
 double stats_share_test(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
 {
-	double n = (double)a_count, m = (double)b_count, hits = (double)(a + b);
-	double all = log_choose(n + m, hits), p = 0;
+	double n = (double)a_count, m = (double)b_count, p = 0;
+	uint64_t hits = a + b, first = hits > b_count ? hits - b_count : 0;
+	double all = log_choose(n + m, (double)hits);
 	double observed = log_choose(n, (double)a) + log_choose(m, (double)b) - all;
 
 	/* as likely as what was seen, or less; they differ by rounding where they are equal */
-	for (double k = fmax(0, hits - m); k <= fmin(hits, n); k++) {
-		double likely = log_choose(n, k) + log_choose(m, hits - k) - all;
+	for (uint64_t k = first; k <= hits && k <= a_count; k++) {
+		double likely = log_choose(n, (double)k) + log_choose(m, (double)(hits - k)) - all;
 
 		if (likely <= observed + 1e-7)
 			p += exp(likely);

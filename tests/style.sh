@@ -6,7 +6,7 @@ set -euo pipefail
 
 source=$(realpath "$1") build=$(realpath "$2")/clang
 cd "$source"
-mapfile -t files < <(find config daemon sessmgr tests -name '*.[ch]' | sort)
+mapfile -t files < <(find config daemon sessmgr tests tools -name '*.[ch]' | sort)
 status=0
 
 # Not an end: whoever mends the format wants the rest of the list too.

@@ -66,7 +66,7 @@ enum load_error {
 	    LOAD_ERROR_COUNT
 };
 
-enum { LOAD_USER_SIZE = 128, LOAD_ADDRESS_SIZE = 48, LOAD_DETAIL_SIZE = 96, LOAD_ECHOES = 16 };
+enum { LOAD_USER_SIZE = 128, LOAD_ADDRESS_SIZE = 48, LOAD_DETAIL_SIZE = 96, LOAD_ECHOES = 64 };
 
 /* One session. */
 struct result {
@@ -78,7 +78,8 @@ struct result {
 	                             time from here */
 	uint64_t phase[LOAD_PHASE_COUNT];
 	uint64_t total;             /* from started until what --until names, or NOT_REACHED */
-	uint64_t held;              /* from there to its end */
+	uint64_t held;              /* from there to its end; of one that did not get there: from
+	                               started to its end */
 	uint64_t echo[LOAD_ECHOES]; /* key press to picture, as the script measured it */
 	unsigned echoes;
 	enum load_error error;

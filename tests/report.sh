@@ -1,0 +1,150 @@
+#!/bin/bash
+# What musessload makes of results: reports in every form, thresholds, comparisons, and the page,
+# which a real browser opens.
+#
+#   tests/report.sh BUILD
+. "$(dirname "$0")/lib.sh" "$1"
+load=$BIN/musessload
+tests=$(realpath "$(dirname "$0")")
+sample() {
+	"$tests/load-sample.py" "$@"
+}
+
+# expect STATUS COMMAND...: its output is in $WORK/out, what it says of errors in $WORK/err.
+expect() {
+	local status=0
+	"${@:2}" >"$WORK/out" 2>"$WORK/err" || status=$?
+	[ $status = "$1" ] || fail "${*:2}: exit status $status, not $1: $(tail -n 3 "$WORK/err")"
+}
+
+says() { # FILE TEXT
+	grep -qF -- "$2" "$WORK/$1" || fail "'$2' is not in: $(cat "$WORK/$1")"
+}
+
+json() { # EXPRESSION of the document d
+	python3 -c "import json, sys; d = json.load(open('$WORK/out')); sys.exit(not ($1))" ||
+		fail "not so: $1"
+}
+
+cd "$WORK"
+sample 20000 1 1 >a.jsonl
+sample 1000 1 2 >b.jsonl
+sample 1000 1.2 3 >slow.jsonl
+sample 200 1 4 model=concurrency plan=8 | head -c -30 >torn.jsonl
+
+echo "--- the table, and what is exact of two files"
+expect 0 "$load" report a.jsonl b.jsonl
+[ ! -s err ] || fail "it says $(cat err)"
+says out 'starts    planned 21002, made 21000, missed 2'
+says out 'sessions  ok 20580, failed 420 (2%)'
+says out 'rdp.example.net:3389, open loop at 50/s'
+! grep -q 'CLOSED LOOP' out || fail "an open loop is called closed"
+expect 0 "$load" report --json a.jsonl b.jsonl
+json 'd["metrics"]["total"]["n"] == 20580 and d["sessions"]["failed"] == 420'
+cat a.jsonl b.jsonl >both.jsonl
+mv out two && expect 0 "$load" report --json both.jsonl
+cmp -s out two || fail "two files and one of both differ: $(diff out two | head -n 5)"
+python3 - <<'END' || fail "p99.9 is not that of the file"
+import json, math
+total = sorted(r["total"] for r in map(json.loads, open("both.jsonl")) if "total" in r)
+said = json.load(open("out"))["metrics"]["total"]
+for name, p in dict(p50=.5, p95=.95, p99=.99, p999=.999).items():
+    assert said[name] == total[math.ceil(p * len(total)) - 1], name
+END
+
+echo "--- CSV, HdrHistogram's text"
+expect 0 "$load" report --csv a.jsonl
+[ "$(head -n 1 out | tr ',' '\n' | wc -l)" = "$(grep ^total out | tr ',' '\n' | wc -l)" ] ||
+	fail "CSV: $(cat out)"
+expect 0 "$load" report --hdr --metric tls b.jsonl
+says out '1/(1-Percentile)'
+grep -qE '^ +[0-9.]+ 1\.0+ +980$' out || fail "$(tail -n 4 out)"
+
+echo "--- thresholds"
+expect 0 "$load" report --threshold 'p95(total)<1s' --threshold 'fail<3%' b.jsonl
+says out 'threshold fail<3%: kept (2%)'
+expect 99 "$load" report --json --threshold 'p95(total)<1s' --threshold 'fail<1%' b.jsonl
+says err 'threshold fail<1%: CROSSED (2%)'
+json '[t["kept"] for t in d["thresholds"]] == [True, False]'
+
+echo "--- what is wrong"
+expect 0 "$load" report torn.jsonl
+says err 'torn.jsonl:203: the last line is torn'
+says out 'CLOSED LOOP'
+expect 2 "$load" report
+expect 2 "$load" report --threshold 'p95(total)<1' b.jsonl
+says err 'needs a unit'
+expect 2 "$load" report --metric total_ b.jsonl
+expect 2 "$load" report --json --csv b.jsonl
+expect 2 "$load" report nothing.jsonl
+expect 2 "$load" report /etc/passwd
+says err '/etc/passwd:1: no JSON'
+expect 2 "$load" compare a.jsonl
+expect 1 "$load" report --html=/dev/full b.jsonl
+says err 'No space left on device'
+
+echo "--- compare"
+expect 0 "$load" compare a.jsonl b.jsonl
+! grep -E '^[a-z0-9_]+ +(better|worse|mixed)' out || fail "noise is taken for a difference"
+expect 0 "$load" compare --json b.jsonl slow.jsonl
+json 'd["metrics"]["total"]["verdict"] == "worse" and d["metrics"]["echo"]["verdict"] == "same"'
+json '2000 < d["metrics"]["total"]["p50_difference"][0] < d["metrics"]["total"]["p50_difference"][1]'
+expect 0 "$load" compare slow.jsonl b.jsonl
+grep -qE '^total +better ' out || fail "$(cat out)"
+
+echo "--- the page, in a browser"
+# browse PAGE OPTION...: what the page became in out; what its script had to say in err.
+browse() {
+	local page=$1
+	shift
+	timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+		--hide-scrollbars --host-resolver-rules='MAP * ~NOTFOUND' --user-data-dir="$WORK/browser" \
+		--enable-logging=stderr --virtual-time-budget=5000 "$@" "file://$WORK/$page" \
+		>out 2>err || fail "chromium: $(tail -n 5 err)"
+}
+drawn() { # PAGE
+	browse "$1" --dump-dom
+	grep -q 'data-drawn="6"' out && ! grep -q 'CONSOLE' err
+}
+expect 99 "$load" report --html=page.html --threshold 'fail<1%' a.jsonl
+expect 0 "$load" report --html=torn.html torn.jsonl
+[ "$(stat -c %s page.html)" -lt 200000 ] || fail "the page has $(stat -c %s page.html) bytes"
+! grep -oE '(src|href)="[^"]*"' page.html | grep -vF 'href="data:,"' | grep . ||
+	fail "the page wants more than itself"
+drawn page.html || fail "the page is not drawn: $(grep CONSOLE err)"
+for part in curves waterfall heat rate live errors; do
+	python3 - "$part" <<'END' || fail "nothing is drawn in $part"
+import re, sys
+part = re.search(r'id="%s"><svg.*?</svg>' % sys.argv[1], open("out").read(), re.S).group()
+assert len(re.findall("<(rect|polyline)", part)) >= 1 and "NaN" not in part
+END
+done
+[ "$(grep -o 'fill:var(--h[0-6])' out | wc -l)" -gt 300 ] || fail "the heat map is empty"
+says out '&lt;/script&gt;&lt;img src=x onerror='
+says out '✗ Crossed'
+! grep -q '<img' out || fail "text of a file became markup"
+drawn torn.html || fail "the torn file's page is not drawn: $(grep CONSOLE err)"
+says out 'Closed loop.'
+# that the check can fail
+sed 's/"timeline"/"timelin"/' page.html >bad.html
+! drawn bad.html || fail "a page whose script fails passes for drawn"
+
+echo "--- on a phone nothing is cut off; in both themes there is something to see"
+cat >phone.html <<'END'
+<body style="margin:0"><iframe src="page.html" style="width:360px;height:5000px;border:0"
+  onload="document.body.dataset.width = this.contentDocument.documentElement.scrollWidth"></iframe>
+END
+browse phone.html --allow-file-access-from-files --dump-dom
+says out 'data-width="360"'
+for theme in light dark; do
+	scheme=$([ $theme = dark ] && echo 0 || echo 1)
+	for size in 1280,2600 500,4200; do
+		browse page.html --blink-settings=preferredColorScheme="$scheme" --window-size="$size" \
+			--screenshot="$OUT/page-$theme-${size%,*}.png"
+		read -r colours mean < <(identify -format '%k %[fx:mean]\n' "$OUT/page-$theme-${size%,*}.png")
+		[ "$colours" -gt 100 ] || fail "$theme $size: there are $colours colours"
+		[ "$(awk -v m="$mean" 'BEGIN { print (m > 0.5 ? "light" : "dark") }')" = $theme ] ||
+			fail "$theme $size: its mean brightness is $mean"
+	done
+done
+echo "all is well"

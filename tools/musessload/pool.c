@@ -1,0 +1,217 @@
+/* The workers, from the parent's side. */
+#include "pool.h"
+
+#include "clock.h"
+#include "machine.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WORKERS_MAX = 256, SPARE_FDS = 64 };
+
+static void tell(struct pool *pool, enum report_kind kind, const struct result *result)
+{
+	struct report report = { .kind = kind, .result = *result };
+
+	pool->report(pool->context, &report);
+}
+
+/* ---- what workers say ---- */
+
+/* Whatever a worker had is lost with it, and is written down. */
+static void lose_worker(struct pool_worker *w)
+{
+	struct start *start;
+
+	bufferevent_free(w->port);
+	w->port = NULL;
+	while ((start = TAILQ_FIRST(&w->starts))) {
+		struct result result = worker_result(&start->order);
+
+		result.started = result.planned;
+		result.error = LOAD_LOCAL;
+		snprintf(result.detail, sizeof(result.detail), "its worker ended");
+		TAILQ_REMOVE(&w->starts, start, link);
+		free(start);
+		w->live--;
+		w->pool->live--;
+		tell(w->pool, REPORT_ENDED, &result);
+	}
+}
+
+static void end_start(struct pool_worker *w, const struct report *report)
+{
+	struct start *start;
+
+	TAILQ_FOREACH(start, &w->starts, link)
+	if (start->order.number == report->result.number)
+		break;
+	if (!start)
+		return;
+	TAILQ_REMOVE(&w->starts, start, link);
+	free(start);
+	w->live--;
+	w->pool->live--;
+}
+
+static void take_report(struct pool_worker *w, const struct report *report)
+{
+	struct pool *pool = w->pool;
+	bool reached = report->result.total != NOT_REACHED;
+
+	if (report->kind == REPORT_REACHED)
+		pool->reached++;
+	else if (report->kind != REPORT_LATE && reached)
+		pool->reached--;
+	if (report->kind == REPORT_ENDED || report->kind == REPORT_LATE)
+		end_start(w, report);
+	pool->report(pool->context, report);
+}
+
+static void on_reports(struct bufferevent *port, void *argument)
+{
+	struct evbuffer *input = bufferevent_get_input(port);
+	struct report report;
+
+	while (evbuffer_get_length(input) >= sizeof(report)) {
+		evbuffer_remove(input, &report, sizeof(report));
+		take_report(argument, &report);
+	}
+}
+
+static void on_event(struct bufferevent *port, short events, void *argument)
+{
+	(void)port;
+	if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
+		lose_worker(argument);
+}
+
+/* ---- making them ---- */
+
+/* One per processor, more where a process may not have as many descriptors. */
+static unsigned workers_needed(const struct options *o)
+{
+	unsigned each = (machine_descriptors() - SPARE_FDS) / WORKER_SESSION_FDS;
+	uint64_t for_descriptors = o->sm ? 1 : (o->max_live + each - 1) / each;
+	uint64_t count = machine_processors();
+
+	count = count > for_descriptors ? count : for_descriptors;
+	count = count > o->max_live ? o->max_live : count;
+	return count > WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
+}
+
+static int start_worker(
+    struct pool_worker *w, const struct options *options, struct event_base *base)
+{
+	int pair[2];
+
+	TAILQ_INIT(&w->starts);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -1;
+	w->pid = fork();
+	if (w->pid == 0)
+		worker_main(options, pair[1]);
+	close(pair[1]);
+	w->port = w->pid > 0 ? bufferevent_socket_new(base, pair[0], BEV_OPT_CLOSE_ON_FREE) : NULL;
+	if (!w->port) {
+		close(pair[0]);
+		return -1;
+	}
+	bufferevent_setcb(w->port, on_reports, NULL, on_event, w);
+	return bufferevent_enable(w->port, EV_READ | EV_WRITE);
+}
+
+int pool_start(struct pool *pool, const struct options *options, struct event_base *base)
+{
+	unsigned count = workers_needed(options);
+
+	pool->workers = calloc(count, sizeof(*pool->workers));
+	if (!pool->workers)
+		return -1;
+	fflush(NULL); /* what is buffered is written once */
+	for (; pool->count < count; pool->count++) {
+		pool->workers[pool->count].pool = pool;
+		if (start_worker(&pool->workers[pool->count], options, base) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- using them ---- */
+
+static struct pool_worker *least_loaded(const struct pool *pool)
+{
+	struct pool_worker *best = NULL;
+
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct pool_worker *w = &pool->workers[i];
+
+		if (w->port && (!best || w->live < best->live))
+			best = w;
+	}
+	return best;
+}
+
+int pool_order(struct pool *pool, const struct order *order)
+{
+	struct pool_worker *w = least_loaded(pool);
+	struct start *start = w ? malloc(sizeof(*start)) : NULL;
+
+	if (!start || bufferevent_write(w->port, order, sizeof(*order)) < 0) {
+		free(start);
+		return -1;
+	}
+	start->order = *order;
+	TAILQ_INSERT_TAIL(&w->starts, start, link);
+	w->live++;
+	pool->live++;
+	return 0;
+}
+
+void pool_finish(struct pool *pool)
+{
+	const struct order order = { .kind = ORDER_FINISH };
+
+	for (unsigned i = 0; i < pool->count; i++)
+		if (pool->workers[i].port)
+			bufferevent_write(pool->workers[i].port, &order, sizeof(order));
+}
+
+uint64_t pool_memory(const struct pool *pool)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < pool->count; i++)
+		if (pool->workers[i].port)
+			sum += machine_private(pool->workers[i].pid);
+	return sum;
+}
+
+void pool_end(struct pool *pool, bool at_once)
+{
+	for (unsigned i = 0; i < pool->count; i++) {
+		struct pool_worker *w = &pool->workers[i];
+		struct start *start;
+
+		if (at_once && w->pid > 0)
+			kill(w->pid, SIGKILL);
+		if (w->port) {
+			/* it is closed only when the event loop runs, which is over */
+			shutdown(bufferevent_getfd(w->port), SHUT_RDWR);
+			bufferevent_free(w->port);
+		}
+		while ((start = TAILQ_FIRST(&w->starts))) {
+			TAILQ_REMOVE(&w->starts, start, link);
+			free(start);
+		}
+		while (w->pid > 0 && waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	free(pool->workers);
+	*pool = (struct pool){ 0 };
+}

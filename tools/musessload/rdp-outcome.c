@@ -1,0 +1,162 @@
+/*
+ * What became of a connection: its phases, from the marks that the hooks made, and the name of
+ * what ended it. FreeRDP says of most failures only that the transport failed; how far it had
+ * come, whether the other end closed, and what was received tell them apart.
+ */
+#include "rdp.h"
+
+#include "tcp-state.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- phases ---- */
+
+static void set_phase(struct result *r, enum load_phase phase, uint64_t begin, uint64_t end)
+{
+	if (begin && end >= begin)
+		r->phase[phase] = end - begin;
+}
+
+void rdp_phases(const struct rdp_marks *m, struct result *r)
+{
+	uint64_t sum = 0;
+
+	set_phase(r, LOAD_TCP, m->tcp_begin, m->tcp_end);
+	set_phase(r, LOAD_X224, m->x224_begin, m->x224_end);
+	set_phase(r, LOAD_TLS, m->tls_begin, m->tls_end);
+	if (m->nla)
+		set_phase(r, LOAD_NLA, m->tls_end, m->mcs_begin);
+	set_phase(r, LOAD_MCS, m->mcs_begin, m->mcs_end);
+	set_phase(r, LOAD_ACTIVATION, m->mcs_end, m->activated);
+	set_phase(r, LOAD_PICTURE, m->activated, m->picture);
+	set_phase(r, LOAD_SHELL, m->picture, m->shell);
+	if (r->total == NOT_REACHED)
+		return;
+	for (int i = LOAD_TCP; i <= LOAD_SHELL; i++)
+		if (r->phase[i] != NOT_REACHED)
+			sum += r->phase[i];
+	r->phase[LOAD_OTHER] = r->total > sum ? r->total - sum : 0;
+}
+
+/* The phase that it was in when it ended. */
+static enum load_phase phase_of(const struct rdp_marks *m)
+{
+	if (!m->tcp_end)
+		return LOAD_TCP;
+	if (!m->x224_end)
+		return LOAD_X224;
+	if (!m->tls_end)
+		return LOAD_TLS;
+	if (!m->mcs_begin)
+		return LOAD_NLA;
+	if (!m->mcs_end)
+		return LOAD_MCS;
+	if (!m->activated)
+		return LOAD_ACTIVATION;
+	return m->picture ? LOAD_SHELL : LOAD_PICTURE;
+}
+
+/* ---- errors ---- */
+
+static const char *negotiation_text(uint32_t code)
+{
+	static const char *const texts[] = { "no failure", "SSL_REQUIRED_BY_SERVER",
+		"SSL_NOT_ALLOWED_BY_SERVER", "SSL_CERT_NOT_ON_SERVER", "INCONSISTENT_FLAGS",
+		"HYBRID_REQUIRED_BY_SERVER", "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER" };
+
+	return code < sizeof(texts) / sizeof(*texts) ? texts[code] : "a code that is not known";
+}
+
+static enum load_error tcp_failure(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+		return LOAD_REFUSED;
+	case ECONNRESET:
+		return LOAD_RESET;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+	case EADDRNOTAVAIL:
+	case EADDRINUSE:
+	case EAGAIN:
+	case EACCES:
+	case EPERM:
+		return LOAD_LOCAL;
+	default:
+		return LOAD_UNREACHABLE;
+	}
+}
+
+/* FreeRDP's errors that are about the user and the password. */
+static bool is_logon_error(UINT32 error)
+{
+	switch (error) {
+	case FREERDP_ERROR_AUTHENTICATION_FAILED:
+	case FREERDP_ERROR_CONNECT_LOGON_FAILURE:
+	case FREERDP_ERROR_CONNECT_WRONG_PASSWORD:
+	case FREERDP_ERROR_CONNECT_ACCESS_DENIED:
+	case FREERDP_ERROR_CONNECT_ACCOUNT_RESTRICTION:
+	case FREERDP_ERROR_CONNECT_ACCOUNT_LOCKED_OUT:
+	case FREERDP_ERROR_CONNECT_ACCOUNT_EXPIRED:
+	case FREERDP_ERROR_CONNECT_ACCOUNT_DISABLED:
+	case FREERDP_ERROR_CONNECT_PASSWORD_EXPIRED:
+	case FREERDP_ERROR_CONNECT_PASSWORD_CERTAINLY_EXPIRED:
+	case FREERDP_ERROR_CONNECT_PASSWORD_MUST_CHANGE:
+	case FREERDP_ERROR_CONNECT_LOGON_TYPE_NOT_GRANTED:
+	case FREERDP_ERROR_CONNECT_NO_OR_MISSING_CREDENTIALS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void set_error(struct result *r, enum load_error error, const char *detail)
+{
+	r->error = error;
+	snprintf(r->detail, sizeof(r->detail), "%s", detail);
+}
+
+/* The transport was read to its end, or what came on it was not RDP. */
+static void transport_failure(const struct rdp *rdp, struct result *r)
+{
+	enum tcp_end end = tcp_ended(rdp->socket);
+	const char *how = end == TCP_END_RESET    ? "reset by the server"
+	                  : end == TCP_END_CLOSED ? "closed by the server"
+	                                          : "lost";
+
+	if (r->failed_in == LOAD_TLS &&
+	    tcp_bytes_received(rdp->socket) > rdp->before_tls + 1 /* the FIN counts */)
+		set_error(r, LOAD_TLS_FAILED, "the server answered, and no handshake came of it");
+	else if (freerdp_get_disconnect_ultimatum(rdp->instance->context))
+		set_error(r, LOAD_RESET, "disconnected by the server");
+	else if (rdp->lost || r->failed_in == LOAD_TLS)
+		set_error(r, LOAD_RESET, how);
+	else
+		set_error(r, LOAD_PROTOCOL,
+		    freerdp_get_last_error_name(freerdp_get_last_error(rdp->instance->context)));
+}
+
+void rdp_failure(struct rdp *rdp, struct result *r)
+{
+	freerdp *instance = rdp->instance;
+	UINT32 last = freerdp_get_last_error(instance->context);
+	enum load_error cut = (enum load_error)atomic_load(&rdp->cut);
+
+	r->failed_in = phase_of(&rdp->marks);
+	r->errinfo = freerdp_error_info(instance);
+	if (cut != LOAD_OK)
+		set_error(r, cut, "");
+	else if (rdp->tcp_error)
+		set_error(r, tcp_failure(rdp->tcp_error), strerror(rdp->tcp_error));
+	else if (r->errinfo)
+		set_error(r, LOAD_ERRINFO, freerdp_get_error_info_name(r->errinfo));
+	else if (rdp->failure_code)
+		set_error(r, LOAD_NEGOTIATION, negotiation_text(rdp->failure_code));
+	else if (r->failed_in >= LOAD_NLA && is_logon_error(last))
+		set_error(r, LOAD_LOGON, freerdp_get_last_error_name(last));
+	else
+		transport_failure(rdp, r);
+}

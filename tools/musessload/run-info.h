@@ -1,0 +1,45 @@
+/*
+ * The fields of struct run_info and struct run_end, as tables: one place for what is written, read,
+ * copied and shown. No I/O.
+ */
+#ifndef MUSESS_LOAD_RUN_INFO_H
+#define MUSESS_LOAD_RUN_INFO_H
+
+#include "result.h"
+
+#include <jansson.h>
+
+/* JSON objects of them, without a type. New references; NULL where memory is short. Strings that
+   are NULL are left out. */
+json_t *run_info_json(const struct run_info *info);
+json_t *run_end_json(const struct run_end *end);
+
+/* Fill *INFO or *END, zeroed before, from an object. Strings are copies, and none stays NULL.
+   Return NULL, or the name of a field that is not what it has to be; then all is freed. */
+const char *run_info_read(struct run_info *info, const json_t *object);
+const char *run_end_read(struct run_end *end, const json_t *object);
+
+/* Replace *TO, whatever it was, by a copy with clean strings. Return 0, or -1 where memory is short. */
+int run_info_copy(struct run_info *to, const struct run_info *from);
+int run_end_copy(struct run_end *to, const struct run_end *from);
+
+void run_info_free(struct run_info *info);
+void run_end_free(struct run_end *end);
+
+/* A field of the run's first line, I of run_info_fields(): its name, and in TEXT (SIZE bytes) its
+   value for people, "" where it is not known. */
+size_t run_info_fields(void);
+const char *run_info_field(const struct run_info *info, size_t i, char *text, size_t size);
+
+/* Microseconds in a file are at most this: sums of them do not overflow, and JSON's readers
+   that know only doubles have them exactly. */
+#define LOAD_TIME_MAX (UINT64_C(1) << 53)
+
+/* Replaces what is no UTF-8, and control characters, by '?': texts of files and servers reach
+   terminals and pages. */
+void load_clean(char *text);
+
+/* A JSON string of TEXT, clean. A new reference; NULL where memory is short. */
+json_t *load_json_text(const char *text);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * Whether two sets of samples differ by more than chance. Pure, and always the same for the same
+ * samples: what is drawn at random is drawn from a fixed seed.
+ *
+ * Both tests take samples for independent of one another. Those of one run are nearly so; two runs
+ * on two days differ by more than what happens within either, of which these tests know nothing.
+ */
+#ifndef MUSESS_LOAD_STATS_H
+#define MUSESS_LOAD_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The Mann-Whitney test (Wilcoxon's rank sum) of two sorted sets, neither empty. */
+struct rank_test {
+	double u;         /* pairs of which A's is the larger; ties count half */
+	double p;         /* two-sided, by the normal approximation, corrected for ties and
+	                     continuity: good from 8 samples each */
+	double b_smaller; /* how likely one of B is below one of A: 0.5 where they are alike */
+};
+struct rank_test stats_rank_test(
+    const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count);
+
+/* A confidence interval of B's percentile minus A's, of two sorted sets, neither empty. */
+struct interval {
+	double low, high;
+};
+struct interval stats_percentile_difference(const uint64_t *a, size_t a_count, const uint64_t *b,
+    size_t b_count, double percent, double confidence);
+
+/* How likely shares as different as A of A_COUNT and B of B_COUNT are where both have the same
+   cause: Fisher's exact test, two-sided. */
+double stats_share_test(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count);
+
+#endif

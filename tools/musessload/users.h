@@ -1,0 +1,33 @@
+/*
+ * Who the sessions' users are: a pattern with a number in it, or one name, and passwords from a
+ * file, which has one for all users, or a line for each of them.
+ */
+#ifndef MUSESS_LOAD_USERS_H
+#define MUSESS_LOAD_USERS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct users {
+	char *pattern;
+	char **password;
+	size_t passwords; /* more than 1: so many users take turns */
+	char *text;       /* of the file; the passwords point into it */
+	size_t length;    /* of text */
+};
+
+/* PATTERN has one integer conversion (%d, %4d, %04d), or none; %% is a percent sign. Returns 0, or
+   -1 and in ERROR (SIZE bytes) what is wrong. */
+int users_set_pattern(struct users *users, const char *pattern, char *error, size_t size);
+
+/* Returns 0, or -1 and in ERROR (SIZE bytes) what is wrong with the file. */
+int users_read_passwords(struct users *users, const char *path, char *error, size_t size);
+
+/* The user whose turn TURN is, counted from 0; the first one's number is 1. */
+void users_name(const struct users *users, uint64_t turn, char *name, size_t size);
+const char *users_password(const struct users *users, uint64_t turn);
+
+/* Wipes the passwords. */
+void users_finish(struct users *users);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * A worker: a process with many sessions. Each is connected by a thread, as FreeRDP blocks there;
+ * all that are connected are served by the one event loop.
+ */
+#ifndef MUSESS_LOAD_WORKER_H
+#define MUSESS_LOAD_WORKER_H
+
+#include "run-options.h"
+#include "wire.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+/* How many descriptors a session takes at most: FreeRDP's events and sockets. */
+enum { WORKER_SESSION_FDS = 20 };
+
+struct worker {
+	const struct options *options;
+	struct event_base *base;
+	struct bufferevent *parent;
+	struct event *connected; /* a thread has finished: its session comes through the pipe */
+	int pipe[2];
+	struct session *sessions;
+	struct sm_port *sm; /* of --sm */
+};
+
+/* The forked child's whole life: takes orders from PORT until that closes. Never returns. */
+_Noreturn void worker_main(const struct options *options, int port);
+
+/* Tells the parent. */
+void worker_report(struct worker *worker, enum report_kind kind, const struct result *result);
+
+/* An empty result of an order that is carried out now. */
+struct result worker_result(const struct order *order);
+
+#endif

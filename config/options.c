@@ -141,6 +141,14 @@ static const struct option options[] = {
 	{ "Events", FIELD(EventFile), PATH, 0, 0, "",
 	    "A file that gets every event as a line of JSON; empty: none, but with --lab "
 	    "events.jsonl." },
+	{ "Metrics", FIELD(MetricsPort), NUMBER, 0, 65535, "none",
+	    "The TCP port at which Prometheus reads metrics, by HTTP; none: there is no such port.",
+	    .zero = "none" },
+	{ "Metrics", FIELD(MetricsAddress), ADDRESS, 0, 0, "127.0.0.1",
+	    "The address of that port. Whoever reaches it may read, without a password." },
+	{ "Metrics", FIELD(WindowsNames), FLAG, 0, 1, "0",
+	    "1: what windows_exporter says of a session host is there too, users' names "
+	    "included." },
 };
 enum { OPTIONS = sizeof(options) / sizeof(*options) };
 

@@ -63,6 +63,10 @@ struct musess_config {
 	char FontBold[OPTION_TEXT_SIZE];
 	/* [Events] */
 	char EventFile[OPTION_TEXT_SIZE]; /* path of a file of JSON lines; empty: none */
+	/* [Metrics] */
+	uint32_t MetricsPort;                  /* 0: no endpoint */
+	char MetricsAddress[OPTION_TEXT_SIZE]; /* an IPv4 or IPv6 address */
+	uint32_t WindowsNames;                 /* 1: windows_exporter's names too */
 };
 
 /* Fills *CONFIG with the table's defaults. */

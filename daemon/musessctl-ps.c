@@ -131,17 +131,18 @@ static struct proctree_root *roots_of(
 	*count = 0;
 	*manager = 0;
 	for (size_t i = 0; roots && i < service->count; i++) {
-		roots[(*count)++] = (struct proctree_root){ (pid_t)p[i].process, p[i].session };
+		roots[(*count)++] =
+		    (struct proctree_root){ .pid = (pid_t)p[i].process, .session = p[i].session };
 		if (p[i].session == NO_SESSION && strcmp(p[i].image, "smss") == 0)
 			*manager = (pid_t)p[i].process;
 	}
 	for (size_t i = 0; roots && i < sessions->count; i++) {
 		if (s[i].csrss)
-			roots[(*count)++] =
-			    (struct proctree_root){ (pid_t)s[i].csrss, s[i].session };
+			roots[(*count)++] = (struct proctree_root){ .pid = (pid_t)s[i].csrss,
+				.session = s[i].session };
 		if (s[i].winlogon)
-			roots[(*count)++] =
-			    (struct proctree_root){ (pid_t)s[i].winlogon, s[i].session };
+			roots[(*count)++] = (struct proctree_root){ .pid = (pid_t)s[i].winlogon,
+				.session = s[i].session };
 	}
 	return roots;
 }

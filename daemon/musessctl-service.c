@@ -1,4 +1,4 @@
-/* What concerns the service as a whole: pool, drain, reload, stats, version. */
+/* What concerns the service as a whole: pool, drain, reload, version. */
 #include "musessctl-show.h"
 #include "musessctl.h"
 #include "ntstatus.h"
@@ -47,6 +47,11 @@ static const struct {
 };
 enum { DRAIN_COUNT = sizeof(drains) / sizeof(*drains) };
 
+const char *ctl_drain_word(uint32_t mode)
+{
+	return mode < DRAIN_COUNT ? drains[mode].word : NULL;
+}
+
 int ctl_drain(struct request *r)
 {
 	struct msg_drain m = { .mode = DRAIN_ASK };
@@ -64,7 +69,7 @@ int ctl_drain(struct request *r)
 		return status;
 	if (answer.drain.status != STATUS_SUCCESS)
 		return ctl_refused(r, answer.drain.status, NULL);
-	if (answer.drain.mode >= DRAIN_COUNT)
+	if (!ctl_drain_word(answer.drain.mode))
 		return ctl_bad_answer(r);
 	if (r->json)
 		return ctl_print_json(
@@ -113,105 +118,6 @@ int ctl_reload(struct request *r)
 		printf("%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 	printf("%u option%s changed\n", answer.reloaded.changed,
 	    answer.reloaded.changed == 1 ? "" : "s");
-	return 0;
-}
-
-/* ---- stats ---- */
-
-/* What is counted: what people read, and JSON's key. */
-struct count {
-	const char *label, *key;
-	uint64_t value;
-};
-
-enum { STATS_COUNTS = 13 };
-
-static void counts_of(const struct msg_stats *m, struct count counts[STATS_COUNTS])
-{
-	const struct count all[STATS_COUNTS] = {
-		{ "sessions created", "created", m->created },
-		{ "sessions failed", "failed", m->failed },
-		{ "sessions ended", "ended", m->ended },
-		{ "logons", "logons", m->logons },
-		{ "reconnects", "reconnects", m->reconnects },
-		{ "disconnects", "disconnects", m->disconnects },
-		{ "denied", "denied", m->denied },
-		{ "pool hits", "pool_hits", m->pool_hits },
-		{ "pool misses", "pool_misses", m->pool_misses },
-		{ "waiting starts", "queued", m->queued },
-		{ "running starts", "in_flight", m->in_flight },
-		{ "pool idle", "pool_idle", m->pool_idle },
-		{ "pool size", "pool_size", m->pool_size },
-	};
-
-	memcpy(counts, all, sizeof(all));
-}
-
-static uint64_t sessions_in_all(const struct msg_stats *m)
-{
-	uint64_t total = 0;
-
-	for (uint32_t state = 0; state < WTS_STATE_COUNT; state++)
-		total += state == WTS_LISTEN ? 0 : m->sessions[state];
-	return total;
-}
-
-static void show_count(const char *label, uint64_t value)
-{
-	printf("%-17s %llu\n", label, (unsigned long long)value);
-}
-
-static void show_stats(const struct msg_stats *m)
-{
-	struct count counts[STATS_COUNTS];
-	char since[32], state[32];
-
-	show_time(m->since, "%Y-%m-%d %H:%M:%S", since, sizeof(since));
-	printf("%-17s %s\n", "since", *since ? since : "-");
-	printf("%-17s %llu of %u\n", "sessions", (unsigned long long)sessions_in_all(m),
-	    m->max_instances);
-	for (uint32_t i = 0; i < WTS_STATE_COUNT; i++) {
-		snprintf(state, sizeof(state), "  %s", session_state_text(i));
-		if (m->sessions[i])
-			show_count(state, m->sessions[i]);
-	}
-	counts_of(m, counts);
-	for (int i = 0; i < STATS_COUNTS; i++)
-		show_count(counts[i].label, counts[i].value);
-	printf("%-17s %s\n", "drain", drains[m->drain].word);
-}
-
-static json_t *stats_json(const struct msg_stats *m)
-{
-	struct count counts[STATS_COUNTS];
-	json_t *states = json_object();
-	json_t *document =
-	    json_pack("{s:I, s:o, s:I, s:s}", "since", (json_int_t)m->since, "sessions", states,
-	        "max_instances", (json_int_t)m->max_instances, "drain", drains[m->drain].word);
-
-	for (uint32_t i = 0; document && i < WTS_STATE_COUNT; i++)
-		json_object_set_new(
-		    states, session_state_text(i), json_integer((json_int_t)m->sessions[i]));
-	counts_of(m, counts);
-	for (int i = 0; document && i < STATS_COUNTS; i++)
-		json_object_set_new(
-		    document, counts[i].key, json_integer((json_int_t)counts[i].value));
-	return document;
-}
-
-int ctl_stats(struct request *r)
-{
-	struct msg_plain m;
-	union answer answer;
-	int status = ctl_call(r, &m.h, CTL_STATS, sizeof(m), CTL_STATS, &answer);
-
-	if (status)
-		return status;
-	if (answer.stats.drain >= DRAIN_COUNT)
-		return ctl_bad_answer(r);
-	if (r->json)
-		return ctl_print_json(r, stats_json(&answer.stats));
-	show_stats(&answer.stats);
 	return 0;
 }
 

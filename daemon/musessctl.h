@@ -209,9 +209,12 @@ int ctl_stop(struct request *r);
 /* musessctl-service.c */
 int ctl_pool(struct request *r);
 int ctl_drain(struct request *r);
+/* The word for a mode; NULL: it is none. */
+const char *ctl_drain_word(uint32_t mode);
 int ctl_reload(struct request *r);
-int ctl_stats(struct request *r);
 int ctl_version(struct request *r);
+/* musessctl-stats.c */
+int ctl_stats(struct request *r);
 /* musessctl-events.c */
 int ctl_events(struct request *r);
 /* musessctl-top.c */

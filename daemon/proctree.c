@@ -53,8 +53,16 @@ static void parse_numbers(const char *text, struct proctree_entry *entry)
 
 	for (int field = 4; blank; field++) {
 		uint64_t number = strtoull(text, NULL, 10);
-		if (field >= 14 && field <= 17)
+		if (field >= 10 && field <= 13)
+			entry->faults += number;
+		else if (field >= 14 && field <= 17) {
 			entry->ticks += number;
+			entry->own += field <= 15 ? number : 0;
+			entry->user += field % 2 == 0 ? number : 0;
+		} else if (field == 20)
+			entry->threads = number;
+		else if (field == 23)
+			entry->size = number;
 		else if (field == 22)
 			entry->started = number;
 		else if (field == 24)
@@ -165,9 +173,9 @@ static const struct proctree_root *root_of(const struct search *s, const struct 
 		struct proctree_entry parent = { .pid = of->parent };
 		struct proctree_root key = { .pid = of->pid };
 
-		if (of->parent == s->manager || (of->pid == s->manager && steps == 0))
-			root = bsearch(&key, s->roots, s->root_count, sizeof(key), root_by_pid);
-		if (root)
+		root = bsearch(&key, s->roots, s->root_count, sizeof(key), root_by_pid);
+		if (root && (of->parent == s->manager || (of->pid == s->manager && steps == 0) ||
+		                (root->born && root->born == of->started)))
 			return root;
 		of = bsearch(&parent, s->entries, s->count, sizeof(parent), by_pid);
 	}
@@ -227,9 +235,10 @@ static struct proctree_entry *grow(struct proctree_entry *entries, size_t count)
 	return larger;
 }
 
-static struct proctree_entry *walk(DIR *proc, size_t *count)
+struct proctree_entry *proctree_walk(size_t *count)
 {
-	struct proctree_entry *entries = grow(NULL, 0);
+	DIR *proc = opendir("/proc");
+	struct proctree_entry *entries = proc ? grow(NULL, 0) : NULL;
 	const struct dirent *d;
 
 	*count = 0;
@@ -239,18 +248,19 @@ static struct proctree_entry *walk(DIR *proc, size_t *count)
 			continue;
 		entries = grow(entries, ++*count);
 	}
+	if (proc)
+		closedir(proc);
 	return entries;
 }
 
-static int count_handles(int proc, pid_t pid)
+int proctree_handles(pid_t pid)
 {
 	char path[32];
-	int count = 0, fd;
+	int count = 0;
 	DIR *d;
 
-	snprintf(path, sizeof(path), "%d/fd", pid);
-	fd = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fd < 0 ? NULL : fdopendir(fd);
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	d = opendir(path);
 	if (!d)
 		return -1;
 	for (const struct dirent *e; (e = readdir(d));)
@@ -262,16 +272,12 @@ static int count_handles(int proc, pid_t pid)
 struct proctree_entry *proctree_read(
     struct proctree_root *roots, size_t root_count, pid_t manager, size_t *count)
 {
-	DIR *proc = opendir("/proc");
-	struct proctree_entry *entries;
+	struct proctree_entry *entries = proctree_walk(count);
 
-	if (!proc)
+	if (!entries)
 		return NULL;
-	entries = walk(proc, count);
-	if (entries)
-		*count = proctree_assign(entries, *count, roots, root_count, manager);
-	for (size_t i = 0; entries && i < *count; i++)
-		entries[i].handles = count_handles(dirfd(proc), entries[i].pid);
-	closedir(proc);
+	*count = proctree_assign(entries, *count, roots, root_count, manager);
+	for (size_t i = 0; i < *count; i++)
+		entries[i].handles = proctree_handles(entries[i].pid);
 	return entries;
 }

@@ -26,10 +26,17 @@ void logon_tell_request(struct termsrv *t, const char *name, const char *address
 	port_send(t->smss, &m.h, -1); /* smss that is busy hears of logons first */
 }
 
+void logon_refused(struct termsrv *t, enum refusal cause)
+{
+	t->counted.refusals[cause]++;
+}
+
 static void tell_failure(struct worker *w, const char *user, const char *domain, int32_t status)
 {
 	struct msg_ws_event m = { .event = WS_EVENT_LOGON_FAILED, .status = status };
 
+	if (!w->counted)
+		logon_refused(w->t, REFUSAL_CREDENTIALS);
 	snprintf(m.user, sizeof(m.user), "%s", user);
 	snprintf(m.domain, sizeof(m.domain), "%s", domain);
 	memcpy(m.station, w->client.station, sizeof(m.station));
@@ -159,6 +166,7 @@ static void start_prompt(struct worker *w)
 		log_warn("%s came without credentials and is refused: 1/%d of MaxInstanceCount "
 		         "sessions show a logon prompt",
 		    w->address, PROMPTS_PART);
+		logon_refused(w->t, REFUSAL_PROMPTS);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return;
 	}
@@ -357,12 +365,31 @@ void logon_abandon(struct worker *w)
 {
 	char quoted[USER_SIZE];
 
+	if ((w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON) && !w->proving && !w->counted)
+		logon_refused(w->t, REFUSAL_HANDSHAKE);
 	/* under NLA the worker finds a password wrong; lsass logs all other failures */
 	if (!w->proving)
 		return;
 	tell_failure(w, w->proving_user, "", STATUS_LOGON_FAILURE);
 	log_info("logon failed for user \"%s\" from %s: unknown user or wrong password",
 	    log_quote(quoted, sizeof(quoted), w->proving_user), w->address);
+}
+
+/* What smss is told when it asks. */
+static int tell_figures(struct termsrv *t, uint32_t message_id)
+{
+	struct msg_ts_figures m = t->counted;
+	const struct connection *c;
+
+	TAILQ_FOREACH(c, &t->queue, entry)
+	m.waiting++;
+	for (uint32_t slot = 0; slot < t->slots_used; slot++)
+		m.logons += t->workers[slot] && t->workers[slot]->step >= WORKER_HANDSHAKE &&
+		            t->workers[slot]->step < WORKER_SESSION;
+	m.warm = t->warm_count;
+	port_header(&m.h, TS_FIGURES, sizeof(m), message_id);
+	port_send(t->smss, &m.h, -1); /* smss goes on without what cannot be sent */
+	return 0;
 }
 
 /* Its user has none: one is started, unless that was refused. */
@@ -437,6 +464,8 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 			on_session(w, (const void *)m);
 		return 0;
 	}
+	if (m->type == TS_FIGURES && size == sizeof(struct msg_plain))
+		return tell_figures(t, m->message_id);
 	if (m->type == TS_CONFIG && size == sizeof(struct msg_ts_config)) {
 		const struct msg_ts_config *config = (const void *)m;
 		t->config.KeepAliveEnable = config->KeepAliveEnable;

@@ -36,6 +36,10 @@ static void on_deadline(int fd, short what, void *argument)
 	else
 		log_info(
 		    "%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
+	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON) {
+		logon_refused(w->t, REFUSAL_LATE);
+		w->counted = true;
+	}
 	worker_destroy(w);
 }
 

@@ -94,6 +94,7 @@ struct worker {
 	char proving_user[USER_SIZE];
 	unsigned prompts; /* what was typed at its logon prompt, times */
 	bool denied;      /* it was told no, and is to end */
+	bool counted;     /* among those that were refused */
 };
 
 struct connection {
@@ -126,6 +127,7 @@ struct termsrv {
 	uint32_t last_connection; /* for their names */
 	uint64_t failure_logged;  /* of a worker */
 	bool unsent;              /* a question to lsass */
+	struct msg_ts_figures counted;
 };
 
 /* Closes and forgets a connection that has no worker yet. */
@@ -158,6 +160,8 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m);
 int logon_painted(struct worker *w, const struct msg_painted *m);
 /* An event that smss is told of: a request came as connection NAME; a logon failed. */
 void logon_tell_request(struct termsrv *t, const char *name, const char *address);
+/* A client was refused, for CAUSE. */
+void logon_refused(struct termsrv *t, enum refusal cause);
 /* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
 int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);

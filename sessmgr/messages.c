@@ -24,3 +24,35 @@ const char *session_state_text(uint32_t state)
 	}
 	return "?";
 }
+
+unsigned status_row(int32_t status)
+{
+	static const int32_t rows[STATUS_COUNT] = {
+#define STATUS_ROW(name, number, text) name,
+		NTSTATUS_TABLE(STATUS_ROW)
+#undef STATUS_ROW
+	};
+	unsigned other = 0;
+
+	for (unsigned i = 0; i < STATUS_COUNT; i++) {
+		if (rows[i] == status)
+			return i;
+		if (rows[i] == STATUS_UNSUCCESSFUL)
+			other = i;
+	}
+	return other;
+}
+
+unsigned end_reason_row(uint32_t reason)
+{
+	static const uint32_t rows[END_REASON_COUNT] = {
+#define END_REASON_ROW(name, number, text) name,
+		END_REASON_TABLE(END_REASON_ROW)
+#undef END_REASON_ROW
+	};
+
+	for (unsigned i = 0; i < END_REASON_COUNT; i++)
+		if (rows[i] == reason)
+			return i;
+	return 0;
+}

@@ -17,10 +17,12 @@
  *   smss - csrss, psxss  smss connects to their SbApiPort               SBAPIMSG (smapi.h)
  *   musessctl - psxss  a pair made by musessctl, passed on by smss      EX_
  *   musessctl - smss   in a session it connects to \SmApiPort          CTL_ about its own session
+ *   metricsd - smss    made by smss, given to metricsd when it starts  CTL_STATS, MT_
  */
 #ifndef MUSESS_MESSAGES_H
 #define MUSESS_MESSAGES_H
 
+#include "ntstatus.h"
 #include "port.h"
 
 enum message_type {
@@ -37,6 +39,7 @@ enum message_type {
 	                     same type */
 	WS_EVENT,   /* to smss: an event that only termsrv sees */
 	TS_CONFIG,  /* to termsrv: what of its configuration has changed */
+	TS_FIGURES, /* to termsrv: what has it counted? Answered with the same type */
 	/* lsass */
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
 	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
@@ -125,6 +128,10 @@ enum message_type {
 	EX_INPUT,           /* to psxss: its standard input; no bytes: the end of it */
 	EX_OUTPUT,          /* to musessctl: what it wrote */
 	EX_EXIT,            /* to musessctl: how it ended; the last message */
+	/* metricsd and smss; CTL_STATS is metricsd's to ask too */
+	MT_READY = 0x900, /* metricsd listens */
+	MT_LIST,          /* the sessions under Windows' names: an MT_SESSION each, then CTL_END */
+	MT_SESSION,
 };
 
 enum {
@@ -195,7 +202,8 @@ enum { CSRSS_NO_TERMINAL = 10 };
 
 /* A message that is its type alone: *_READY, LSA_PORT, TS_LSASS, RW_READY, CSR_SHELL,
    CSR_YIELD, CSR_INPUT, CSR_LOGOFF, DSP_READY, DSP_INPUT, WL_PROMPT, WL_LOGOFF, CTL_LIST,
-   CTL_SERVICE, CTL_END, CTL_RELOAD, CTL_STATS (the question), CTL_EVENTS, ACCT_LIST. */
+   CTL_SERVICE, CTL_END, CTL_RELOAD, CTL_STATS and TS_FIGURES (the questions), CTL_EVENTS,
+   ACCT_LIST, MT_LIST. */
 struct msg_plain {
 	PORT_MESSAGE h;
 };
@@ -578,10 +586,103 @@ struct msg_reloaded {
 	char text[RELOAD_TEXT_SIZE];
 };
 
-/* CTL_STATS. */
+/* What a client, or an attempt to log on, was refused for; the names are those of metrics. */
+#define REFUSAL_TABLE(X)                                                                           \
+	X(REFUSAL_NOT_RDP, "not_rdp", "the first packet was no connection request")                \
+	X(REFUSAL_SILENT, "silent", "no whole connection request came in LogonTimeout")            \
+	X(REFUSAL_HANDSHAKE, "handshake", "the client, or its worker, ended before a logon")       \
+	X(REFUSAL_LATE, "late", "no logon in LogonTimeout")                                        \
+	X(REFUSAL_CREDENTIALS, "credentials", "unknown user or wrong password")                    \
+	X(REFUSAL_PROMPTS, "prompts", "too many sessions show a logon prompt")                     \
+	X(REFUSAL_DRAINING, "draining", "the service drains")                                      \
+	X(REFUSAL_USER_LIMIT, "user_limit", "MaxSessionsPerUser is reached")                       \
+	X(REFUSAL_FULL, "full", "MaxInstanceCount is reached")                                     \
+	X(REFUSAL_CREATION, "creation", "the session could not be created")                        \
+	X(REFUSAL_RESOURCES, "resources", "out of memory or descriptors")
+#define REFUSAL_ENUM(name, word, text) name,
+enum refusal { REFUSAL_TABLE(REFUSAL_ENUM) REFUSAL_COUNT };
+#undef REFUSAL_ENUM
+
+/* TS_FIGURES, the answer: what termsrv has now, and has counted since it was started. */
+struct msg_ts_figures {
+	PORT_MESSAGE h;
+	uint32_t waiting; /* connections that wait for a worker */
+	uint32_t logons;  /* workers whose client has not logged on yet */
+	uint32_t warm;    /* workers that wait for a client */
+	uint32_t reserved;
+	uint64_t connections; /* whose first packet was a connection request */
+	uint64_t refusals[REFUSAL_COUNT];
+};
+
+/* Times that are counted: of each the number of those that are at most as long as a bound and
+   longer than the one before it (histogram.h), and their sum. */
+enum { HISTOGRAM_BUCKETS = 16 };
+struct histogram {
+	uint64_t sum; /* microseconds */
+	uint64_t counts[HISTOGRAM_BUCKETS];
+};
+
+/* The phases of a spin-up that are counted, each from the one before it that was reached. The
+   first three are those of creation, of each session, the pool's too; the others those of a
+   client's way into a new session, when it has its first picture. */
+#define SPINUP_TABLE(X)                                                                            \
+	X(SPINUP_CSRSS, "csrss", "StartCsr to csrss's connection")                                 \
+	X(SPINUP_WINLOGON, "winlogon", "until the initial command was started")                    \
+	X(SPINUP_CREATED, "created", "a session's creation, from StartCsr until it runs")          \
+	X(SPINUP_REQUEST, "request", "accept until the first packet was whole")                    \
+	X(SPINUP_NEGOTIATED, "negotiated", "until TLS, and NLA, were done; waiting for a worker")  \
+	X(SPINUP_LOGON, "logon", "until the credentials were found right")                         \
+	X(SPINUP_START_CSR, "start_csr", "until StartCsr had its turn")                            \
+	X(SPINUP_ANSWERED, "answered", "until StartCsr was answered")                              \
+	X(SPINUP_SHELL, "shell", "until the user's command was started")                           \
+	X(SPINUP_ACTIVE, "active", "until the client was activated")                               \
+	X(SPINUP_PAINTED, "painted", "until the first picture was out")                            \
+	X(SPINUP_TOTAL, "total", "accept to the first picture")
+#define SPINUP_ENUM(name, word, text) name,
+enum spinup { SPINUP_TABLE(SPINUP_ENUM) SPINUP_COUNT };
+#undef SPINUP_ENUM
+
+/* Processes by what they are. */
+#define USAGE_TABLE(X)                                                                             \
+	X(USAGE_SMSS, "smss")                                                                      \
+	X(USAGE_LSASS, "lsass")                                                                    \
+	X(USAGE_TERMSRV, "termsrv") /* and the nursery */                                          \
+	X(USAGE_METRICSD, "metricsd")                                                              \
+	X(USAGE_RDPWD, "rdpwd")                                                                    \
+	X(USAGE_CSRSS, "csrss")                                                                    \
+	X(USAGE_WINLOGON, "winlogon")                                                              \
+	X(USAGE_SUBSYSTEM, "subsystem") /* psxss, say */                                           \
+	X(USAGE_SHELL, "shell")         /* and whatever users run in it */
+#define USAGE_ENUM(name, word) name,
+enum usage_kind { USAGE_TABLE(USAGE_ENUM) USAGE_COUNT };
+#undef USAGE_ENUM
+
+struct usage {
+	uint64_t processes; /* now */
+	uint64_t processor; /* microseconds since smss was started, of those that have ended too */
+	uint64_t resident, anonymous; /* bytes now; what several share counts in each */
+};
+
+enum {
+	STATUS_COUNT = 0
+#define NTSTATUS_ONE(name, number, text) +1
+	NTSTATUS_TABLE(NTSTATUS_ONE),
+	END_REASON_COUNT = 0
+#define END_REASON_ONE(name, number, text) +1
+	END_REASON_TABLE(END_REASON_ONE)
+};
+#undef NTSTATUS_ONE
+#undef END_REASON_ONE
+
+/* The row of STATUS in NTSTATUS_TABLE, that of STATUS_UNSUCCESSFUL where it has none; of REASON in
+   END_REASON_TABLE, that of END_NONE. */
+unsigned status_row(int32_t status);
+unsigned end_reason_row(uint32_t reason);
+
+/* CTL_STATS, the answer. Counts are since SINCE, when smss was started. */
 struct msg_stats {
 	PORT_MESSAGE h;
-	uint64_t since;                      /* seconds since 1970: when the service was started */
+	uint64_t since;                      /* seconds since 1970 */
 	uint64_t sessions[WTS_STATE_COUNT];  /* by state, now */
 	uint64_t created, failed, ended;     /* sessions, since then; the pool's too */
 	uint64_t logons, reconnects, denied; /* clients that got a session, one of theirs, none */
@@ -589,7 +690,33 @@ struct msg_stats {
 	uint64_t pool_hits, pool_misses; /* StartCsr by which an idle session was taken, or not */
 	uint32_t queued, in_flight;      /* StartCsr that waits; sessions that are being created */
 	uint32_t pool_size, pool_idle;
-	uint32_t max_instances, drain; /* MaxInstanceCount; enum drain_mode */
+	uint32_t max_instances, drain;                /* MaxInstanceCount; enum drain_mode */
+	uint64_t failures[STATUS_COUNT];              /* FAILED, by row of NTSTATUS_TABLE */
+	uint64_t ends[END_REASON_COUNT];              /* ENDED, by row of END_REASON_TABLE */
+	uint64_t disconnections[END_REASON_COUNT];    /* DISCONNECTS, likewise */
+	uint64_t refusals[REFUSAL_COUNT];             /* termsrv's too */
+	uint64_t connections;                         /* as in struct msg_ts_figures */
+	uint32_t waiting, logging_on, warm, reserved; /* likewise */
+	struct histogram spinup[SPINUP_COUNT];
+	struct histogram reconnect; /* accept to the first picture, of a session that was there */
+	struct usage usage[USAGE_COUNT];
+	char version[VERSION_SIZE];
+};
+
+/* MT_SESSION: a session as windows_exporter describes it, and what all its processes use. */
+struct session_usage {
+	uint64_t handles, threads; /* open descriptors */
+	uint64_t user, system; /* microseconds of processor time outside and inside the kernel */
+	uint64_t resident, anonymous, size; /* bytes */
+	uint64_t faults;
+};
+struct msg_mt_session {
+	PORT_MESSAGE h;
+	uint32_t session, state; /* enum session_state */
+	struct session_usage used;
+	char winstation[WINSTATION_SIZE];
+	char name[USER_SIZE];
+	char station[STATION_SIZE];
 };
 
 /* CTL_EVENT: one JSON document, without a newline. */
@@ -645,5 +772,6 @@ _Static_assert(sizeof(struct lsa_request) == 536, "lsa_request");
 _Static_assert(sizeof(struct lsa_answer) == 176, "lsa_answer");
 _Static_assert(sizeof(struct msg_rw_logon) == 576, "msg_rw_logon");
 _Static_assert(sizeof(struct msg_session) == 520, "msg_session");
+_Static_assert(sizeof(struct msg_stats) <= PORT_MAX_MESSAGE, "CTL_STATS");
 
 #endif

@@ -48,6 +48,11 @@ void sm_reply(struct client *client, SMAPIMSG *call, int32_t status)
 
 	if (!client)
 		return;
+	if (client->role == CLIENT_TERMSRV && call->ApiNumber == SmStartCsrApi &&
+	    status != STATUS_SUCCESS)
+		stats_refused(
+		    client->smss, client->smss->start_full ? REFUSAL_FULL : REFUSAL_CREATION);
+	client->smss->start_full = false;
 	port_header(&call->h, LPC_REPLY, sizeof(*call), request.message_id);
 	call->h.client_view_size = request.client_view_size;
 	call->ReturnedStatus = status;
@@ -139,6 +144,7 @@ static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 		s->info.phase[PHASE_ACTIVE] = message->active;
 		s->info.phase[PHASE_PAINTED] = message->painted;
 		audit_painted(s);
+		stats_painted(s);
 	}
 	return 0;
 }
@@ -241,6 +247,10 @@ static const struct {
 	{ WS_EVENT, sizeof(struct msg_ws_event), FROM(TERMSRV), ANY_TIME, false, audit_termsrv },
 	{ WS_COOKIE, sizeof(struct msg_cookie), FROM(TERMSRV), ANY_TIME, false, winstation_cookie },
 	{ WS_PAINTED, sizeof(struct msg_painted), FROM(TERMSRV), ANY_TIME, false, ws_painted },
+	{ TS_FIGURES, sizeof(struct msg_ts_figures), FROM(TERMSRV), ANY_TIME, false,
+	    stats_termsrv },
+	{ MT_READY, sizeof(struct msg_plain), FROM(METRICSD), ANY_TIME, false, service_ready },
+	{ MT_LIST, sizeof(struct msg_plain), FROM(METRICSD), ANY_TIME, false, stats_list },
 	{ LSA_READY, sizeof(struct msg_plain), FROM(LSASS), ANY_TIME, false, service_ready },
 	{ LSA_ANSWER, sizeof(struct lsa_answer), FROM(LSASS), ANY_TIME, false, account_answer },
 	{ ACCT_ENTRY, sizeof(struct lsa_answer), FROM(LSASS), ANY_TIME, false, account_answer },
@@ -274,7 +284,8 @@ static const struct {
 	    manage_reload },
 	{ CTL_EVENTS, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false,
 	    manage_events },
-	{ CTL_STATS, sizeof(struct msg_plain), FROM(ADMINISTRATOR), ANY_TIME, false, manage_stats },
+	{ CTL_STATS, sizeof(struct msg_plain), FROM(ADMINISTRATOR) | FROM(METRICSD), ANY_TIME,
+	    false, stats_ask },
 };
 
 int SmpApiLoop(struct client *client, PORT_MESSAGE *message, size_t size, int *passed)

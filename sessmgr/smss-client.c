@@ -48,6 +48,7 @@ static void forget_termsrv(const struct client *client)
 	struct smss *smss = client->smss;
 
 	start_forget(smss, client);
+	stats_forget_termsrv(smss);
 	winstation_forget_termsrv(smss);
 	for (uint32_t slot = 0; slot < smss->capacity; slot++)
 		if (smss->slots[slot] && smss->slots[slot]->awaits_client)
@@ -63,6 +64,7 @@ static void forget(struct client *client)
 
 	if (client->role == CLIENT_TERMSRV)
 		forget_termsrv(client);
+	stats_forget(smss, client);
 	LIST_FOREACH(call, &smss->calls, in_all)
 	if (call->client == client)
 		call->client = NULL;

@@ -1,6 +1,6 @@
 /*
  * What administrators do with sessions, and users with their own: disconnect, connect, log off,
- * reset, say something; and with the service: drain it, read its configuration again, count.
+ * reset, say something; and with the service: drain it, read its configuration again.
  *
  * Who may do what is the table's matter in smss-api.c; that a user's call is about his own
  * session alone is this file's (may_manage).
@@ -228,8 +228,7 @@ bool manage_draining(const struct smss *smss)
 	return smss->config->fDenyTSConnections || smss->drain != DRAIN_OFF;
 }
 
-/* What musessctl is told. */
-static enum drain_mode drain_mode(const struct smss *smss)
+enum drain_mode manage_drain_mode(const struct smss *smss)
 {
 	if (smss->drain != DRAIN_OFF)
 		return smss->drain;
@@ -274,7 +273,7 @@ int manage_drain(struct client *client, const PORT_MESSAGE *m, int *passed)
 		reply.status = STATUS_INVALID_PARAMETER;
 	else if (reply.mode != DRAIN_ASK)
 		reply.status = set_drain(smss, (enum drain_mode)reply.mode);
-	reply.mode = drain_mode(smss);
+	reply.mode = manage_drain_mode(smss);
 	port_header(&reply.h, CTL_DRAIN, sizeof(reply), m->message_id);
 	client_send(client, &reply.h, -1);
 	return 0;
@@ -404,28 +403,5 @@ int manage_events(struct client *client, const PORT_MESSAGE *m, int *passed)
 	(void)passed;
 	client->follows = m->message_id ? m->message_id : 1;
 	event_subscribe(on_event);
-	return 0;
-}
-
-/* ---- counts ---- */
-
-int manage_stats(struct client *client, const PORT_MESSAGE *m, int *passed)
-{
-	struct smss *smss = client->smss;
-	struct msg_stats reply = smss->stats;
-
-	(void)passed;
-	for (uint32_t slot = 0; slot < smss->capacity; slot++)
-		if (smss->slots[slot])
-			reply.sessions[smss->slots[slot]->state]++;
-	reply.sessions[WTS_LISTEN] += smss->services[SERVICE_TERMSRV].ready;
-	reply.queued = smss->queued_starts;
-	reply.in_flight = smss->in_flight;
-	start_resize(smss, POOL_ASK, &reply.pool_idle);
-	reply.pool_size = smss->pool_size;
-	reply.max_instances = smss->config->MaxInstanceCount;
-	reply.drain = drain_mode(smss);
-	port_header(&reply.h, CTL_STATS, sizeof(reply), m->message_id);
-	client_send(client, &reply.h, -1);
 	return 0;
 }

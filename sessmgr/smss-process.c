@@ -43,6 +43,9 @@ static const struct {
 	[SERVICE_LSASS] = { ROOT_BIN "/lsass", 0, 1,
 	    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
 	        CLONE_NEWPID },
+	/* Prometheus comes to the host's network */
+	[SERVICE_METRICSD] = { ROOT_BIN "/metricsd", 3, 1,
+	    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWPID },
 	/* the network is termsrv's job; its workers get namespaces from it */
 	[SERVICE_TERMSRV] = { ROOT_BIN "/termsrv", 1, 2,
 	    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS },
@@ -363,9 +366,9 @@ int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bo
 	return 0;
 }
 
-/* ---- lsass, termsrv ---- */
+/* ---- lsass, termsrv, metricsd ---- */
 
-/* The configuration for termsrv, which is of the same build, in a memory file. A port that
+/* The configuration for termsrv and metricsd, which are of the same build, in a memory file. A port that
    was any before is known to clients by now. */
 static int config_file(const struct smss *smss)
 {
@@ -382,8 +385,9 @@ static int config_file(const struct smss *smss)
 pid_t process_start_service(struct smss *smss, unsigned which, int port)
 {
 	bool termsrv = which == SERVICE_TERMSRV;
-	int config = termsrv ? config_file(smss) : -1;
-	const int fds[SERVICE_FDS] = { port, termsrv ? smss->tls_dir : smss->accounts_dir, config,
+	int config = which == SERVICE_LSASS ? -1 : config_file(smss);
+	int state = which == SERVICE_LSASS ? smss->accounts_dir : -1;
+	const int fds[SERVICE_FDS] = { port, termsrv ? smss->tls_dir : state, config,
 		termsrv ? smss->certificate : -1, termsrv ? smss->private_key : -1,
 		termsrv ? smss->rdp_listener : -1 };
 	char map[64];

@@ -1,6 +1,6 @@
 /*
- * lsass and termsrv: started, connected with one another, and started again when they
- * end. A service that ends before it was ever ready has said why: the start fails.
+ * lsass, termsrv and, where it is configured, metricsd: started, the first two connected with
+ * one another, and started again when they end. A service that ends before it was ever ready has said why: the start fails.
  */
 #include "log.h"
 #include "smss.h"
@@ -50,7 +50,8 @@ static void on_restart(int fd, short what, void *argument)
 	(void)fd;
 	(void)what;
 	for (unsigned i = 0; i < SERVICE_COUNT; i++)
-		if (smss->services[i].pid == 0 && !smss->stopping && start(smss, i) < 0) {
+		if (smss->services[i].name && smss->services[i].pid == 0 && !smss->stopping &&
+		    start(smss, i) < 0) {
 			log_error(
 			    "cannot start %s again: %s", smss->services[i].name, strerror(errno));
 			restart_in(&smss->services[i], RESTART_PAUSE_US);
@@ -62,7 +63,10 @@ int services_start(struct smss *smss)
 	smss->services[SERVICE_LSASS] = (struct service){ .name = "lsass", .role = CLIENT_LSASS };
 	smss->services[SERVICE_TERMSRV] =
 	    (struct service){ .name = "termsrv", .role = CLIENT_TERMSRV };
-	for (unsigned i = 0; i < SERVICE_COUNT; i++) {
+	if (smss->config->MetricsPort)
+		smss->services[SERVICE_METRICSD] =
+		    (struct service){ .name = "metricsd", .role = CLIENT_METRICSD };
+	for (unsigned i = 0; i < SERVICE_COUNT && smss->services[i].name; i++) {
 		smss->services[i].restart = evtimer_new(smss->base, on_restart, smss);
 		if (!smss->services[i].restart || start(smss, i) < 0) {
 			log_error("cannot start %s: %s", smss->services[i].name, strerror(errno));
@@ -125,17 +129,16 @@ static void introduce(struct smss *smss)
 int services_ready(struct client *client)
 {
 	struct smss *smss = client->smss;
-	bool all = true;
+	const struct service *metricsd = &smss->services[SERVICE_METRICSD];
 
-	for (int i = 0; i < SERVICE_COUNT; i++) {
+	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].client == client) {
 			if (smss->services[i].ready)
 				return -1;
 			smss->services[i].ready = true;
 		}
-		all = all && smss->services[i].ready;
-	}
-	if (all)
+	if (client != metricsd->client && smss->services[SERVICE_LSASS].ready &&
+	    smss->services[SERVICE_TERMSRV].ready)
 		introduce(smss);
 	services_check(smss);
 	return 0;
@@ -174,7 +177,7 @@ void services_check(struct smss *smss)
 	if (smss->was_ready || smss->stopping)
 		return;
 	for (int i = 0; i < SERVICE_COUNT; i++)
-		if (!smss->services[i].ready)
+		if (smss->services[i].name && !smss->services[i].ready)
 			return;
 	if (!account_ready(smss) || !console || console->step != SESSION_RUNNING)
 		return;

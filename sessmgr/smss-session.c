@@ -254,7 +254,7 @@ static void started(struct session *session)
 	set_step(session, SESSION_RUNNING);
 	session_set_state(session, session->id == 0 ? WTS_CONNECTED : WTS_IDLE);
 	session->ready_since = clock_us();
-	smss->stats.created++;
+	stats_created(session);
 	session->csrss_id = (uint32_t)session->windows->pid;
 	session->winlogon_id = (uint32_t)session->winlogon;
 	audit_started(session);
@@ -464,13 +464,10 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 
 	if (session->step == SESSION_ENDING)
 		return;
-	if (session->step == SESSION_RUNNING)
-		session->smss->stats.ended++;
-	else
-		session->smss->stats.failed++;
 	event_del(session->limit);
 	session->reason = reason;
 	session->status = status;
+	stats_ended(session, session->step == SESSION_RUNNING);
 	session_set_state(session, WTS_DOWN);
 	set_step(session, SESSION_ENDING);
 	record_update(session);

@@ -59,7 +59,8 @@ int32_t start_enqueue(struct smss *smss, struct client *client, const SMAPIMSG *
 {
 	struct call *kept;
 
-	if (all_taken(smss))
+	smss->start_full = all_taken(smss);
+	if (smss->start_full)
 		return STATUS_NO_MEMORY;
 	kept = call_keep(client, &call->h, sizeof(*call), -1);
 	if (!kept)

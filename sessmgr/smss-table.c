@@ -208,6 +208,7 @@ static void on_ended(int fd, short what, void *argument)
 		event_add(p->ended, &in);
 		return;
 	}
+	usage_adopted_ended(p->session, p->subsystem);
 	session_reaped(smss, p->pid, winlogon && !well ? SIGKILL : 0);
 	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
 		event_active(smss->signals[0], EV_SIGNAL, 1);

@@ -112,10 +112,12 @@ static int32_t may_have_new(struct smss *smss, const char *user, const struct se
 	if (manage_draining(smss)) {
 		log_info("no new session for user \"%s\": the service drains", quoted);
 		audit_draining();
+		stats_refused(smss, REFUSAL_DRAINING);
 		return STATUS_ACCESS_DENIED;
 	}
 	if (max && sessions_of(smss, user, self) >= max) {
 		log_info("no new session for user \"%s\": MaxSessionsPerUser is %u", quoted, max);
+		stats_refused(smss, REFUSAL_USER_LIMIT);
 		return STATUS_ACCESS_DENIED;
 	}
 	return STATUS_SUCCESS;
@@ -306,7 +308,7 @@ static void disconnect(struct session *s, enum end_reason reason)
 
 	audit_disconnect(s, reason, false);
 	set_disconnected(s);
-	s->smss->stats.disconnects++;
+	stats_disconnected(s->smss, reason);
 	log_info("session %u: user \"%s\" is disconnected: %s (reason %u)", s->id,
 	    log_quote(user, sizeof(user), s->info.user), end_reason_text(reason), reason);
 }
@@ -482,6 +484,7 @@ int winstation_connect(struct client *client, const PORT_MESSAGE *m, int *passed
 	}
 	if (*passed < 0) {
 		log_warn("%s: the port to a client is lost: out of descriptors", message.address);
+		stats_refused(smss, REFUSAL_RESOURCES);
 		deny(fresh, smss, worker, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return 0;
 	}

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,18 +29,37 @@ static void leave_if_done(struct smss *smss)
 	event_base_loopbreak(smss->base);
 }
 
-static void on_child(int signal_number, short what, void *argument)
+/* False where no child has ended. Before it is gone the kernel tells its own processor time from
+   that of its children. */
+static bool reap_one(struct smss *smss)
 {
-	struct smss *smss = argument;
+	siginfo_t info = { 0 };
+	struct rusage used;
+	uint64_t own;
 	int status;
 	pid_t pid;
 
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid <= 0)
+		return false;
+	own = usage_of_process(info.si_pid);
+	pid = wait4(info.si_pid, &status, WNOHANG, &used);
+	if (pid <= 0)
+		return false;
+	usage_reaped(smss, pid, own, &used);
+	/* whoever is neither a session's nor a service is a worker that lost its parent */
+	if (!usage_walked(smss, pid, &used) && !session_reaped(smss, pid, status))
+		services_reaped(smss, pid, status);
+	return true;
+}
+
+static void on_child(int signal_number, short what, void *argument)
+{
+	struct smss *smss = argument;
+
 	(void)signal_number;
 	(void)what;
-	/* whoever is neither a session's nor a service is a worker that lost its parent */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!session_reaped(smss, pid, status))
-			services_reaped(smss, pid, status);
+	while (reap_one(smss))
+		;
 	leave_if_done(smss);
 }
 
@@ -138,7 +158,7 @@ static int init_events(struct smss *smss)
 	if (!smss->admin_event || !smss->sm_event || !smss->stop_deadline ||
 	    event_add(smss->admin_event, NULL) < 0 || event_add(smss->sm_event, NULL) < 0)
 		return -1;
-	return start_init(smss);
+	return stats_init(smss) < 0 ? -1 : start_init(smss);
 }
 
 /* The console session is loaded when the manager starts. */
@@ -193,6 +213,7 @@ static void finish(struct smss *smss)
 		client_destroy(LIST_FIRST(&smss->clients));
 	accounts_fail();
 	start_finish(smss);
+	stats_finish(smss);
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		if (events[i])
 			event_free(events[i]);

@@ -56,6 +56,7 @@ enum client_role {
 	CLIENT_CALLBACK,      /* a subsystem's SbApiPort, to which smss has connected */
 	CLIENT_TERMSRV,
 	CLIENT_LSASS,
+	CLIENT_METRICSD,
 	CLIENT_USER, /* a process in a session, which came in on \SmApiPort */
 	CLIENT_ROLE_COUNT
 };
@@ -231,7 +232,8 @@ struct service {
 	struct event *restart;
 };
 
-enum { SERVICE_LSASS, SERVICE_TERMSRV, SERVICE_COUNT };
+/* The first two are always there, metricsd where it is configured: elsewhere it has no name. */
+enum { SERVICE_LSASS, SERVICE_TERMSRV, SERVICE_METRICSD, SERVICE_COUNT };
 
 /* A name of Required or Optional, with its command. */
 struct known_name {
@@ -276,14 +278,17 @@ struct smss {
 	struct pid_bucket *pids;
 	struct user_bucket *users;
 	uint32_t last_connection, last_box;
-	enum drain_mode drain;  /* CTL_DRAIN's; fDenyTSConnections comes on top */
-	struct msg_stats stats; /* what is counted */
+	enum drain_mode drain;         /* CTL_DRAIN's; fDenyTSConnections comes on top */
+	struct msg_stats stats;        /* what is counted */
+	struct call_queue stats_asked; /* who asks for it (smss-stats.c) */
+	struct event *stats_deadline;
 	/* the subsystem list */
 	struct known_name required[SUBSYSTEMS_MAX], optional[SUBSYSTEMS_MAX];
 	unsigned required_count, optional_count;
 	/* the start of sessions (smss-start.c) */
 	struct call_queue starts; /* StartCsr that waits for its turn */
 	unsigned queued_starts, in_flight, in_flight_max;
+	bool start_full;     /* a StartCsr that is about to be refused is one too many */
 	uint32_t pool_size;  /* IdleWinStationPoolCount, now */
 	uint32_t pool_pause; /* milliseconds; 0: none */
 	uint64_t last_start; /* of a session that a StartCsr asked for; microseconds */
@@ -362,8 +367,8 @@ void process_creator_dismiss(struct session *session);
 void process_creator_reports(struct session *session);
 /* The host's user id of a service process: owner of its state. */
 uid_t process_service_uid(const struct smss *smss, unsigned which);
-/* Starts lsass or termsrv: 3 PORT, 4 its state directory, and for termsrv 5 the
-   configuration, 6 and 7 the configured certificate and key, 8 the listener of an earlier one. Process id, or -1 with errno. */
+/* Starts service WHICH: 3 PORT, 4 its state directory, 5 the configuration but for lsass, and for
+   termsrv 6 and 7 the configured certificate and key, 8 the listener of an earlier one. Process id, or -1 with errno. */
 pid_t process_start_service(struct smss *smss, unsigned which, int port);
 /*
  * Connects to the socket at PATH as process PID sees it, without following links out of what
@@ -635,7 +640,6 @@ int manage_message(struct client *client, const PORT_MESSAGE *message, int *pass
 int manage_drain(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_reload(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_events(struct client *client, const PORT_MESSAGE *message, int *passed);
-int manage_stats(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* CSR_RESPONSE. */
 int manage_response(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* A box on SESSION's screen that nobody waits for. */
@@ -646,8 +650,53 @@ void manage_forget_session(struct session *session);
 void manage_reload_logged(struct smss *smss);
 /* Reads how the service drains from the state directory. */
 void manage_init(struct smss *smss);
+/* What administrators are told of it. */
+enum drain_mode manage_drain_mode(const struct smss *smss);
 /* Whether new sessions are refused. */
 bool manage_draining(const struct smss *smss);
+
+/* smss-stats.c: what the service counts. */
+
+/* 0 or -1. */
+int stats_init(struct smss *smss);
+void stats_finish(struct smss *smss);
+/* CTL_STATS, MT_LIST; TS_FIGURES of termsrv. */
+int stats_ask(struct client *client, const PORT_MESSAGE *message, int *passed);
+int stats_list(struct client *client, const PORT_MESSAGE *message, int *passed);
+int stats_termsrv(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* termsrv is gone: what it had counted stays counted. */
+void stats_forget_termsrv(struct smss *smss);
+/* CLIENT is gone: it is not answered. */
+void stats_forget(struct smss *smss, const struct client *client);
+/* Something that a round waits for is there. */
+void stats_advance(struct smss *smss);
+/* SESSION runs; its client has its first picture; it ends, after it RAN or before. */
+void stats_created(struct session *session);
+void stats_painted(struct session *session);
+void stats_ended(struct session *session, bool ran);
+/* A session goes on without its client; a client was refused. */
+void stats_disconnected(struct smss *smss, enum end_reason reason);
+void stats_refused(struct smss *smss, enum refusal cause);
+
+/* smss-usage.c: what processes use. */
+
+struct rusage;
+/* Begins to look at those that are there, unless that was done a moment ago. Whether it is under
+   way: stats_advance is called when it is done. */
+bool usage_refresh(struct smss *smss);
+bool usage_running(void);
+/* What was found last, and of SESSION; all 0 where nothing was. */
+void usage_figures(struct usage usage[USAGE_COUNT]);
+void usage_session(const struct session *session, struct session_usage *used);
+/* The processor time of process PID alone, in microseconds; 0 where it is gone. */
+uint64_t usage_of_process(pid_t pid);
+/* PID was reaped, and is in the tables still: OWN is its usage_of_process before, USED what the
+   kernel told. */
+void usage_reaped(struct smss *smss, pid_t pid, uint64_t own, const struct rusage *used);
+/* True where that was who looked. */
+bool usage_walked(struct smss *smss, pid_t pid, const struct rusage *used);
+/* A process of an earlier smss has ended: SUBSYSTEM of SESSION, or (NULL) its winlogon. */
+void usage_adopted_ended(const struct session *session, const struct subsystem *subsystem);
 
 /* smss-chain.c: the chain of the transcript (lines 103-115). */
 
@@ -740,17 +789,17 @@ void start_resize(struct smss *smss, uint32_t size, uint32_t *idle);
 /* termsrv is gone: nobody is to be told of what it asked for. */
 void start_forget(struct smss *smss, const struct client *client);
 
-/* smss-service.c: lsass and termsrv. */
+/* smss-service.c: lsass, termsrv, metricsd. */
 
-/* Starts both. Returns 0 or -1 after logging. */
+/* Starts them. Returns 0 or -1 after logging. */
 int services_start(struct smss *smss);
 /* A child was reaped: true where it was a service process; restarts it. */
 bool services_reaped(struct smss *smss, pid_t pid, int wait_status);
-/* LSA_READY or TS_READY. Returns 0, or -1 where it was said before. */
+/* LSA_READY, TS_READY or MT_READY. Returns 0, or -1 where it was said before. */
 int services_ready(struct client *client);
-/* Ends both. */
+/* Ends them. */
 void services_stop(struct smss *smss);
-/* Calls ready once console, lsass and termsrv are up. */
+/* Calls ready once the console and the services are up. */
 void services_check(struct smss *smss);
 
 /* smss-control.c: what musessctl asks. Each answers CLIENT with MESSAGE_ID. */

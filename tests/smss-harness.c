@@ -192,6 +192,34 @@ pid_t process_start_service(struct smss *smss, unsigned which, int port)
 	return -1;
 }
 
+/* Processes that are made up use nothing. */
+bool usage_refresh(struct smss *smss)
+{
+	(void)smss;
+	return false;
+}
+
+bool usage_running(void)
+{
+	return false;
+}
+
+void usage_figures(struct usage usage[USAGE_COUNT])
+{
+	memset(usage, 0, USAGE_COUNT * sizeof(*usage));
+}
+
+void usage_session(const struct session *session, struct session_usage *used)
+{
+	*used = (struct session_usage){ .threads = session->id };
+}
+
+void usage_adopted_ended(const struct session *session, const struct subsystem *subsystem)
+{
+	(void)session;
+	(void)subsystem;
+}
+
 int cgroup_create(int parent, uint32_t id, const struct musess_config *config)
 {
 	(void)parent;
@@ -239,7 +267,7 @@ void harness_begin(const struct musess_config *from)
 	LIST_INIT(&smss->calls);
 	smss->base = event_base_new();
 	if (!smss->base || table_init(smss, harness.config.MaxInstanceCount + EXTRA_SESSIONS) < 0 ||
-	    subsystems_init(smss) < 0 || start_init(smss) < 0)
+	    subsystems_init(smss) < 0 || stats_init(smss) < 0 || start_init(smss) < 0)
 		abort();
 	smss->services[SERVICE_LSASS] = (struct service){ .name = "lsass", .role = CLIENT_LSASS };
 	smss->services[SERVICE_TERMSRV] =
@@ -258,6 +286,7 @@ void harness_end(void)
 		client_destroy(LIST_FIRST(&smss->clients));
 	accounts_fail();
 	start_finish(smss);
+	stats_finish(smss);
 	harness_run();
 	if (!LIST_EMPTY(&smss->calls) || smss->session_count || harness.process_count ||
 	    harness.order_count)

@@ -125,81 +125,6 @@ static void test_reload_strange_answers(void **data)
 	fake_assert_failure(f, 1, "musessctl: reload: what answers at ");
 }
 
-/* ---- stats ---- */
-
-static const struct msg_stats stats = {
-	.since = 1700000000,
-	.sessions = { [WTS_ACTIVE] = 3,
-	    [WTS_CONNECTED] = 1,
-	    [WTS_DISCONNECTED] = 2,
-	    [WTS_LISTEN] = 1 },
-	.created = 11,
-	.failed = 1,
-	.ended = 4,
-	.logons = 12,
-	.reconnects = 13,
-	.denied = 14,
-	.disconnects = 15,
-	.pool_hits = 16,
-	.pool_misses = 17,
-	.queued = 18,
-	.in_flight = 19,
-	.pool_size = 21,
-	.pool_idle = 20,
-	.max_instances = 2000,
-	.drain = DRAIN_ON,
-};
-
-static void test_stats(void **data)
-{
-	struct fake *f = *data;
-	struct msg_stats m = stats;
-
-	fake_run(f, "stats");
-	FAKE_ANSWER(f, m, CTL_STATS, fake_asked_plainly(f, CTL_STATS));
-	fake_assert_success(f);
-	assert_string_equal(f->out, "since             2023-11-14 22:13:20\n"
-	                            "sessions          6 of 2000\n"
-	                            "  Active          3\n"
-	                            "  Conn            1\n"
-	                            "  Disc            2\n"
-	                            "  Listen          1\n"
-	                            "sessions created  11\n"
-	                            "sessions failed   1\n"
-	                            "sessions ended    4\n"
-	                            "logons            12\n"
-	                            "reconnects        13\n"
-	                            "disconnects       15\n"
-	                            "denied            14\n"
-	                            "pool hits         16\n"
-	                            "pool misses       17\n"
-	                            "waiting starts    18\n"
-	                            "running starts    19\n"
-	                            "pool idle         20\n"
-	                            "pool size         21\n"
-	                            "drain             on\n");
-	fake_run(f, "stats");
-	m.drain = DRAIN_ASK;
-	FAKE_ANSWER(f, m, CTL_STATS, fake_asked_plainly(f, CTL_STATS));
-	fake_assert_failure(f, 1, "musessctl: stats: what answers at ");
-}
-
-static void test_stats_json(void **data)
-{
-	struct fake *f = *data;
-	struct msg_stats m = stats;
-
-	fake_run(f, "stats", "--json");
-	FAKE_ANSWER(f, m, CTL_STATS, fake_asked_plainly(f, CTL_STATS));
-	fake_assert_output_json(f,
-	    "{'since': 1700000000, 'sessions': {'Active': 3, 'Conn': 1, 'ConnQ': 0, 'Shadow': 0,"
-	    " 'Disc': 2, 'Idle': 0, 'Listen': 1, 'Reset': 0, 'Down': 0, 'Init': 0},"
-	    " 'max_instances': 2000, 'drain': 'on', 'created': 11, 'failed': 1, 'ended': 4,"
-	    " 'logons': 12, 'reconnects': 13, 'disconnects': 15, 'denied': 14, 'pool_hits': 16,"
-	    " 'pool_misses': 17, 'queued': 18, 'in_flight': 19, 'pool_idle': 20,"
-	    " 'pool_size': 21}");
-}
-
 /* ---- events ---- */
 
 static const char logon[] =
@@ -324,8 +249,6 @@ int main(void)
 		FAKE_TEST(test_reload),
 		FAKE_TEST(test_reload_of_a_bad_file),
 		FAKE_TEST(test_reload_strange_answers),
-		FAKE_TEST(test_stats),
-		FAKE_TEST(test_stats_json),
 		FAKE_TEST(test_events),
 		FAKE_TEST(test_events_json),
 		FAKE_TEST(test_events_without_smss),

@@ -119,6 +119,9 @@ static void test_defaults(void **state)
 	assert_string_equal(c.Font, "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf");
 	assert_string_equal(c.FontBold, "/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf");
 	assert_string_equal(c.EventFile, "");
+	assert_int_equal(c.MetricsPort, 0);
+	assert_string_equal(c.MetricsAddress, "127.0.0.1");
+	assert_int_equal(c.WindowsNames, 0);
 }
 
 /* Every option set to something else, in the ways that a file may be written. */
@@ -147,6 +150,10 @@ static const char everything[] = "\xef\xbb\xbf; a mark, CR LF and both kinds of 
                                  "AccountPatterns = 1\n"
                                  "[Events]\n"
                                  "EventFile = /var/log/musess/events.jsonl\n"
+                                 "[Metrics]\n"
+                                 "MetricsPort = 9177\n"
+                                 "MetricsAddress = ::1\n"
+                                 "WindowsNames = 1\n"
                                  "[Listener]";
 
 static void test_everything(void **state)
@@ -171,6 +178,9 @@ static void test_everything(void **state)
 	assert_string_equal(c.Font, "/a");
 	assert_string_equal(c.FontBold, "/b");
 	assert_string_equal(c.EventFile, "/var/log/musess/events.jsonl");
+	assert_int_equal(c.MetricsPort, 9177);
+	assert_string_equal(c.MetricsAddress, "::1");
+	assert_int_equal(c.WindowsNames, 1);
 }
 
 static void test_dump_is_read_back(void **state)
@@ -330,7 +340,7 @@ static void test_every_mistake_is_reported(void **state)
 	    "1: Font stands before any section; allowed: in [Display]\n"
 	    "2: \"[Listner]\" is no section; allowed: [Listener], [Sessions], [Limits], "
 	    "[SubSystems], "
-	    "[Accounts], [Display], [Events]\n"
+	    "[Accounts], [Display], [Events], [Metrics]\n"
 	    "3: PortNumber is \"70000\", out of bounds; allowed: a number from 1 to 65535, or any\n"
 	    "5: \"foo\" is neither; allowed: [Section], Name = value, # comment\n"
 	    "6: \"PortNumbr\" is no option; allowed: the nearest is PortNumber, in [Listener]\n"
@@ -355,12 +365,12 @@ static void test_every_mistake_is_reported(void **state)
 	    "TasksMax, MemoryMax, IdleWinStationPoolCount, SessionIdPolicy, SessionCreation\n"
 	    "20: \"[Display] # or not\" is no section; allowed: [Listener], [Sessions], "
 	    "[Limits], [SubSystems], [Accounts], "
-	    "[Display], [Events]\n"
+	    "[Display], [Events], [Metrics]\n"
 	    "21: FontBold is \"DejaVu\", not an absolute path; allowed: an absolute path of up to "
 	    "255 bytes\n"
 	    "22: \"[Accounts\" is no section; allowed: [Listener], [Sessions], [Limits], "
 	    "[SubSystems], "
-	    "[Accounts], [Display], [Events]\n");
+	    "[Accounts], [Display], [Events], [Metrics]\n");
 }
 
 static void test_port_zero_in_a_file(void **state)

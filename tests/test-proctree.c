@@ -49,7 +49,12 @@ static void test_proctree_parse(void **data)
 	    0);
 	assert_int_equal(e.parent, 4);
 	assert_int_equal(e.ticks, 14 + 15 + 16 + 17);
+	assert_int_equal(e.own, 14 + 15);
+	assert_int_equal(e.user, 14 + 16);
+	assert_int_equal(e.faults, 10 + 11 + 12 + 13);
+	assert_int_equal(e.threads, 20);
 	assert_int_equal(e.started, 22);
+	assert_int_equal(e.size, 23);
 	assert_int_equal(e.resident, 24);
 	assert_int_equal(e.code, 26);
 	assert_int_equal(e.arguments, 48);
@@ -90,19 +95,21 @@ static void test_proctree_assign(void **data)
 		{ .pid = 14, .parent = 10 }, /* a child of smss that it did not name */
 		{ .pid = 21, .parent = 14 }, /* and that one's */
 		{ .pid = 15, .parent = 1 },  /* took csrss's id: not smss's */
-		{ .pid = 22, .parent = 15 }, { .pid = 40, .parent = 41 },
-		{ .pid = 41, .parent = 40 }, /* a circle */
+		{ .pid = 17, .parent = 1, .started = 170 }, /* an earlier smss's csrss of 3 */
+		{ .pid = 18, .parent = 1, .started = 181 }, /* not its winlogon: that was older */
+		{ .pid = 23, .parent = 17 }, { .pid = 22, .parent = 15 },
+		{ .pid = 40, .parent = 41 }, { .pid = 41, .parent = 40 }, /* a circle */
 		{ .pid = 50, .parent = 49 }, /* its parent has vanished */
 		{ .pid = 16, .parent = 10 }, /* csrss of 0 */
 	};
-	struct proctree_root roots[] = { { 16, 0 }, { 10, NO_SESSION }, { 11, NO_SESSION },
-		{ 13, 1 }, { 12, 1 }, { 15, 2 }, { 17, 3 } };
+	struct proctree_root roots[] = { { 16, 0, 0 }, { 10, NO_SESSION, 0 }, { 11, NO_SESSION, 0 },
+		{ 13, 1, 0 }, { 12, 1, 0 }, { 15, 2, 0 }, { 17, 3, 170 }, { 18, 3, 180 } };
 	static const struct {
 		pid_t pid;
 		uint32_t session;
 	} expected[] = { { 10, NO_SESSION }, { 11, NO_SESSION }, { 90, NO_SESSION }, { 16, 0 },
-		{ 12, 1 }, { 13, 1 }, { 20, 1 }, { 30, 1 } };
-	size_t count = proctree_assign(e, sizeof(e) / sizeof(*e), roots, 7, 10);
+		{ 12, 1 }, { 13, 1 }, { 20, 1 }, { 30, 1 }, { 17, 3 }, { 23, 3 } };
+	size_t count = proctree_assign(e, sizeof(e) / sizeof(*e), roots, 8, 10);
 
 	(void)data;
 	assert_int_equal(count, sizeof(expected) / sizeof(*expected));

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 /* Who sends: an administrator, termsrv, lsass, a subsystem before and after its handshake, a
-   subsystem over its SbApiPort, a user's process. */
-static const char senders[] = "ATLUSCP";
+   subsystem over its SbApiPort, a user's process, metricsd. */
+static const char senders[] = "ATLUSCPM";
 enum { SENDERS = sizeof(senders) - 1 };
 
 /* A new sender of a kind; *UP is a session's, which S and C need. */
@@ -31,6 +31,8 @@ static int sender(char kind, const struct up *up)
 		return harness_client(CLIENT_TERMSRV, 1);
 	case 'L':
 		return harness_client(CLIENT_LSASS, 1);
+	case 'M':
+		return harness_client(CLIENT_METRICSD, 1);
 	case 'P':
 		return harness_client(CLIENT_USER, 1);
 	case 'U': /* of a session that is being created */
@@ -68,10 +70,10 @@ static const struct {
 	                  STATUS_NOT_IMPLEMENTED, STATUS_NOT_IMPLEMENTED } },
 };
 
-/* A user's process may make as few calls as lsass. */
+/* A user's process, and metricsd, may make as few calls as lsass. */
 static size_t answer_of(size_t kind)
 {
-	return senders[kind] == 'P' ? 2 : kind;
+	return senders[kind] == 'P' || senders[kind] == 'M' ? 2 : kind;
 }
 
 static void every_call(void **state)
@@ -138,6 +140,9 @@ static const struct row {
 	{ WS_PAINTED, sizeof(struct msg_painted), "T", false },
 	{ WS_EVENT, sizeof(struct msg_ws_event), "T", false },
 	{ WS_COOKIE, sizeof(struct msg_cookie), "T", false },
+	{ TS_FIGURES, sizeof(struct msg_ts_figures), "T", false },
+	{ MT_READY, sizeof(struct msg_plain), "M", false },
+	{ MT_LIST, sizeof(struct msg_plain), "M", false },
 	{ LSA_READY, sizeof(struct msg_plain), "L", false },
 	{ LSA_ANSWER, sizeof(struct lsa_answer), "L", false },
 	{ ACCT_ENTRY, sizeof(struct lsa_answer), "L", false },
@@ -158,7 +163,7 @@ static const struct row {
 	{ CTL_DRAIN, sizeof(struct msg_drain), "A", false },
 	{ CTL_RELOAD, sizeof(struct msg_plain), "A", false },
 	{ CTL_EVENTS, sizeof(struct msg_plain), "A", false },
-	{ CTL_STATS, sizeof(struct msg_plain), "A", false },
+	{ CTL_STATS, sizeof(struct msg_plain), "AM", false },
 };
 enum { ROWS = sizeof(rows) / sizeof(*rows) };
 
@@ -243,7 +248,7 @@ static const struct row *find_row(unsigned type)
 static void no_other_message(void **state)
 {
 	static const enum client_role roles[] = { CLIENT_ADMINISTRATOR, CLIENT_TERMSRV,
-		CLIENT_LSASS, CLIENT_SUBSYSTEM, CLIENT_CALLBACK, CLIENT_USER };
+		CLIENT_LSASS, CLIENT_SUBSYSTEM, CLIENT_CALLBACK, CLIENT_USER, CLIENT_METRICSD };
 	struct up up = session_up();
 	struct client *client;
 	SMAPIMSG whole = { 0 };

@@ -45,19 +45,12 @@ static void restore(struct session *s, const struct record *r)
 {
 	s->step = SESSION_RUNNING;
 	s->state = (enum session_state)r->state;
-	s->connection = r->connection;
-	s->logged_on = r->logged_on;
-	s->pooled = r->pooled;
-	s->leaving = (enum end_reason)r->leaving;
-	s->command_ended = r->command_ended;
+#define X(field) s->field = r->field;
+	RECORD_SAME(X)
+#undef X
 	s->smss->pooled_count += r->pooled;
-	s->connected = r->connected;
-	s->disconnected = r->disconnected;
-	s->input = r->input;
-	s->info = r->info;
 	s->csrss_born = r->csrss_born;
 	s->winlogon_born = r->winlogon_born;
-	s->namespace = r->namespace;
 	s->csrss_id = (uint32_t)r->csrss;
 	s->winlogon_id = (uint32_t)r->winlogon;
 	memcpy(s->cookie, r->cookie, sizeof(s->cookie));

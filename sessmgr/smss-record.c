@@ -330,17 +330,10 @@ static void fill(struct record *r, const struct session *s)
 		.winlogon = s->winlogon,
 		.csrss_born = s->windows && s->windows->pid ? s->csrss_born : 0,
 		.winlogon_born = s->winlogon ? s->winlogon_born : 0,
-		.namespace = s->namespace,
-		.connection = s->connection,
-		.logged_on = s->logged_on,
-		.pooled = s->pooled,
-		.awaits_client = s->awaits_client,
-		.leaving = s->leaving,
-		.command_ended = s->command_ended,
-		.connected = s->connected,
-		.disconnected = s->disconnected,
-		.input = s->input,
-		.info = s->info };
+		.awaits_client = s->awaits_client };
+#define X(field) r->field = s->field;
+	RECORD_SAME(X)
+#undef X
 	memcpy(r->cookie, s->cookie, sizeof(r->cookie));
 	memcpy(r->command, s->command, sizeof(r->command));
 }

@@ -537,6 +537,19 @@ struct record {
 	struct msg_session info;
 };
 
+/* The fields that are a session's as they are. */
+#define RECORD_SAME(X)                                                                             \
+	X(namespace)                                                                               \
+	X(connection)                                                                              \
+	X(logged_on)                                                                               \
+	X(pooled)                                                                                  \
+	X(leaving)                                                                                 \
+	X(command_ended)                                                                           \
+	X(connected)                                                                               \
+	X(disconnected)                                                                            \
+	X(input)                                                                                   \
+	X(info)
+
 /* Opens the record in DIR, that of an earlier smss, of another build perhaps, or a new one, for
    CAPACITY sessions. 0, or -1 after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);

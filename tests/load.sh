@@ -128,6 +128,7 @@ load_and_signal() { # SIGNALS OPTION...: leaves status
 	local signals=$1 pid i
 	shift
 	rm -f "$run_file"
+	: >"$WORK/lines" # those of the run before have what is waited for
 	env --default-signal=INT "$LOAD" run "$MUSESS_ADDRESS" -u 'lab%04d' --password-file "$WORK/password" \
 		--out "$run_file" "$@" >"$WORK/report" 2>"$WORK/lines" &
 	pid=$!

@@ -91,6 +91,9 @@ json 'd["metrics"]["total"]["verdict"] == "worse" and d["metrics"]["echo"]["verd
 json '2000 < d["metrics"]["total"]["p50_difference"][0] < d["metrics"]["total"]["p50_difference"][1]'
 expect 0 "$load" compare slow.jsonl b.jsonl
 grep -qE '^total +better ' out || fail "$(cat out)"
+! grep -q 'LOADS DIFFER' out || fail "loads that are alike are called different"
+expect 0 "$load" compare b.jsonl torn.jsonl
+says out 'LOADS DIFFER'
 
 echo "--- the page, in a browser"
 # browse PAGE OPTION...: what the page became in out; what its script had to say in err.

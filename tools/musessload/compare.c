@@ -36,6 +36,7 @@ struct change {
 	struct rank_test rank;
 	struct interval difference[2]; /* of p50, p95 */
 	enum verdict verdict;
+	const char *where; /* "", or the only percentile that changed */
 };
 
 /* -1 where all of the interval is below 0 (B takes less time), 1 above, 0 where it has 0. */
@@ -44,16 +45,18 @@ static int sign(const struct interval *i)
 	return i->high < 0 ? -1 : i->low > 0;
 }
 
-static enum verdict judge(const struct change *c)
+static void judge(struct change *c)
 {
 	int median = c->rank.p < 1 - CONFIDENCE ? sign(&c->difference[0]) : 0;
 	int tail = sign(&c->difference[1]);
 
 	if (median * tail < 0)
-		return MIXED;
-	if (median + tail == 0)
-		return SAME;
-	return median + tail < 0 ? BETTER : WORSE;
+		c->verdict = MIXED;
+	else if (median + tail == 0)
+		c->verdict = SAME;
+	else
+		c->verdict = median + tail < 0 ? BETTER : WORSE;
+	c->where = median == tail ? "" : !tail ? " in p50" : !median ? " in p95" : "";
 }
 
 static void compare_metric(struct change *c, struct dist *a, struct dist *b)
@@ -61,7 +64,7 @@ static void compare_metric(struct change *c, struct dist *a, struct dist *b)
 	static const double percents[] = { 50, 95 };
 	size_t n = dist_count(a), m = dist_count(b);
 
-	*c = (struct change){ .a = a, .b = b, .verdict = TOO_FEW };
+	*c = (struct change){ .a = a, .b = b, .verdict = TOO_FEW, .where = "" };
 	for (int i = 0; i < 2; i++) {
 		c->percentile[0][i] = (double)dist_percentile(a, percents[i]);
 		c->percentile[1][i] = (double)dist_percentile(b, percents[i]);
@@ -72,7 +75,7 @@ static void compare_metric(struct change *c, struct dist *a, struct dist *b)
 	for (int i = 0; i < 2; i++)
 		c->difference[i] = stats_percentile_difference(
 		    dist_samples(a), n, dist_samples(b), m, percents[i], CONFIDENCE);
-	c->verdict = judge(c);
+	judge(c);
 }
 
 /* Failures and misses: less is better. */
@@ -112,17 +115,35 @@ static void compare_shares(struct share shares[SHARES], const struct summary s[2
 
 /* ---- for people ---- */
 
+/* Whether a field of the run is part of the load, and not of what is loaded. */
+static bool is_load(const char *name)
+{
+	static const char *const names[] = { "model", "plan", "hold_us", "until", "end",
+		"security" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static void text_settings(FILE *out, const struct summary s[2])
 {
+	bool alike = true;
+
 	for (size_t i = 0; i < run_info_fields(); i++) {
 		char a[128], b[128];
 		const char *name = run_info_field(&s[0].runs[0].info, i, a, sizeof(a));
 
 		run_info_field(&s[1].runs[0].info, i, b, sizeof(b));
-		if (strcmp(a, b) != 0 && strcmp(name, "epoch_us") != 0)
-			fprintf(out, "  %-12s %s -> %s\n", name, *a ? a : "(unknown)",
-			    *b ? b : "(unknown)");
+		if (strcmp(a, b) == 0 || strcmp(name, "epoch_us") == 0)
+			continue;
+		fprintf(
+		    out, "  %-12s %s -> %s\n", name, *a ? a : "(unknown)", *b ? b : "(unknown)");
+		alike = alike && !is_load(name);
 	}
+	if (!alike)
+		fputs("  THE LOADS DIFFER: part of what follows comes of that\n", out);
 }
 
 static void text_difference(FILE *out, const struct change *c, int i)
@@ -141,7 +162,7 @@ static void text_difference(FILE *out, const struct change *c, int i)
 
 static void text_metric(FILE *out, unsigned metric, const struct change *c)
 {
-	fprintf(out, "%-14s %s", metric_name(metric), verdict_texts[c->verdict]);
+	fprintf(out, "%-14s %s%s", metric_name(metric), verdict_texts[c->verdict], c->where);
 	fprintf(out, " (n %zu, %zu", dist_count(c->a), dist_count(c->b));
 	if (c->verdict != TOO_FEW)
 		fprintf(out, "; rank test p %.2g", c->rank.p);

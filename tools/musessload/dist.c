@@ -72,7 +72,7 @@ const uint64_t *dist_samples(struct dist *dist)
 
 uint64_t dist_percentile(struct dist *dist, double percent)
 {
-	/* 99.9 % of 1,000 are 999, whatever a double makes of it */
+	/* 64.4 % of 1,000 are 644, whatever a double makes of it */
 	double rank = ceil(percent * (double)dist->count / 100 - 1e-6);
 	size_t i = rank < 1 ? 0 : (size_t)rank - 1;
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { BINS_MAX = 120, BINS_MIN = 12, STARTS_PER_BIN = 8, ROWS_MAX = 40 };
+enum { BINS_MAX = 120, BINS_MIN = 12, STARTS_PER_BIN = 8, ROWS_MIN = 10, ROWS_MAX = 40 };
 
 /* What is counted in each bin. */
 enum series { PLANNED, STARTED, REACHED, MISSED, ERRORS, SERIES = ERRORS + LOAD_ERROR_COUNT };
@@ -125,17 +125,18 @@ static int row_of(int steps, uint64_t us)
 	return (int)floor(log2((double)(us > 0 ? us : 1)) * steps);
 }
 
-/* As fine as ROWS_MAX rows allow. */
+/* As fine as ROWS_MAX rows allow; of few sessions coarser, or each would be a cell of its own. */
 static void choose_rows(struct timeline *t)
 {
 	struct dist *total = &t->summary->metric[METRIC_TOTAL];
+	double most = fmin(ROWS_MAX, fmax(ROWS_MIN, (double)dist_count(total) / 8));
 	int last;
 
 	for (t->steps = 16; t->steps >= 1; t->steps /= 2) {
 		t->first = row_of(t->steps, dist_min(total));
 		last = row_of(t->steps, dist_max(total));
 		t->rows = (size_t)(last - t->first) + 1;
-		if (t->rows <= ROWS_MAX)
+		if ((double)t->rows <= most)
 			return;
 	}
 	t->steps = 1;

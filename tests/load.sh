@@ -212,7 +212,7 @@ bad() {
 	end_process "$pid"
 	expect 3 "\"type\":\"session\".*$pattern"
 }
-soon=(--deadline 400ms)
+soon=(--deadline 2s)
 tls=(--security tls)
 for phase in tcp x224; do
 	bad $phase-reset '"error":"reset"'

@@ -104,8 +104,8 @@ static void test_bad_stages(void **data)
 		assert_int_equal(plan_parse_stages(&p, bad[i].text, error, sizeof(error)), -1);
 		assert_non_null(strstr(error, bad[i].error));
 	}
-	for (int i = 0; i < PLAN_STAGES_MAX; i++)
-		strcat(many, ",1s:1");
+	for (size_t i = 0, used = strlen(many); i < PLAN_STAGES_MAX; i++)
+		used += (size_t)snprintf(many + used, sizeof(many) - used, ",1s:1");
 	assert_int_equal(
 	    plan_parse_stages(&(struct plan){ .stages = 0 }, many, error, sizeof(error)), -1);
 	assert_non_null(strstr(error, "more than 64"));

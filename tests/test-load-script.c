@@ -72,8 +72,8 @@ static void test_keys(void **data)
 	assert_int_equal(keys_of_character('~', &shift), 0x29);
 	assert_int_equal(keys_of_character('?', &shift), 0x35);
 	assert_int_equal(keys_of_character('\x01', &shift), 0);
-	for (char c = ' '; c <= '~'; c++)
-		assert_int_not_equal(keys_of_character(c, &shift), 0);
+	for (int c = ' '; c <= '~'; c++)
+		assert_int_not_equal(keys_of_character((char)c, &shift), 0);
 	assert_int_equal(keys_of_name("Delete"), 0x53 | KEYS_EXTENDED);
 	assert_int_equal(keys_of_name("f12"), 0x58);
 	assert_int_equal(keys_of_name("x"), 0x2d);

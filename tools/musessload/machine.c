@@ -10,16 +10,21 @@
 
 struct machine_time machine_time(void)
 {
+	enum { IDLE = 3, WAIT = 4, FIELDS = 7 };
 	FILE *f = fopen("/proc/stat", "re");
-	unsigned long long user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, soft = 0;
 	struct machine_time time = { 0 };
+	char line[256] = "", *rest = line + strlen("cpu ");
 
 	if (!f)
 		return time;
-	if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system, &idle, &wait,
-	        &irq, &soft) == 7) {
-		time.busy = user + nice + system + irq + soft;
-		time.all = time.busy + idle + wait;
+	if (!fgets(line, sizeof(line), f) || strncmp(line, "cpu ", strlen("cpu ")) != 0)
+		rest = line + strlen(line);
+	for (int i = 0; i < FIELDS; i++) {
+		uint64_t ticks = strtoull(rest, &rest, 10);
+
+		time.all += ticks;
+		if (i != IDLE && i != WAIT)
+			time.busy += ticks;
 	}
 	fclose(f);
 	return time;
@@ -71,24 +76,6 @@ void machine_forget(struct run_info *info)
 	free(info->kernel);
 	free(info->processor);
 	info->host = info->kernel = info->processor = NULL;
-}
-
-uint64_t machine_private(pid_t pid)
-{
-	char path[64], line[256];
-	uint64_t sum = 0;
-	unsigned long long kilobytes;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (strncmp(line, "Private_", 8) == 0 && strchr(line, ':') &&
-		    sscanf(strchr(line, ':') + 1, "%llu", &kilobytes) == 1)
-			sum += kilobytes * 1024;
-	if (f)
-		fclose(f);
-	return sum;
 }
 
 bool machine_has(const struct sockaddr_storage *address, socklen_t length)

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
-#include <sys/types.h>
 
 /* Processor time of all processors since the machine began, in clock ticks. */
 struct machine_time {
@@ -21,9 +20,6 @@ void machine_describe(struct run_info *info);
 void machine_forget(struct run_info *info);
 
 unsigned machine_processors(void);
-
-/* Memory that only this process has, in bytes; 0: not known. */
-uint64_t machine_private(pid_t pid);
 
 /* Whether ADDRESS is one of this machine's: what it uses is used by both ends then. */
 bool machine_has(const struct sockaddr_storage *address, socklen_t length);

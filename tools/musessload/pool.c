@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "machine.h"
+#include "proctree.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -102,7 +103,8 @@ static unsigned workers_needed(const struct options *o)
 
 	count = count > for_descriptors ? count : for_descriptors;
 	count = count > o->max_live ? o->max_live : count;
-	return count > WORKERS_MAX ? WORKERS_MAX : (unsigned)count;
+	count = count > WORKERS_MAX ? WORKERS_MAX : count;
+	return count > 0 ? (unsigned)count : 1;
 }
 
 static int start_worker(
@@ -188,7 +190,8 @@ uint64_t pool_memory(const struct pool *pool)
 
 	for (unsigned i = 0; i < pool->count; i++)
 		if (pool->workers[i].port)
-			sum += machine_private(pool->workers[i].pid);
+			sum += proctree_memory(
+			    &(struct proctree_entry){ .pid = pool->workers[i].pid });
 	return sum;
 }
 

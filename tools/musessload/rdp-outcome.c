@@ -129,14 +129,13 @@ static void transport_failure(const struct rdp *rdp, struct result *r)
 
 	if (r->failed_in == LOAD_TLS &&
 	    tcp_bytes_received(rdp->socket) > rdp->before_tls + 1 /* the FIN counts */)
-		set_error(r, LOAD_TLS_FAILED, "the server answered, and no handshake came of it");
+		set_error(r, LOAD_TLS_FAILED, rdp->said);
 	else if (freerdp_get_disconnect_ultimatum(rdp->instance->context))
 		set_error(r, LOAD_RESET, "disconnected by the server");
 	else if (rdp->lost || r->failed_in == LOAD_TLS)
 		set_error(r, LOAD_RESET, how);
 	else
-		set_error(r, LOAD_PROTOCOL,
-		    freerdp_get_last_error_name(freerdp_get_last_error(rdp->instance->context)));
+		set_error(r, LOAD_PROTOCOL, rdp->said);
 }
 
 void rdp_failure(struct rdp *rdp, struct result *r)

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "keys.h"
 #include "rdp-hooks.h"
+#include "rdp-log.h"
 #include "zeroing.h"
 
 #include <freerdp/input.h>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 #include <winpr/ssl.h>
 #include <winpr/synch.h>
-#include <winpr/wlog.h>
 
 enum { WIDTH = 1024, HEIGHT = 768 };
 
@@ -28,7 +28,7 @@ static const size_t switched_off[] = {
 	FreeRDP_RdpSecurity,
 	FreeRDP_SupportGraphicsPipeline,
 	FreeRDP_NetworkAutoDetect,
-	FreeRDP_SupportHeartbeatPdu,
+
 	FreeRDP_SupportMultitransport,
 	FreeRDP_AudioPlayback,
 	FreeRDP_AudioCapture,
@@ -45,6 +45,7 @@ static const size_t switched_off[] = {
 };
 
 static const size_t switched_on[] = {
+	FreeRDP_SupportHeartbeatPdu, /* FreeRDP's shadow server fails without its channel */
 	FreeRDP_AutoLogonEnabled,
 	FreeRDP_DeactivateClientDecoding,
 	FreeRDP_ExternalCertificateManagement,
@@ -113,7 +114,8 @@ int rdp_warm_up(const struct options *options)
 	freerdp *instance;
 
 	setenv("TZ", ":/etc/localtime", 0); /* else each connection looks for it a thousand times */
-	WLog_SetLogLevel(WLog_GetRoot(), WLOG_OFF);
+	if (rdp_log_begin() < 0)
+		return -1;
 	winpr_InitializeSSL(WINPR_SSL_INIT_DEFAULT);
 	freerdp_settings_free(template);
 	template = NULL;
@@ -178,7 +180,9 @@ int rdp_connect(struct rdp *rdp)
 	BOOL good;
 
 	zeroing_leave_out(); /* FreeRDP cleans up by itself where it fails */
+	rdp_log_keep(rdp->said, sizeof(rdp->said));
 	good = freerdp_connect(rdp->instance);
+	rdp_log_keep(NULL, 0);
 	zeroing_as_usual();
 	return good ? 0 : -1;
 }
@@ -195,12 +199,15 @@ void rdp_cut(struct rdp *rdp, enum load_error why)
 
 int rdp_serve(struct rdp *rdp)
 {
+	BOOL good;
+
+	rdp_log_keep(rdp->said, sizeof(rdp->said));
 	/* there are no channels, whose events freerdp_check_event_handles would look at too */
-	do {
-		if (!freerdp_check_fds(rdp->instance))
-			return -1;
-	} while (!rdp->drained);
-	return freerdp_shall_disconnect_context(rdp->instance->context) ? -1 : 0;
+	do
+		good = freerdp_check_fds(rdp->instance);
+	while (good && !rdp->drained);
+	rdp_log_keep(NULL, 0);
+	return good && !freerdp_shall_disconnect_context(rdp->instance->context) ? 0 : -1;
 }
 
 void rdp_press(struct rdp *rdp, uint16_t key, bool down)

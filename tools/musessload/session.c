@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -88,9 +89,11 @@ static void *connect_thread(void *argument)
 {
 	struct session *s = argument;
 	const struct options *o = s->worker->options;
-	struct rdp *rdp = rdp_create(s->result.user, s->password, s->from, &s->cookie);
+	struct rdp *rdp;
 	int wish;
 
+	setpriority(PRIO_PROCESS, 0, 0); /* of this thread: it has inherited the event loop's */
+	rdp = rdp_create(s->result.user, s->password, s->from, &s->cookie);
 	if (rdp && o->script.reads_screen)
 		rdp->screen = screen_create(SCREEN_WIDTH, SCREEN_HEIGHT);
 	atomic_store(&s->rdp, rdp);

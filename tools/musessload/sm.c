@@ -18,7 +18,7 @@
 enum sm_state { SM_STARTING, SM_HELD, SM_STOPPING };
 
 struct sm_session {
-	LIST_ENTRY(sm_session) all;
+	TAILQ_ENTRY(sm_session) all;
 	STAILQ_ENTRY(sm_session) unsent;
 	struct sm_port *port;
 	enum sm_state state;
@@ -37,7 +37,7 @@ struct sm_port {
 	uint32_t calls;
 	bool finishing;
 	struct event *readable, *writable;
-	LIST_HEAD(, sm_session) sessions;
+	TAILQ_HEAD(, sm_session) sessions;
 	STAILQ_HEAD(, sm_session) unsent;
 	char why[LOAD_DETAIL_SIZE]; /* there is none */
 };
@@ -47,7 +47,7 @@ static void end_session(struct sm_session *s)
 	if (s->reached)
 		s->result.held = clock_us() - s->reached;
 	worker_report(s->port->worker, REPORT_ENDED, &s->result);
-	LIST_REMOVE(s, all);
+	TAILQ_REMOVE(&s->port->sessions, s, all);
 	if (s->timer)
 		event_free(s->timer);
 	free(s);
@@ -64,7 +64,7 @@ static void fail(struct sm_session *s, enum load_error error, const char *detail
 /* The port is gone, and so are all its sessions. */
 static void lose_port(struct sm_port *p, enum load_error error, const char *why)
 {
-	struct sm_session *s;
+	struct sm_session *s, *next;
 
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	if (p->fd >= 0) {
@@ -74,8 +74,10 @@ static void lose_port(struct sm_port *p, enum load_error error, const char *why)
 	}
 	p->fd = -1;
 	STAILQ_INIT(&p->unsent);
-	while ((s = LIST_FIRST(&p->sessions)))
+	for (s = TAILQ_FIRST(&p->sessions); s; s = next) {
+		next = TAILQ_NEXT(s, all);
 		fail(s, error, why);
+	}
 }
 
 /* ---- calls ---- */
@@ -177,7 +179,7 @@ static void take_answer(struct sm_port *p, const SMAPIMSG *m)
 {
 	struct sm_session *s;
 
-	LIST_FOREACH(s, &p->sessions, all)
+	TAILQ_FOREACH(s, &p->sessions, all)
 	if (s->call == m->h.message_id && s->state != SM_HELD)
 		break;
 	if (!s)
@@ -236,7 +238,7 @@ struct sm_port *sm_create(struct worker *worker)
 	if (!p)
 		return NULL;
 	p->worker = worker;
-	LIST_INIT(&p->sessions);
+	TAILQ_INIT(&p->sessions);
 	STAILQ_INIT(&p->unsent);
 	open_port(p, worker->options->target);
 	return p;
@@ -252,7 +254,7 @@ void sm_start(struct sm_port *p, const struct order *order)
 		s->order = *order;
 		s->result = result;
 		s->timer = event_new(p->worker->base, -1, 0, on_timer, s);
-		LIST_INSERT_HEAD(&p->sessions, s, all);
+		TAILQ_INSERT_TAIL(&p->sessions, s, all);
 	}
 	if (!s) {
 		result.error = LOAD_LOCAL;
@@ -270,7 +272,7 @@ void sm_finish(struct sm_port *p)
 	struct sm_session *s;
 
 	p->finishing = true;
-	LIST_FOREACH(s, &p->sessions, all)
+	TAILQ_FOREACH(s, &p->sessions, all)
 	if (s->state == SM_HELD)
 		event_active(s->timer, EV_TIMEOUT, 0);
 }

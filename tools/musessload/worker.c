@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void worker_report(struct worker *w, enum report_kind kind, const struct result *result)
@@ -114,15 +115,16 @@ _Noreturn void worker_main(const struct options *options, int port)
 	static struct worker w;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpriority(PRIO_PROCESS, 0, WORKER_NICE);
 	/* Ctrl-C, and a terminal's end, are for the parent, which tells us */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
 	close_range(3, (unsigned)port - 1, 0); /* the parent's event loop, file and ports */
 	close_range((unsigned)port + 1, ~0u, 0);
-	/* an arena for each thread would cost memory; large tables that nobody writes to (zeroing.h)
+	/* an arena for each thread would cost memory, one for all would have the event loop wait; large tables that nobody writes to (zeroing.h)
 	   cost none as long as they come fresh from the kernel, and not from what was freed */
-	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_MMAP_THRESHOLD, 64 << 10);
 	w.options = options;
 	if (open_loop(&w, port) < 0)

@@ -15,6 +15,10 @@
 /* How many descriptors a session takes at most: FreeRDP's events and sockets. */
 enum { WORKER_SESSION_FDS = 20 };
 
+/* The event loop comes before the connections that are being made, where that is allowed: a start
+   that is due must not wait for those before it. */
+enum { WORKER_NICE = -10 };
+
 struct worker {
 	const struct options *options;
 	struct event_base *base;

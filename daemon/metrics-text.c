@@ -257,9 +257,8 @@ static void write_broker(FILE *out, const struct msg_stats *m)
 		failed += m->refusals[i];
 	family(out, name, "counter", "Connections that got a session, wait for one, got none.");
 	fprintf(
-	    out, "%s{connection=\"Successful\"} %llu\n", name, (number)(m->logons + m->reconnects));
-	fprintf(
-	    out, "%s{connection=\"Pending\"} %llu\n", name, (number)(m->waiting + m->logging_on));
+	    out, "%s{connection=\"Successful\"} %llu\n", name, (number)m->logons + m->reconnects);
+	fprintf(out, "%s{connection=\"Pending\"} %llu\n", name, (number)m->waiting + m->logging_on);
 	fprintf(out, "%s{connection=\"Failed\"} %llu\n", name, (number)failed);
 }
 

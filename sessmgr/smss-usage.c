@@ -5,8 +5,8 @@
  * and costs two system calls. Those that are there are looked at only when somebody asks: a child
  * of smss walks /proc, at smss's leisure, and puts what it found into memory that it shares with
  * smss. It is smss's child and not metricsd, as only whoever owns the sessions' user namespaces
- * may look where /proc hides the processes of others. For thousands of sessions a walk takes a
- * tenth of a second of another processor's time; it is not begun again before REST times as long
+ * may look where /proc hides the processes of others. For thousands of sessions a walk takes
+ * tenths of a second of another processor's time; it is not begun again before REST times as long
  * has passed.
  *
  *   ended   by kind, of processes that were reaped until a walk began; so none counts twice

@@ -75,7 +75,7 @@ def expressions(dashboard):
 
 
 def plain(expression):
-    return expression.replace("$__rate_interval", "30s").replace("$instance", ".*")
+    return expression.replace("$__rate_interval", "5m").replace("$instance", ".*")
 
 
 def overlap(one, other):

@@ -294,11 +294,35 @@ for line in sys.stdin:
 	[ $before -lt 100 ] || fail "smss used $before ticks"
 }
 
+# The sessions that an earlier smss had started are looked at too, and what they used stays counted
+# when they end; counters begin anew.
+another_smss() {
+	local used
+	echo "== another smss"
+	kill -KILL "$musess_pid"
+	{ wait "$musess_pid" || true; } 2>/dev/null
+	rm -f "$STATE/lab.env"
+	STATE_AGAIN=$STATE
+	start_musess
+	fresh
+	is 'musess_session_ends_total{reason="admin_logoff"}' 0
+	is 'musess_processes{kind="shell"}' 6
+	at_least 'musess_process_cpu_seconds_total{kind="csrss"}' 0.001
+	used=$(metric 'musess_process_cpu_seconds_total{kind="shell"}')
+	for session in $(musessctl list --json | jq '.[] | select(.state == "Disc") | .id'); do
+		musessctl stop "$session" >/dev/null
+	done
+	fresh
+	is 'musess_processes{kind="shell"}' 0
+	is 'musess_session_ends_total{reason="admin_logoff"}' 6
+	at_least 'musess_process_cpu_seconds_total{kind="shell"}' "$used"
+}
+
 config=('IdleWinStationPoolCount = 2')
 documents
 off_unless_configured
 port=$(free_port)
-limits=('[Metrics]' "MetricsPort = $port" 'WindowsNames = 1')
+limits=('[Limits]' 'MaxDisconnectionTime = 1h' '[Metrics]' "MetricsPort = $port" 'WindowsNames = 1')
 start_musess
 start_prometheus
 sessions
@@ -311,5 +335,6 @@ dashboard_has_data
 bad_requests
 many_requests
 crowd
+another_smss
 stop_musess
 echo "what it says is true, and nobody who asks harms anybody"

@@ -18,6 +18,7 @@
 enum {
 	TICK_US = 250000,
 	TICKS_PER_LINE = 4,
+	LOOK_PART = 5, /* memory is looked at when there are a fifth more sessions: it takes time */
 	LEAST_TO_JUDGE = 10, /* sessions, before a threshold may end the run */
 	LIMIT_LATE_US = 100000,
 	LIMIT_BUSY = 85, /* percent */
@@ -187,7 +188,7 @@ static void look_at_memory(struct engine *e)
 {
 	uint64_t memory;
 
-	if (e->pool.reached <= e->memory_live + e->memory_live / 10)
+	if (e->pool.reached <= e->memory_live + e->memory_live / LOOK_PART)
 		return;
 	e->memory_live = e->pool.reached;
 	memory = pool_memory(&e->pool);

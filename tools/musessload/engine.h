@@ -21,7 +21,7 @@ struct engine {
 	struct result_file file;
 	struct event_base *base;
 	struct pool pool;
-	struct event *due, *tick, *signals[3], *keys;
+	struct event *due, *tick, *signals[3];
 
 	uint64_t begin; /* of the run, clock_us() */
 	/* the plan's clock: at real time clock_at it was clock_plan, and goes factor times as fast */

@@ -94,15 +94,26 @@ static void on_event(struct bufferevent *port, short events, void *argument)
 
 /* ---- making them ---- */
 
+/* Sessions at a time, at most. */
+static uint64_t most_live(const struct options *o)
+{
+	uint64_t most = o->plan.model == PLAN_CONCURRENCY ? o->plan.lanes : plan_count(&o->plan);
+
+	return most < o->max_live ? most : o->max_live;
+}
+
 /* One per processor, more where a process may not have as many descriptors. */
 static unsigned workers_needed(const struct options *o)
 {
-	unsigned each = (machine_descriptors() - SPARE_FDS) / WORKER_SESSION_FDS;
-	uint64_t for_descriptors = o->sm ? 1 : (o->max_live + each - 1) / each;
-	uint64_t count = machine_processors();
+	unsigned descriptors = machine_descriptors();
+	unsigned each = descriptors > SPARE_FDS + WORKER_SESSION_FDS
+	                    ? (descriptors - SPARE_FDS) / WORKER_SESSION_FDS
+	                    : 1;
+	uint64_t most = most_live(o), count = machine_processors();
+	uint64_t for_descriptors = o->sm ? 1 : (most + each - 1) / each;
 
 	count = count > for_descriptors ? count : for_descriptors;
-	count = count > o->max_live ? o->max_live : count;
+	count = count > most ? most : count;
 	count = count > WORKERS_MAX ? WORKERS_MAX : count;
 	return count > 0 ? (unsigned)count : 1;
 }

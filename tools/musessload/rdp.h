@@ -35,7 +35,6 @@ struct rdp {
 	bool drained;      /* the last look found no whole PDU */
 	atomic_int socket; /* a duplicate of FreeRDP's, for the deadline and the event loop; -1 */
 	atomic_int cut;    /* enum load_error: why it was cut off; LOAD_OK: it was not */
-	uint64_t deadline; /* for what can wait by itself */
 	const struct source *from;
 	struct rdp_marks marks;
 	uint64_t updates, last_update; /* pictures so far, and the last one's time */

@@ -2,33 +2,17 @@
  * The options of `musessload run`: one table is the parser, the help and the completion. What is
  * given twice counts once, the last time; --threshold adds up.
  */
-#include "run-options.h"
+#include "run-parse.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
-#define SM_PORT "/run/musess/SmApiPort"
-
-enum { RDP_PORT = 3389, MAX_LIVE_MOST = 1000000 };
-
-/* What stands between the options as they were given and a plan. */
-struct parse {
-	struct options *o;
-	const char *user, *password_file, *script, *from;
-	const char *rate, *stages, *storm, *concurrency;
-	const char *duration, *count, *seed, *segment;
-	bool max_live_given, hold_given, until_given, end_given, security_given, help;
-};
-
-static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int usage_error(const char *format, ...)
+int usage_error(const char *format, ...)
 {
 	va_list list;
 
@@ -65,8 +49,7 @@ static int find_name(const char *const *names, const char *text)
 	return -1;
 }
 
-/* A whole number from LEAST to MOST. Returns 0 or -1. */
-static int parse_whole(const char *text, uint64_t least, uint64_t most, uint64_t *value)
+int parse_whole(const char *text, uint64_t least, uint64_t most, uint64_t *value)
 {
 	char *end;
 
@@ -77,7 +60,7 @@ static int parse_whole(const char *text, uint64_t least, uint64_t most, uint64_t
 	return errno || *end || *value < least || *value > most ? -1 : 0;
 }
 
-static int take_time(const char *option, const char *text, uint64_t *us)
+int take_time(const char *option, const char *text, uint64_t *us)
 {
 	if (plan_parse_time(text, us) == 0)
 		return 0;
@@ -315,264 +298,6 @@ void options_print_completion(void)
 	for (int i = 0; i < ROWS; i++)
 		printf("--%s%s%s\n", table[i].name, table[i].argument ? "=" : "",
 		    table[i].argument ? table[i].argument : "");
-}
-
-/* ---- the target ---- */
-
-/* HOST, HOST:PORT, [V6] or [V6]:PORT; a bare V6 address too. Returns 0 or an exit status. */
-static int split_target(struct options *o, const char *text)
-{
-	const char *colon = strrchr(text, ':'), *end = text + strlen(text);
-	uint64_t port = RDP_PORT;
-
-	if (*text == '[') {
-		end = strchr(text, ']');
-		if (!end || (end[1] && end[1] != ':'))
-			return usage_error("%s: the address has no ] at its end", text);
-		colon = end[1] ? end + 1 : NULL;
-		text++;
-	} else if (colon && strchr(text, ':') != colon) {
-		colon = NULL; /* an IPv6 address */
-	} else if (colon) {
-		end = colon;
-	}
-	if (colon && parse_whole(colon + 1, 1, 65535, &port) < 0)
-		return usage_error("%s: \"%s\" is no port", text, colon + 1);
-	o->host = strndup(text, (size_t)(end - text));
-	o->port = (uint16_t)port;
-	if (!o->host || !*o->host)
-		return usage_error("the target has no host: HOST[:PORT]");
-	return asprintf(&o->target, strchr(o->host, ':') ? "[%s]:%u" : "%s:%u", o->host, o->port) <
-	               0
-	           ? LOAD_EXIT_FAILED
-	           : 0;
-}
-
-/* Returns 0 or an exit status. */
-static int resolve(struct options *o)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
-	char service[8];
-	int error;
-
-	snprintf(service, sizeof(service), "%u", o->port);
-	error = getaddrinfo(o->host, service, &hints, &found);
-	if (error) {
-		usage_error("%s: %s", o->host, gai_strerror(error));
-		return LOAD_EXIT_FAILED;
-	}
-	memcpy(&o->address, found->ai_addr, found->ai_addrlen);
-	o->address_length = found->ai_addrlen;
-	freeaddrinfo(found);
-	return 0;
-}
-
-static int take_sm_target(struct options *o, const char *operand)
-{
-	const char *path = operand ? operand : getenv("MUSESS_SM_PORT");
-
-	o->target = strdup(path && *path ? path : SM_PORT);
-	if (!o->target)
-		return LOAD_EXIT_FAILED;
-	if (strlen(o->target) >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return usage_error("%s: the path of a port is not that long", o->target);
-	return 0;
-}
-
-static int take_target(struct options *o, int count, char **words)
-{
-	int status;
-
-	if (count > 1)
-		return usage_error("run takes one target; \"%s\" is too many", words[1]);
-	if (o->sm)
-		return take_sm_target(o, count ? words[0] : NULL);
-	if (count == 0)
-		return usage_error("whom to load? musessload run HOST[:PORT] ...; see --help");
-	status = split_target(o, words[0]);
-	return status ? status : resolve(o);
-}
-
-/* ---- sources ---- */
-
-static int add_source(struct options *o, const char *text)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM }, *found;
-	struct source *s = &o->source[o->sources];
-
-	if (o->sources == SOURCES_MAX)
-		return usage_error("--connect-from: there are more than %d", SOURCES_MAX);
-	if (strlen(text) >= sizeof(s->text) || getaddrinfo(text, NULL, &hints, &found))
-		return usage_error("--connect-from: \"%s\" is no address", text);
-	memcpy(&s->address, found->ai_addr, found->ai_addrlen);
-	s->length = found->ai_addrlen;
-	freeaddrinfo(found);
-	if (s->address.ss_family != o->address.ss_family)
-		return usage_error(
-		    "--connect-from: %s and %s are not of one family", text, o->host);
-	snprintf(s->text, sizeof(s->text), "%s", text);
-	o->sources++;
-	return 0;
-}
-
-static int take_sources(struct options *o, const char *text)
-{
-	char *copy = strdup(text), *rest = copy, *one;
-	int status = copy ? 0 : LOAD_EXIT_FAILED;
-
-	while (status == 0 && (one = strsep(&rest, ",")))
-		status = add_source(o, one);
-	free(copy);
-	return status;
-}
-
-/* ---- the plan, and what contradicts what ---- */
-
-static int make_rate(struct parse *p, uint64_t duration, uint64_t count)
-{
-	double rate;
-
-	if (plan_parse_rate(p->rate, &rate) < 0)
-		return usage_error("--rate: \"%s\" is no rate: 20/s, 90/m and 0.5 are", p->rate);
-	if (rate <= 0 || rate > 1e6)
-		return usage_error("--rate: %s %s", p->rate,
-		    rate > 0 ? "is more than a million per second" : "starts nothing");
-	if (p->duration && p->count)
-		return usage_error("--duration and --count contradict each other: the rate makes "
-		                   "one of the other");
-	if (!p->duration && !p->count)
-		return usage_error("--rate needs an end: --duration or --count");
-	if (rate * (double)duration / 1e6 > 1e8 || (double)count / rate > 3e7)
-		return usage_error("--rate %s for %s: this has no end", p->rate,
-		    p->duration ? p->duration : p->count);
-	plan_set_rate(&p->o->plan, rate, duration, count);
-	p->o->plan_text = p->rate;
-	return 0;
-}
-
-static int no_length(const struct parse *p, const char *model)
-{
-	if (p->duration || p->count)
-		return usage_error("--%s says itself when it ends: --%s contradicts it", model,
-		    p->duration ? "duration" : "count");
-	return 0;
-}
-
-static int make_stages(struct parse *p)
-{
-	char error[256];
-	int status = no_length(p, "stages");
-
-	if (status)
-		return status;
-	if (plan_parse_stages(&p->o->plan, p->stages, error, sizeof(error)) < 0)
-		return usage_error("--stages: %s", error);
-	p->o->plan_text = p->stages;
-	return 0;
-}
-
-static int make_storm(struct parse *p)
-{
-	int status = no_length(p, "storm");
-
-	if (status)
-		return status;
-	if (parse_whole(p->storm, 1, MAX_LIVE_MOST, &p->o->plan.count) < 0)
-		return usage_error("--storm: \"%s\" is no number of sessions", p->storm);
-	if (p->max_live_given && p->o->max_live < p->o->plan.count)
-		return usage_error("--storm %s and --max-live %llu contradict each other", p->storm,
-		    (unsigned long long)p->o->max_live);
-	if (p->o->max_live < p->o->plan.count)
-		p->o->max_live = p->o->plan.count;
-	p->o->plan.model = PLAN_STORM;
-	p->o->plan_text = p->storm;
-	return 0;
-}
-
-static int make_loop(struct parse *p, uint64_t duration, uint64_t count)
-{
-	uint64_t lanes;
-
-	if (parse_whole(p->concurrency, 1, MAX_LIVE_MOST, &lanes) < 0)
-		return usage_error(
-		    "--concurrency: \"%s\" is no number of sessions", p->concurrency);
-	if (!p->duration && !p->count)
-		return usage_error("--concurrency needs an end: --duration or --count");
-	if (p->count && count < lanes)
-		return usage_error(
-		    "--concurrency %s and --count %s contradict each other: there are "
-		    "never that many sessions",
-		    p->concurrency, p->count);
-	if (p->max_live_given && p->o->max_live < lanes)
-		return usage_error("--concurrency %s and --max-live %llu contradict each other",
-		    p->concurrency, (unsigned long long)p->o->max_live);
-	if (p->o->max_live < lanes)
-		p->o->max_live = lanes;
-	if (p->segment)
-		return usage_error(
-		    "--segment and --concurrency contradict each other: a closed loop "
-		    "has no plan to share");
-	p->o->plan.model = PLAN_CONCURRENCY;
-	p->o->plan.lanes = (unsigned)lanes;
-	p->o->plan.count = count;
-	p->o->plan.duration = duration;
-	p->o->plan_text = p->concurrency;
-	return 0;
-}
-
-static int make_model(struct parse *p)
-{
-	uint64_t duration = 0, count = 0;
-	const char *const given[] = { p->rate ? "--rate" : NULL, p->stages ? "--stages" : NULL,
-		p->storm ? "--storm" : NULL, p->concurrency ? "--concurrency" : NULL };
-	const char *first = NULL;
-
-	for (int i = 0; i < 4; i++) {
-		if (given[i] && first)
-			return usage_error("%s and %s contradict each other: a run has one model",
-			    first, given[i]);
-		first = given[i] ? given[i] : first;
-	}
-	if (!first)
-		return usage_error(
-		    "there is no plan: --rate, --stages, --storm or --concurrency makes one");
-	if (p->duration && take_time("duration", p->duration, &duration))
-		return LOAD_EXIT_USAGE;
-	if (p->duration && duration == 0)
-		return usage_error(
-		    "--duration: %s is no time in which to start anything", p->duration);
-	if (p->count && parse_whole(p->count, 1, 100000000, &count) < 0)
-		return usage_error("--count: \"%s\" is no number of sessions", p->count);
-	return p->rate     ? make_rate(p, duration, count)
-	       : p->stages ? make_stages(p)
-	       : p->storm  ? make_storm(p)
-	                   : make_loop(p, duration, count);
-}
-
-static int make_plan(struct parse *p)
-{
-	struct plan *plan = &p->o->plan;
-	int status = make_model(p);
-
-	if (status)
-		return status;
-	if (p->segment && plan_parse_segment(plan, p->segment) < 0)
-		return usage_error("--segment: \"%s\" is no K/N with K from 1 to N", p->segment);
-	if (plan->count && plan_count(plan) == 0)
-		return usage_error("--segment %s: the plan has only %llu starts, none for this one",
-		    p->segment, (unsigned long long)plan->count);
-	if (plan->model == PLAN_CONCURRENCY && p->o->ramp_down)
-		return usage_error(
-		    "--ramp-down and --concurrency contradict each other: a closed loop "
-		    "has no last start that is known ahead");
-	if (!p->seed)
-		return 0;
-	if (parse_whole(p->seed, 0, UINT64_MAX, &p->o->seed) < 0)
-		return usage_error("--seed: \"%s\" is no number", p->seed);
-	if (plan->count == 0)
-		return usage_error(
-		    "--seed needs --count: it orders as many users as there are starts");
-	return plan_shuffle(plan, p->o->seed) < 0 ? LOAD_EXIT_FAILED : 0;
 }
 
 /* ---- files ---- */

@@ -30,5 +30,5 @@ for file in "${files[@]}"; do
 	}
 done
 printf '%s\0' "${files[@]}" | grep -z '\.c$' |
-	xargs -0 -n 1 -P "$(nproc)" clang-tidy --quiet -p "$build" || status=1
+	xargs -0 -n 1 -P "$(nproc)" nice -n 19 clang-tidy --quiet -p "$build" || status=1
 exit $status

@@ -52,7 +52,7 @@ static void reach(unsigned i, unsigned how)
 	for (const ElfW(Dyn) *d = loaded[i].library->l_ld; d->d_tag != DT_NULL; d++)
 		if (d->d_tag == DT_STRTAB)
 			names = (const char *)d->d_un.d_ptr; /* the linker has made it an address */
-	for (const ElfW(Dyn) *d = loaded[i].library->l_ld; d->d_tag != DT_NULL; d++) {
+	for (const ElfW(Dyn) *d = loaded[i].library->l_ld; names && d->d_tag != DT_NULL; d++) {
 		const char *name = names + d->d_un.d_val;
 		if (d->d_tag != DT_NEEDED || (how == NEEDED && is_unused(name)))
 			continue;

@@ -138,11 +138,11 @@ static struct proctree_root *roots_of(
 	}
 	for (size_t i = 0; roots && i < sessions->count; i++) {
 		if (s[i].csrss)
-			roots[(*count)++] = (struct proctree_root){ .pid = (pid_t)s[i].csrss,
-				.session = s[i].session };
+			roots[(*count)++] = (struct proctree_root){ (pid_t)s[i].csrss, s[i].session,
+				s[i].csrss_born };
 		if (s[i].winlogon)
-			roots[(*count)++] = (struct proctree_root){ .pid = (pid_t)s[i].winlogon,
-				.session = s[i].session };
+			roots[(*count)++] = (struct proctree_root){ (pid_t)s[i].winlogon,
+				s[i].session, s[i].winlogon_born };
 	}
 	return roots;
 }

@@ -547,6 +547,7 @@ struct msg_session {
 	char domain[DOMAIN_SIZE];
 	char station[STATION_SIZE];
 	char address[ADDRESS_SIZE];
+	uint64_t csrss_born, winlogon_born; /* clock ticks since boot, 0: not known */
 };
 
 /* CTL_POOL. */
@@ -771,7 +772,7 @@ _Static_assert(sizeof(struct ex_command) <= PORT_MAX_MESSAGE, "EX_COMMAND");
 _Static_assert(sizeof(struct lsa_request) == 536, "lsa_request");
 _Static_assert(sizeof(struct lsa_answer) == 176, "lsa_answer");
 _Static_assert(sizeof(struct msg_rw_logon) == 576, "msg_rw_logon");
-_Static_assert(sizeof(struct msg_session) == 520, "msg_session");
+_Static_assert(sizeof(struct msg_session) == 536, "msg_session");
 _Static_assert(sizeof(struct msg_stats) <= PORT_MAX_MESSAGE, "CTL_STATS");
 
 #endif

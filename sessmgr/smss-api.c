@@ -116,11 +116,16 @@ static int sb_reply(struct client *client, const PORT_MESSAGE *m, int *passed)
 
 static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
+	struct session *s = client->subsystem->session;
+
 	(void)m;
 	(void)passed;
-	client->subsystem->session->info.phase[PHASE_SHELL] = clock_us();
-	if (client->subsystem->session->logged_on)
-		audit_shell(client->subsystem->session);
+	s->info.phase[PHASE_SHELL] = clock_us();
+	if (s->logged_on)
+		audit_shell(s);
+	if (s->painted_early)
+		stats_painted(s);
+	s->painted_early = false;
 	return 0;
 }
 
@@ -144,7 +149,11 @@ static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 		s->info.phase[PHASE_ACTIVE] = message->active;
 		s->info.phase[PHASE_PAINTED] = message->painted;
 		audit_painted(s);
-		stats_painted(s);
+		/* csrss's word of the shell, which precedes a user's picture, comes another way */
+		s->painted_early =
+		    s->logged_on && s->info.phase[PHASE_START_CSR] && !s->info.phase[PHASE_SHELL];
+		if (!s->painted_early)
+			stats_painted(s);
 	}
 	return 0;
 }

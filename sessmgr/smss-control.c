@@ -36,6 +36,8 @@ static void send_session(struct client *client, uint32_t message_id, const struc
 	row.state = s->state;
 	row.csrss = s->windows ? (uint32_t)s->windows->pid : 0;
 	row.winlogon = (uint32_t)s->winlogon;
+	row.csrss_born = s->csrss_born;
+	row.winlogon_born = s->winlogon_born;
 	row.own = client_session(client) == s;
 	if (s->id != 0 && !row.width) /* nobody is at its screen */
 		memset(row.winstation, 0, sizeof(row.winstation));

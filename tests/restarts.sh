@@ -137,6 +137,8 @@ done
 touch "$WORK/enough"
 wait_until $PATIENCE serves || fail "nobody is served"
 ! ended "$held" || fail "a client was cut off: $(cat "$OUT/held.log")"
+[ "$(musessctl ps --json | grep -c '"image": "\(csrss\|bash\)"')" -ge $((2 * HELD)) ] ||
+	fail "the processes of old sessions are on no list: $(musessctl ps)"
 held_sessions | cmp - "$WORK/before" || fail "sessions were lost: $(held_sessions | diff - "$WORK/before")"
 type_line watched 'echo still-$((40+3))'
 wait_for_text watched '^still-43' $PATIENCE

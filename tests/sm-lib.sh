@@ -46,17 +46,23 @@ runs_command() {
 # What of a session can be seen from outside of it: the list, mounts, ports, cgroups, smss's
 # descriptors, and processes, of which those below termsrv come and go.
 traces() {
-	local child
 	musessctl list
 	cat "/proc/$musess_pid/mountinfo"
 	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
 	grep -cF "$STATE" /proc/net/unix || true
 	find /sys/fs/cgroup -type d -name "musess-$(stat -c %i "$STATE" | xargs printf %x)" -exec find {} -mindepth 1 \; \
 		2>/dev/null || true
-	for child in $(ps -o pid= --ppid "$musess_pid" | sort -n); do
-		echo "process $child"
-		[ "$(cat "/proc/$child/comm" 2>/dev/null)" = termsrv ] || descendants "$child" | sort -n
-	done
+	ps -e -o pid=,ppid=,comm= | awk -v root="$musess_pid" '
+		{ parent[$1] = $2; name[$1] = $3 }
+		END {
+			for (p in parent) {
+				below = 0
+				for (q = p; q in parent && q != root; q = parent[q])
+					below = below || q != p && name[q] == "termsrv"
+				if (q == root && p != root && !below)
+					print "process", p
+			}
+		}' | sort
 	find "$STATE" | sort
 	find "/proc/$musess_pid/fd" -type l -printf '%l\n' | sed 's/:\[.*//' | sort | uniq -c
 }

@@ -36,7 +36,7 @@ make_users() {
 	mkdir -p "$WORK/etc" "$WORK/homes"
 	chmod 755 "$WORK" "$WORK/homes"
 	cp /etc/passwd /etc/shadow /etc/group "$WORK/etc"
-	for i in 1 2 3; do
+	for i in {1..6}; do
 		echo "load$i:x:$((47000 + i)):47000::$WORK/homes/load$i:/bin/bash" >>"$WORK/etc/passwd"
 		echo "load$i:$(openssl passwd -6 secret):19000:0:99999:7:::" >>"$WORK/etc/shadow"
 		mkdir "$WORK/homes/load$i"
@@ -77,10 +77,10 @@ make_users
 start_xrdp
 (umask 077 && echo secret >"$WORK/password")
 "$LOAD" run 127.0.0.1:4489 -u load%d --password-file "$WORK/password" --security tls \
-	--rate 1/s --count 3 --hold 2s --until shell --out "$OUT/xrdp.jsonl" \
+	--storm 6 --hold 2s --until shell --out "$OUT/xrdp.jsonl" \
 	--threshold 'fail<1%' || fail "xrdp: status $?"
-[ "$(count "$OUT/xrdp.jsonl" '"error":"ok"')" = 3 ] || fail "xrdp: not all sessions are good"
-[ "$(ps -e -o comm= | grep -c '^Xorg')" = 3 ] || fail "xrdp: no Xorg for each user: $(ps -e -o comm=)"
+[ "$(count "$OUT/xrdp.jsonl" '"error":"ok"')" = 6 ] || fail "xrdp: not all sessions are good"
+[ "$(ps -e -o comm= | grep -c '^Xorg')" = 6 ] || fail "xrdp: no Xorg for each user: $(ps -e -o comm=)"
 
 # ---- FreeRDP's shadow server
 

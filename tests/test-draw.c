@@ -400,6 +400,12 @@ static void test_invalidate(void **state)
 	client_close(&c);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+enum { RANDOM_BITMAPS = 600 }; /* each takes ten times as long */
+#else
+enum { RANDOM_BITMAPS = 6000 };
+#endif
+
 /* Every kind of run, raw stretch and length through both codecs. */
 static void test_codecs(void **state)
 {
@@ -409,7 +415,7 @@ static void test_codecs(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	for (int round = 0; round < 6000; round++) {
+	for (int round = 0; round < RANDOM_BITMAPS; round++) {
 		uint32_t bpp = depths[round % 4], kind = random_below(5);
 		uint32_t width = 4 * (1 + random_below(64) % 64), height = 1 + random_below(16);
 		size_t size;

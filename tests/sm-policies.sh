@@ -105,7 +105,7 @@ new_csrss_are() {
 one_at_a_time() {
 	local pid
 	echo "== serial"
-	config=("${plain[@]}" 'SessionCreation = serial' 'SubsystemTimeout = 8s')
+	config=("${plain[@]}" 'SessionCreation = serial' 'SubsystemTimeout = 15s')
 	start_service "$mode"
 	hang_starts 3
 	wait_until $PATIENCE new_csrss_are 1 || fail "no csrss"
@@ -133,7 +133,7 @@ many_at_a_time() {
 	echo "== parallel"
 	most=$(nproc)
 	[ "$most" -ge 4 ] || most=4
-	config=("${plain[@]}" 'SubsystemTimeout = 5s')
+	config=("${plain[@]}" 'SubsystemTimeout = 10s')
 	start_service "$mode"
 	hang_starts $((most + 2))
 	wait_until $PATIENCE children_are smss "$most" || fail "$(children smss) are in flight, not $most"

@@ -25,8 +25,10 @@ int rdp_log_begin(void)
 	static wLogCallbacks callbacks = { .message = on_message };
 	wLog *root = WLog_GetRoot();
 
+	/* a prefix would name FreeRDP's context: that of the last connection, which may be freed */
 	if (!WLog_SetLogAppenderType(root, WLOG_APPENDER_CALLBACK) ||
 	    !WLog_ConfigureAppender(WLog_GetLogAppender(root), "callbacks", &callbacks) ||
+	    !WLog_Layout_SetPrefixFormat(root, WLog_GetLogLayout(root), "") ||
 	    !WLog_OpenAppender(root) || !WLog_SetLogLevel(root, WLOG_ERROR))
 		return -1;
 	return 0;

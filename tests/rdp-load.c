@@ -30,7 +30,7 @@
 #include <winpr/synch.h>
 #include <winpr/wlog.h>
 
-enum { PATIENCE_US = 120000000 };
+enum { PATIENCE_US = 300000000 };
 
 static struct {
 	UINT32 port;
@@ -133,6 +133,8 @@ static bool set_up(rdpContext *context, const char *user)
 	return freerdp_set_io_callbacks(context, &io) &&
 	       freerdp_settings_set_string(s, FreeRDP_ServerHostname, "127.0.0.1") &&
 	       freerdp_settings_set_uint32(s, FreeRDP_ServerPort, options.port) &&
+	       /* for activation, too */
+	       freerdp_settings_set_uint32(s, FreeRDP_TcpConnectTimeout, PATIENCE_US / 1000) &&
 	       freerdp_settings_set_string(s, FreeRDP_Username, user) &&
 	       freerdp_settings_set_string(s, FreeRDP_Password, options.password) &&
 	       freerdp_settings_set_bool(s, FreeRDP_AutoLogonEnabled, TRUE) &&

@@ -68,6 +68,9 @@ static bool set_template(rdpSettings *s, const struct options *o)
 			return false;
 	return freerdp_settings_set_string(s, FreeRDP_ServerHostname, o->host) &&
 	       freerdp_settings_set_uint32(s, FreeRDP_ServerPort, o->port) &&
+	       /* FreeRDP's own limit, for activation too, is 15 s: the deadline is ours */
+	       freerdp_settings_set_uint32(
+	           s, FreeRDP_TcpConnectTimeout, (UINT32)(o->deadline / 1000)) &&
 	       freerdp_settings_set_bool(s, FreeRDP_NlaSecurity, nla) &&
 	       freerdp_settings_set_bool(s, FreeRDP_TlsSecurity, !nla) &&
 	       freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, WIDTH) &&

@@ -125,7 +125,7 @@ stops_in_handshake() {
 	local kinds=(request tls-half tls-rubbish nla nla-half nla-rubbish mcs mcs-half mcs-rubbish)
 	echo "== stops inside TLS, NLA or MCS"
 	start_bad 5 "${kinds[@]}"
-	wait_until 2 workers_come $((WARM + 20)) || fail "they did not get as far as a worker"
+	wait_until 2 workers_come $((2 * WARM)) || fail "they did not get as far as a worker"
 	sessions_are 1 || fail "a session was spent"
 	wait "${bad[@]}"
 	all_closed_in_time "${kinds[@]}"
@@ -183,7 +183,7 @@ many_stall() {
 	for kind in tls-half nla-half; do
 		echo "== 200 stall: $kind"
 		start_bad 200 $kind
-		wait_until 2 workers_come 30 || fail "they did not get as far as a worker"
+		wait_until 2 workers_come $((2 * WARM)) || fail "they did not get as far as a worker"
 		still_works stays
 		slowest=$(slowest_meanwhile $((3 * usual + 1000)))
 		echo "a client takes $slowest ms meanwhile, $usual ms usually"
@@ -206,7 +206,7 @@ one_hogs() {
 	"$BUILD/bin/tests/bad-client" "${MUSESS_ADDRESS##*:}" tls-drip 200 127.0.0.2 >"$OUT/bad-tls-drip" &
 	bad=("$!")
 	started+=("$!")
-	wait_until 2 workers_come 30 || fail "they did not get as far as a worker"
+	wait_until 2 workers_come $((2 * WARM)) || fail "they did not get as far as a worker"
 	sleep 0.5
 	slowest=$(slowest_of 5)
 	echo "a client takes $slowest ms meanwhile, $usual ms usually"

@@ -17,7 +17,7 @@ limits=('[Limits]' 'MaxDisconnectionTime = 1ms')
 # All at once; a sanitizer's build needs so much more memory and time for each.
 STORM=1000 REPAIR=1500 sanitizer=no
 if grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt"; then
-	STORM=200 REPAIR=3000 LATE=4000 sanitizer=yes
+	STORM=200 REPAIR=3000 TIMEOUT=6000 LATE=4000 sanitizer=yes
 fi
 
 load() { # option of rdp-load...

@@ -9,7 +9,6 @@
 #include "messages.h"
 #include "metrics-text.h"
 #include "sandbox-filter.h"
-#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,13 +130,8 @@ static void on_smss(int port, short what, void *argument)
 static int lock_in(void)
 {
 	static const int more[] = { SCMP_SYS(accept4) };
-	struct sock_fprog filter;
 
-	if (sandbox_empty_root() < 0 || sandbox_drop_privileges() < 0)
-		return -1;
-	return sandbox_build_filter(more, sizeof(more) / sizeof(*more), &filter) < 0
-	           ? -1
-	           : bpf_load(&filter);
+	return sandbox_lock_in(more, sizeof(more) / sizeof(*more));
 }
 
 int main(int argc, char **argv)

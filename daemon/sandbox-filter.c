@@ -1,6 +1,8 @@
 /* termsrv's and its workers' allow-list of system calls. */
 #include "sandbox-filter.h"
 
+#include "sandbox.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -71,4 +73,13 @@ int sandbox_build_filter(const int *more, size_t count, struct sock_fprog *progr
 	if (ctx)
 		seccomp_release(ctx);
 	return result < 0 ? -1 : 0;
+}
+
+int sandbox_lock_in(const int *more, size_t count)
+{
+	struct sock_fprog filter;
+
+	if (sandbox_empty_root() < 0 || sandbox_drop_privileges() < 0)
+		return -1;
+	return sandbox_build_filter(more, count, &filter) < 0 ? -1 : bpf_load(&filter);
 }

@@ -1,4 +1,4 @@
-/* The system call filter of termsrv and of its workers. */
+/* The system call filter of termsrv, of its workers and of metricsd. */
 #ifndef MUSESS_SANDBOX_FILTER_H
 #define MUSESS_SANDBOX_FILTER_H
 
@@ -10,5 +10,8 @@
    FreeRDP, libevent and the C library need, and COUNT calls MORE. bpf_load loads it. Returns
    0 or -1. */
 int sandbox_build_filter(const int *more, size_t count, struct sock_fprog *program);
+
+/* Locks this process in, for good: an empty root, no privilege, and that filter. Returns 0 or -1. */
+int sandbox_lock_in(const int *more, size_t count);
 
 #endif

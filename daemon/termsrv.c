@@ -9,7 +9,6 @@
 #include "log.h"
 #include "nursery.h"
 #include "sandbox-filter.h"
-#include "sandbox.h"
 #include "x224.h"
 
 #include <arpa/inet.h>
@@ -398,13 +397,8 @@ static int lock_in(void)
 {
 	static const int more[] = { SCMP_SYS(accept4), SCMP_SYS(socketpair), SCMP_SYS(kill),
 		SCMP_SYS(wait4) };
-	struct sock_fprog filter;
 
-	if (sandbox_empty_root() < 0 || sandbox_drop_privileges() < 0)
-		return -1;
-	return sandbox_build_filter(more, sizeof(more) / sizeof(*more), &filter) < 0
-	           ? -1
-	           : bpf_load(&filter);
+	return sandbox_lock_in(more, sizeof(more) / sizeof(*more));
 }
 
 static uint32_t bound_port(int listener)

@@ -65,17 +65,11 @@ int child_prepare(void)
 /* Whether PID is a zombie, or gone. errno stays. */
 static bool has_ended(pid_t pid)
 {
-	char path[32], line[512] = "", *end;
-	int error = errno, fd;
+	int error = errno;
+	char state = process_state(pid);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && read(fd, line, sizeof(line) - 1) < 0)
-		line[0] = 0;
-	fd_close(&fd);
 	errno = error;
-	end = strrchr(line, ')');
-	return !end || end[1] != ' ' || end[2] == 'Z' || end[2] == 'X';
+	return state == 0 || state == 'Z' || state == 'X';
 }
 
 static int put_file(pid_t pid, const char *name, const char *text)

@@ -288,22 +288,6 @@ static int read_fdinfo(int pidfd, pid_t *pid, pid_t *inner)
 	return *pid > 0 && *inner > 0 ? 0 : -1;
 }
 
-/* T is stopped; what is traced belongs to whoever traces it. */
-static bool is_stopped(pid_t pid)
-{
-	char path[32], line[512], *end;
-	bool stopped = false;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f && fgets(line, sizeof(line), f) && (end = strrchr(line, ')')) && end[1] == ' ')
-		stopped = end[2] == 'T';
-	if (f)
-		fclose(f);
-	return stopped;
-}
-
 uint64_t process_namespace(pid_t pid)
 {
 	char path[32];
@@ -313,23 +297,39 @@ uint64_t process_namespace(pid_t pid)
 	return stat(path, &status) == 0 ? status.st_ino : 0; /* all are of one file system */
 }
 
-uint64_t process_born(pid_t pid)
+/* What /proc/PID/stat has from the end of the name on, which may have anything in it, in LINE
+   (SIZE bytes); NULL where there is no such process. */
+static const char *read_stat(pid_t pid, char *line, size_t size)
 {
-	char path[32], line[1024], *field;
-	uint64_t born = 0;
-	FILE *f;
+	char path[32];
+	ssize_t got = -1;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	/* the 22nd field; the 2nd, in brackets, may have anything in it */
-	if (f && fgets(line, sizeof(line), f) && (field = strrchr(line, ')'))) {
-		for (int i = 2; i < 22 && field; i++)
-			field = strchr(field + 1, ' ');
-		born = field ? strtoull(field, NULL, 10) : 0;
-	}
-	if (f)
-		fclose(f);
-	return born;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		got = read(fd, line, size - 1);
+	fd_close(&fd);
+	line[got > 0 ? got : 0] = 0;
+	return strrchr(line, ')');
+}
+
+char process_state(pid_t pid)
+{
+	char line[1024];
+	const char *rest = read_stat(pid, line, sizeof(line));
+
+	return rest && rest[1] == ' ' ? rest[2] : 0;
+}
+
+uint64_t process_born(pid_t pid)
+{
+	char line[1024];
+	const char *field = read_stat(pid, line, sizeof(line));
+
+	for (int i = 2; i < 22 && field; i++) /* the 22nd field */
+		field = strchr(field + 1, ' ');
+	return field ? strtoull(field, NULL, 10) : 0;
 }
 
 struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
@@ -358,7 +358,7 @@ int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bo
 {
 	if (read_fdinfo(pidfd, pid, inner) < 0)
 		return -1;
-	*suspended = is_stopped(*pid);
+	*suspended = process_state(*pid) == 'T'; /* what is traced belongs to whoever traces it */
 	/* after the questions: the process that was asked about is the pidfd's still */
 	if (process_namespace(*pid) != namespace ||
 	    syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)

@@ -383,6 +383,8 @@ int process_connect(pid_t pid, const char *path);
  * -1 where it is gone, in another namespace, or PIDFD is no pidfd.
  */
 int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended);
+/* PID's state as /proc has it, 'Z' say; 0: it is gone. */
+char process_state(pid_t pid);
 /* When PID was started, in ticks since the boot: with its number it is no other's. 0: it is gone. */
 uint64_t process_born(pid_t pid);
 /* The number of the process id namespace that PID is in; 0: it is gone, or may not be looked at. */

@@ -101,7 +101,7 @@ static void note_heap(void)
 		fclose(f);
 }
 
-static void own_heap(void)
+void nursery_own_heap(void)
 {
 	if (heap)
 		madvise(heap, (size_t)((char *)sbrk(0) - heap), MADV_POPULATE_WRITE);
@@ -115,7 +115,6 @@ int nursery_own_events(void)
 			return -1;
 		close(fd);
 	}
-	own_heap();
 	return 0;
 }
 

@@ -326,6 +326,7 @@ void rdpwd_main(int port, const struct nursery_kit *kit)
 		log_error("cannot give a worker its events: %s", strerror(errno));
 		_exit(1);
 	}
+	nursery_own_heap();
 	lock_in();
 	await_client(&worker);
 	loop(&worker);

@@ -177,18 +177,24 @@ slowest_meanwhile() { # BOUND: one below it will do
 	echo "$best"
 }
 
+# others_are_served USUAL BOUND: in less than BOUND ms, meanwhile.
+others_are_served() {
+	local slowest
+	slowest=$(slowest_meanwhile "$2")
+	echo "a client takes $slowest ms meanwhile, $1 ms usually"
+	[ "$slowest" ] || fail "the 200 were gone too soon to prove anything"
+	[ "$slowest" -lt "$2" ] || fail "others notice it: $slowest ms"
+}
+
 many_stall() {
-	local usual slowest kind
+	local usual kind
 	usual=$(slowest_of 5)
 	for kind in tls-half nla-half; do
 		echo "== 200 stall: $kind"
 		start_bad 200 $kind
 		wait_until 2 workers_come $((2 * WARM)) || fail "they did not get as far as a worker"
 		still_works stays
-		slowest=$(slowest_meanwhile $((3 * usual + 1000)))
-		echo "a client takes $slowest ms meanwhile, $usual ms usually"
-		[ "$slowest" ] || fail "the 200 were gone too soon to prove anything"
-		[ "$slowest" -lt $((3 * usual + 1000)) ] || fail "others notice it: $slowest ms"
+		others_are_served "$usual" $((3 * usual + 1000))
 		wait "${bad[@]}"
 		# the last have waited for a worker before: 24 are served at a time, and count for half a
 		# second each where FreeRDP polls
@@ -200,17 +206,14 @@ many_stall() {
 
 # One address keeps as many workers busy as it can: another's clients get their turn.
 one_hogs() {
-	local usual slowest
+	local usual
 	echo "== 200 of one address drip"
 	usual=$(slowest_of 5)
 	"$BUILD/bin/tests/bad-client" "${MUSESS_ADDRESS##*:}" tls-drip 200 127.0.0.2 >"$OUT/bad-tls-drip" &
 	bad=("$!")
 	started+=("$!")
 	wait_until 2 workers_come $((2 * WARM)) || fail "they did not get as far as a worker"
-	slowest=$(slowest_meanwhile $((3 * usual + 500)))
-	echo "a client takes $slowest ms meanwhile, $usual ms usually"
-	[ "$slowest" ] || fail "the 200 were gone too soon to prove anything"
-	[ "$slowest" -lt $((3 * usual + 500)) ] || fail "others notice it: $slowest ms"
+	others_are_served "$usual" $((3 * usual + 500))
 	wait "${bad[@]}"
 	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
 }

@@ -254,6 +254,11 @@ uint64_t plan_turn(const struct plan *plan, uint64_t number)
 	return plan->order ? plan->order[number] : number;
 }
 
+bool plan_may_be_late(const struct plan *plan)
+{
+	return plan->model == PLAN_STORM;
+}
+
 double plan_rate(const struct plan *plan, uint64_t at)
 {
 	for (unsigned i = 1; i < plan->stages; i++) {

@@ -71,6 +71,10 @@ uint64_t plan_due(const struct plan *plan, uint64_t number);
 /* Whose turn start NUMBER is: users take theirs in the order of what this returns. */
 uint64_t plan_turn(const struct plan *plan, uint64_t number);
 
+/* Whether a start counts however late it is: a storm is so many at once, and how late the last was is
+   in its response time. Elsewhere a start that is not made in time is missed. */
+bool plan_may_be_late(const struct plan *plan);
+
 /* The rate at a moment, of the whole plan; 0 where the model has none. */
 double plan_rate(const struct plan *plan, uint64_t at);
 

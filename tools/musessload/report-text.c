@@ -155,13 +155,15 @@ static void text_rates(FILE *out, struct summary *s)
 static void text_client(FILE *out, const struct summary *s)
 {
 	struct summary_client client = summary_client(s);
-	char text[32], bytes[32], late[32], limit[256];
+	char text[32], bytes[32], memory[64] = "", late[32], limit[256];
 
+	if (client.memory > 0)
+		snprintf(memory, sizeof(memory), " and %s",
+		    format_bytes(bytes, sizeof(bytes), client.memory));
 	if (client.cpu_us > 0)
 		fprintf(out,
-		    "client    %s of processor time and %s per connection; latest start %s late\n",
-		    format_time(text, sizeof(text), client.cpu_us),
-		    format_bytes(bytes, sizeof(bytes), client.memory),
+		    "client    %s of processor time%s per connection; latest start %s late\n",
+		    format_time(text, sizeof(text), client.cpu_us), memory,
 		    format_time(late, sizeof(late), (double)client.late_us));
 	if (summary_client_limited(s, limit, sizeof(limit)))
 		fprintf(out, "THE CLIENT WAS THE LIMIT, not the server: %s\n", limit);

@@ -57,6 +57,7 @@ static const struct field end_fields[] = {
 	END(aborted, FLAG),
 	END(cpu_us, NUMBER),
 	END(memory, NUMBER),
+	END(memory_live, NUMBER),
 	END(live_peak, NUMBER),
 	END(late_us, NUMBER),
 	END(client_limited, FLAG),

@@ -332,7 +332,7 @@ struct summary_client summary_client(const struct summary *summary)
 
 		client.cpu_us += (double)end->cpu_us;
 		client.memory += (double)end->memory;
-		live += end->live_peak;
+		live += end->memory_live;
 		if (client.late_us < end->late_us)
 			client.late_us = end->late_us;
 	}

@@ -34,7 +34,7 @@ struct report {
 	struct result result;
 };
 
-/* A start that is so much behind its time is none any more. */
+/* A start that is so much behind its time is none any more, but in a storm (plan_may_be_late). */
 enum { LATE_US = 1000000 };
 
 #endif

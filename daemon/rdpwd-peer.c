@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "log.h"
 #include "rdpwd.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -389,7 +390,8 @@ int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
 		return -1;
 	((struct peer_context *)(void *)peer->context)->rdpwd = w;
 	set_callbacks(peer);
-	if (set_security(peer->context->settings, kit) < 0 ||
+	if (tls_prepare(kit->certificate.pem, kit->certificate.key_pem) < 0 ||
+	    set_security(peer->context->settings, kit) < 0 ||
 	    set_features(peer->context->settings) < 0 || set_transport(peer->context) < 0)
 		return -1;
 	return peer->Initialize(peer) ? 0 : -1;

@@ -15,6 +15,7 @@
 #include "filter.h"
 #include "log.h"
 #include "smss.h"
+#include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -394,10 +395,28 @@ _Noreturn static void subsystem_child(
 	execute_command(session, order->command);
 }
 
-/* In the session's namespaces: winlogon. It has the log from the beginning, being musess's. */
-_Noreturn static void initial_child(
-    const struct session *session, const struct process_order *order)
+/* What a child is told. */
+struct child {
+	const struct session *session;
+	const struct process_order *order;
+};
+
+/* It shares the short-lived smss's memory. While it is suspended it makes no call that fails, and
+   once it is released the short-lived smss has reported, and waits. */
+static int windows_child(void *argument)
 {
+	const struct child *child = argument;
+
+	setsid();
+	reset_signals();
+	child_windows(child->session, child->order);
+}
+
+/* In the session's namespaces: winlogon. It has the log from the beginning, being musess's. */
+static int initial_child(void *argument)
+{
+	const struct session *session = ((struct child *)argument)->session;
+	const struct process_order *order = ((struct child *)argument)->order;
 	const struct smss *smss = session->smss;
 	char id[16];
 	char *argv[] = { "winlogon", id, (char *)(uintptr_t)smss->config->InitialProgram,
@@ -437,12 +456,16 @@ static int join(const struct session *session, pid_t windows)
 
 static pid_t create_windows(const struct session *session, const struct process_order *order)
 {
+	SPAWN_STACK_OF(stack);
+	static struct process_order kept; /* until it has executed */
+	static struct child child;
 	struct process_start *start = &session->space->starts[order->start];
-	pid_t pid = child_spawn(child_session_namespaces, -1, &start->pid);
+	pid_t pid;
 	int error;
 
-	if (pid == 0)
-		child_windows(session, order);
+	kept = *order;
+	child = (struct child){ session, &kept };
+	pid = spawn_sharing(windows_child, &child, stack, child_session_namespaces, &start->pid);
 	if (pid < 0 || child_map_session(session, pid) == 0)
 		return pid;
 	error = errno;
@@ -478,19 +501,16 @@ static bool is_winlogon(int proc, pid_t pid)
 	return strcmp(name, "winlogon\n") == 0;
 }
 
-/* clone3 returns when winlogon has executed its program, or ends before: the report says that
+/* clone returns when winlogon has executed its program, or ends before: the report says that
    the initial command runs. PROC is the host's /proc. */
 static pid_t create_initial(
     const struct session *session, const struct process_order *order, int proc)
 {
+	SPAWN_STACK_OF(stack);
 	struct process_start *start = &session->space->starts[order->start];
-	struct clone_args args = { .flags = CLONE_VFORK | CLONE_PARENT_SETTID,
-		.parent_tid = (uintptr_t)&start->pid,
-		.exit_signal = SIGCHLD };
-	pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	struct child child = { session, order };
+	pid_t pid = spawn_sharing(initial_child, &child, stack, CLONE_VFORK, &start->pid);
 
-	if (pid == 0)
-		initial_child(session, order);
 	/* at that moment it neither has its name nor has ended: that follows */
 	while (pid > 0 && waitpid(pid, NULL, WNOHANG) != pid) {
 		if (is_winlogon(proc, pid))

@@ -11,10 +11,12 @@
 #include "log.h"
 #include "messages.h"
 #include "ntstatus.h"
+#include "spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,21 +293,28 @@ static void set_environment(const struct msg_verdict *v, const char *session, co
 	setenv("MUSESS_SM_PORT", SM_PORT, 1); /* for musessctl */
 }
 
-/* In the child: the user's command on the terminal. Does not return. */
-static void run(int terminal, const char *home, const char *program, const char *command)
+struct command {
+	int terminal;
+	const char *home, *program, *command;
+};
+
+/* In the child: the user's command on the terminal. */
+static int run(void *argument)
 {
+	const struct command *c = argument;
+
 	setsid();
-	if (ioctl(terminal, TIOCSCTTY, 0) < 0 && errno != EIO) /* the session ends already */
+	if (ioctl(c->terminal, TIOCSCTTY, 0) < 0 && errno != EIO) /* the session ends already */
 		fail("cannot take the terminal");
 	for (int fd = 0; fd < 3; fd++)
-		dup2(terminal, fd);
-	if (chdir(home) < 0)
-		fail(home);
+		dup2(c->terminal, fd);
+	if (chdir(c->home) < 0)
+		fail(c->home);
 	signal(SIGPIPE, SIG_DFL);
-	if (!command && !program[0])
+	if (!c->command && !c->program[0])
 		execl(SHELL, "-bash", (char *)NULL);
 	else
-		execl("/bin/sh", "sh", "-c", command ? command : program, (char *)NULL);
+		execl("/bin/sh", "sh", "-c", c->command ? c->command : c->program, (char *)NULL);
 	fail("cannot start the user's command (is there a shell, " SHELL "?)");
 	_exit(127);
 }
@@ -343,8 +352,10 @@ static int await(int port, pid_t child)
 /* Starts the user's command and stays until it ends. */
 static int log_on(int port, int terminal, const struct msg_verdict *v, char **argv)
 {
+	SPAWN_STACK_OF(stack);
 	struct msg_process m = { .image = "shell" };
 	char home[USER_SIZE + 8];
+	struct command command = { terminal, home, argv[2], argv[3] };
 	char quoted[128];
 	pid_t child;
 	int status;
@@ -352,11 +363,9 @@ static int log_on(int port, int terminal, const struct msg_verdict *v, char **ar
 	if (make_user(v->user, home, sizeof(home)) < 0)
 		return -1;
 	set_environment(v, argv[1], home);
-	child = fork();
+	child = spawn_sharing(run, &command, stack, CLONE_VFORK, NULL);
 	if (child < 0)
 		return fail("cannot start the user's command");
-	if (child == 0)
-		run(terminal, home, argv[2], argv[3]);
 	close(terminal);
 	m.process = (uint32_t)child;
 	port_header(&m.h, WL_SHELL, sizeof(m), 0);

@@ -1,0 +1,15 @@
+/*
+ * TLS, made ready before a client comes. FreeRDP makes a TLS context for every connection, for
+ * which OpenSSL looks up each algorithm that it knows: that is most of what the server's side of a
+ * handshake takes. Workers have one from the nursery instead, and with it what OpenSSL keeps of a
+ * handshake that was made there.
+ */
+#ifndef MUSESS_TLS_H
+#define MUSESS_TLS_H
+
+/* In the nursery: makes the context that FreeRDP gets from then on in this process and those forked
+   from it, and shakes hands with itself, with the certificate and key (PEM). 0, or -1 where memory
+   is short. */
+int tls_prepare(const char *certificate, const char *key);
+
+#endif

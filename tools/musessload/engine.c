@@ -188,12 +188,14 @@ static void look_at_memory(struct engine *e)
 {
 	uint64_t memory;
 
-	if (e->pool.reached <= e->memory_live + e->memory_live / LOOK_PART)
+	if (e->pool.reached <= e->memory_reached + e->memory_reached / LOOK_PART)
 		return;
-	e->memory_live = e->pool.reached;
+	e->memory_reached = e->pool.reached;
 	memory = pool_memory(&e->pool);
-	if (e->memory < memory)
+	if (e->memory < memory) {
 		e->memory = memory;
+		e->memory_live = e->pool.live;
+	}
 }
 
 /* A run whose thresholds are crossed need not go on. */

@@ -37,7 +37,8 @@ struct engine {
 	uint64_t started, reached; /* sessions so far */
 	struct dist totals; /* of those that were reached: the summary has them at their end */
 	uint64_t live_peak, late;
-	uint64_t memory, memory_live; /* at the peak so far */
+	uint64_t memory, memory_live; /* at the peak so far, and how many there were then */
+	uint64_t memory_reached;      /* how many had been reached when it was last looked at */
 	uint64_t machine_busy, machine_all;
 	struct live *live;
 };

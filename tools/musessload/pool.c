@@ -7,6 +7,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,8 +119,9 @@ static unsigned workers_needed(const struct options *o)
 	return count > 0 ? (unsigned)count : 1;
 }
 
-static int start_worker(
-    struct pool_worker *w, const struct options *options, struct event_base *base)
+/* Forks it; its port is left in *PORT. */
+static int fork_worker(
+    struct pool_worker *w, const struct options *options, unsigned ahead, int *port)
 {
 	int pair[2];
 
@@ -128,30 +130,50 @@ static int start_worker(
 		return -1;
 	w->pid = fork();
 	if (w->pid == 0)
-		worker_main(options, pair[1]);
+		worker_main(options, pair[1], ahead);
 	close(pair[1]);
-	w->port = w->pid > 0 ? bufferevent_socket_new(base, pair[0], BEV_OPT_CLOSE_ON_FREE) : NULL;
-	if (!w->port) {
-		close(pair[0]);
+	*port = pair[0];
+	return w->pid > 0 ? 0 : -1;
+}
+
+/* Waits until it has made ready what it makes ahead. */
+static int open_port(struct pool_worker *w, int port, struct event_base *base)
+{
+	struct pollfd p = { port, POLLIN, 0 };
+	char ready;
+
+	while (poll(&p, 1, -1) < 0 && errno == EINTR)
+		;
+	if (read(port, &ready, 1) != 1)
 		return -1;
-	}
+	w->port = bufferevent_socket_new(base, port, BEV_OPT_CLOSE_ON_FREE);
+	if (!w->port)
+		return -1;
 	bufferevent_setcb(w->port, on_reports, NULL, on_event, w);
 	return bufferevent_enable(w->port, EV_READ | EV_WRITE);
 }
 
 int pool_start(struct pool *pool, const struct options *options, struct event_base *base)
 {
-	unsigned count = workers_needed(options);
+	unsigned count = workers_needed(options), ahead = 0;
+	int ports[WORKERS_MAX];
 
+	/* a storm is all at once: what can be made ready before is */
+	if (options->plan.model == PLAN_STORM && !options->sm)
+		ahead = (unsigned)((most_live(options) + count - 1) / count);
 	pool->workers = calloc(count, sizeof(*pool->workers));
 	if (!pool->workers)
 		return -1;
 	fflush(NULL); /* what is buffered is written once */
 	for (; pool->count < count; pool->count++) {
 		pool->workers[pool->count].pool = pool;
-		if (start_worker(&pool->workers[pool->count], options, base) < 0)
+		if (fork_worker(&pool->workers[pool->count], options, ahead, &ports[pool->count]) <
+		    0)
 			return -1;
 	}
+	for (unsigned i = 0; i < count; i++)
+		if (open_port(&pool->workers[i], ports[i], base) < 0)
+			return -1;
 	return 0;
 }
 

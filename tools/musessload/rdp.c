@@ -132,26 +132,10 @@ int rdp_warm_up(const struct options *options)
 	return template ? 0 : -1;
 }
 
-static rdpSettings *new_settings(
-    const char *user, const char *password, const struct rdp_cookie *cookie)
-{
-	rdpSettings *s = freerdp_settings_clone(template);
-
-	if (s && freerdp_settings_set_string(s, FreeRDP_Username, user) &&
-	    freerdp_settings_set_string(s, FreeRDP_Password, password) &&
-	    (!cookie || !cookie->given ||
-	        freerdp_settings_set_pointer_len(
-	            s, FreeRDP_ServerAutoReconnectCookie, &cookie->packet, 1)))
-		return s;
-	freerdp_settings_free(s);
-	return NULL;
-}
-
-struct rdp *rdp_create(const char *user, const char *password, const struct source *from,
-    const struct rdp_cookie *cookie)
+struct rdp *rdp_create(void)
 {
 	struct rdp *rdp = calloc(1, sizeof(*rdp));
-	rdpSettings *settings = rdp ? new_settings(user, password, cookie) : NULL;
+	rdpSettings *settings = rdp ? freerdp_settings_clone(template) : NULL;
 
 	if (settings)
 		rdp->instance = new_instance(settings);
@@ -159,10 +143,24 @@ struct rdp *rdp_create(const char *user, const char *password, const struct sour
 		rdp_destroy(rdp);
 		return NULL;
 	}
-	rdp->from = from;
 	rdp->socket = -1;
 	rdp->marks.nla = freerdp_settings_get_bool(settings, FreeRDP_NlaSecurity);
 	return rdp;
+}
+
+int rdp_name(struct rdp *rdp, const char *user, const char *password, const struct source *from,
+    const struct rdp_cookie *cookie)
+{
+	rdpSettings *s = rdp->instance->context->settings;
+
+	rdp->from = from;
+	return freerdp_settings_set_string(s, FreeRDP_Username, user) &&
+	               freerdp_settings_set_string(s, FreeRDP_Password, password) &&
+	               (!cookie->given ||
+	                   freerdp_settings_set_pointer_len(
+	                       s, FreeRDP_ServerAutoReconnectCookie, &cookie->packet, 1))
+	           ? 0
+	           : -1;
 }
 
 void rdp_destroy(struct rdp *rdp)

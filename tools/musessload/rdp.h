@@ -3,7 +3,8 @@
  * FreeRDP's transport, and pictures are noted, not decoded (unless a screen is given).
  *
  *   parent           rdp_warm_up          once, before workers are forked
- *   a thread         rdp_create, rdp_connect: FreeRDP blocks; rdp_cut from outside ends it
+ *   a worker         rdp_create, before a storm
+ *   a thread         rdp_create, rdp_name, rdp_connect: FreeRDP blocks; rdp_cut from outside ends it
  *   the event loop   rdp_serve when its socket is readable; rdp_press; rdp_end; rdp_destroy
  *
  * Times are clock_us()'s; 0: not reached.
@@ -53,9 +54,12 @@ struct rdp {
 /* Prepares what all connections have in common. Returns 0, or -1. */
 int rdp_warm_up(const struct options *options);
 
-/* A connection that is not made yet. COOKIE (or NULL) brings it back to a session. Returns it, or
-   NULL where memory or descriptors are short. */
-struct rdp *rdp_create(const char *user, const char *password, const struct source *from,
+/* A connection that is not made yet. Returns it, or NULL where memory or descriptors are short. */
+struct rdp *rdp_create(void);
+
+/* Whose it is to be, and from where. COOKIE brings it back to a session where it was given. Returns
+   0, or -1 where memory is short. */
+int rdp_name(struct rdp *rdp, const char *user, const char *password, const struct source *from,
     const struct rdp_cookie *cookie);
 
 /* Connects and activates. Blocks until that is done, failed, or was cut off. Returns 0 or -1. */

@@ -119,7 +119,7 @@ struct run_end {
 	bool interrupted, aborted; /* by Ctrl-C; by --abort-on-fail */
 	uint64_t cpu_us;           /* processor time of the engine and its workers */
 	uint64_t memory;           /* their private memory at the peak of live sessions, bytes */
-	uint64_t memory_live;      /* how many were there then; 0: none was held, it is not known */
+	uint64_t memory_live;      /* how many there were then; 0: none was held, it is not known */
 	uint64_t live_peak;
 	uint64_t late_us;    /* the latest start: actual minus planned */
 	bool client_limited; /* it, not the server, was the limit */

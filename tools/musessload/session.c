@@ -52,6 +52,7 @@ static void destroy(struct session *s)
 {
 	unlink_session(s);
 	drop_connection(s);
+	rdp_destroy(s->prepared);
 	if (s->timer)
 		event_free(s->timer);
 	explicit_bzero(s->password, sizeof(s->password));
@@ -93,7 +94,12 @@ static void *connect_thread(void *argument)
 	int wish;
 
 	setpriority(PRIO_PROCESS, 0, 0); /* of this thread: it has inherited the event loop's */
-	rdp = rdp_create(s->result.user, s->password, s->from, &s->cookie);
+	rdp = s->prepared ? s->prepared : rdp_create();
+	if (rdp && rdp_name(rdp, s->result.user, s->password, s->from, &s->cookie) < 0) {
+		rdp_destroy(rdp);
+		rdp = NULL;
+	}
+	s->prepared = NULL;
 	if (rdp && o->script.reads_screen)
 		rdp->screen = screen_create(SCREEN_WIDTH, SCREEN_HEIGHT);
 	atomic_store(&s->rdp, rdp);
@@ -165,6 +171,7 @@ void session_start(struct worker *w, const struct order *order)
 		return;
 	}
 	s->worker = w;
+	s->prepared = worker_take_prepared(w);
 	s->order = *order;
 	s->result = result;
 	link_session(s);

@@ -22,6 +22,7 @@ struct session {
 	struct result result;
 	char password[256];
 	const struct source *from;
+	struct rdp *prepared;      /* what the thread begins with; NULL: it makes one */
 	_Atomic(struct rdp *) rdp; /* made by the thread; but for cutting it off, ours when that
 	                              has finished */
 	atomic_int cut;            /* enum load_error: why it shall be cut off */

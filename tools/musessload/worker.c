@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "clock.h"
+#include "rdp.h"
 #include "session.h"
 #include "sm.h"
 
@@ -110,7 +111,22 @@ static int open_loop(struct worker *w, int port)
 	return bufferevent_enable(w->parent, EV_READ | EV_WRITE);
 }
 
-_Noreturn void worker_main(const struct options *options, int port)
+struct rdp *worker_take_prepared(struct worker *w)
+{
+	return w->prepared_count > 0 ? w->prepared[--w->prepared_count] : NULL;
+}
+
+/* Where memory is short there are fewer: sessions make their own then. */
+static void prepare(struct worker *w, unsigned ahead)
+{
+	struct rdp *rdp;
+
+	w->prepared = calloc(ahead, sizeof(struct rdp *));
+	while (w->prepared && w->prepared_count < ahead && (rdp = rdp_create()))
+		w->prepared[w->prepared_count++] = rdp;
+}
+
+_Noreturn void worker_main(const struct options *options, int port, unsigned ahead)
 {
 	static struct worker w;
 
@@ -127,7 +143,8 @@ _Noreturn void worker_main(const struct options *options, int port)
 	mallopt(M_ARENA_MAX, 2);
 	mallopt(M_MMAP_THRESHOLD, 64 << 10);
 	w.options = options;
-	if (open_loop(&w, port) < 0)
+	prepare(&w, ahead);
+	if (write(port, "r", 1) != 1 || open_loop(&w, port) < 0)
 		_exit(1);
 	if (options->sm)
 		w.sm = sm_create(&w);

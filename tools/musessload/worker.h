@@ -19,6 +19,8 @@ enum { WORKER_SESSION_FDS = 20 };
    that is due must not wait for those before it. */
 enum { WORKER_NICE = -10 };
 
+struct rdp;
+
 struct worker {
 	const struct options *options;
 	struct event_base *base;
@@ -26,11 +28,17 @@ struct worker {
 	struct event *connected; /* a thread has finished: its session comes through the pipe */
 	int pipe[2];
 	struct session *sessions;
+	struct rdp **prepared; /* made before a storm, for the sessions to come */
+	unsigned prepared_count;
 	struct sm_port *sm; /* of --sm */
 };
 
-/* The forked child's whole life: takes orders from PORT until that closes. Never returns. */
-_Noreturn void worker_main(const struct options *options, int port);
+/* The forked child's whole life: makes AHEAD connections ready, says so with a byte, and takes orders
+   from PORT until that closes. Never returns. */
+_Noreturn void worker_main(const struct options *options, int port, unsigned ahead);
+
+/* A connection that was made ready, or NULL. */
+struct rdp *worker_take_prepared(struct worker *worker);
 
 /* Tells the parent. */
 void worker_report(struct worker *worker, enum report_kind kind, const struct result *result);

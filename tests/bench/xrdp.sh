@@ -1,0 +1,36 @@
+#!/bin/bash
+# Debian's xrdp with Xorg sessions and musess, one after the other, each with the same load: clients that
+# come at one instant, until each has the last picture of a session that starts. As root.
+#
+#   tests/bench/xrdp.sh BUILD       SESSIONS=20
+set -euo pipefail
+. "$(dirname "$0")/../xrdp-lib.sh"
+[ "${1-}" = inside ] || alone "$0" "$@"
+shift
+. "$(dirname "$0")/../lib.sh" "$1"
+SESSIONS=${SESSIONS-20}
+ip link set lo up
+
+# rate NAME PORT USER: sessions per second, into rate_of[NAME].
+declare -A rate_of
+rate() {
+	"$BIN/musessload" run "127.0.0.1:$2" -u "$3" --password-file "$WORK/password-$1" --security tls \
+		--storm "$SESSIONS" --until shell --deadline 300s --out "$WORK/$1.jsonl" >"$WORK/$1.txt" 2>&1 ||
+		fail "$1: $(cat "$WORK/$1.txt")"
+	rate_of[$1]=$(jq -s "$SESSIONS"' / ([.[] | select(.type == "session") | .started + .total] | max) * 1e6' \
+		"$WORK/$1.jsonl")
+	printf '  %-12s %s sessions, %.2f a second\n' "$1" "$SESSIONS" "${rate_of[$1]}"
+}
+
+make_users "$SESSIONS"
+start_xrdp
+config+=('[Limits]' 'MaxDisconnectionTime = 1ms')
+start_musess
+(
+	umask 077
+	echo secret >"$WORK/password-xrdp"
+	printf '%s\n' "$MUSESS_PASSWORD" >"$WORK/password-musess"
+)
+rate xrdp 4489 load%d
+rate musess "${MUSESS_ADDRESS##*:}" lab%d
+awk -v a="${rate_of[musess]}" -v b="${rate_of[xrdp]}" 'BEGIN { printf "  %.1f times as many\n", a / b }'

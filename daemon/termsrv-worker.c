@@ -224,11 +224,13 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 				log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
 				    WTERMSIG(wait_status));
 			w->pid = 0;
-			worker_destroy(w);
+			/* with a client: what it said last is read yet, and then its port's end */
+			if (w->step < WORKER_HANDSHAKE)
+				worker_destroy(w);
 			return;
 		}
 	}
-	/* its port's end came first; SIGKILL is what it got then */
+	/* its port's end was read first; SIGKILL is what it got then */
 	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL)
 		log_warn("rdpwd %d was ended by signal %d", pid, WTERMSIG(wait_status));
 }

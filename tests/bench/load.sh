@@ -2,6 +2,8 @@
 # Sourced by run, which has plain-server and the first service running.
 #
 #   HELD=2000 HELD_SECONDS=300   sessions that are held, and how long
+#   RATE=8                       how many of them come a second: fewer than can be made, for their
+#                                time to tell what each costs, and not how long it waited
 #   STORM=1000                   connections at one instant
 #   ENDURANCE=100000             sessions one after another
 
@@ -53,19 +55,20 @@ storm() {
 	load storm --storm "$STORM"
 	steady=$(of steady 'f"{last():.2f}"') all=$(of storm 'f"{last():.2f}"')
 	echo "  8 at a time    $(of steady 'f"ok {len(ok)} failed {failed}"') in $steady s"
+	echo "  musessload     $(sed -n 's/^client *\(.* per connection\).*/\1/p' "$work/steady.txt"), 8 at a time"
 	echo "  at once        $(of storm 'f"ok {len(ok)} failed {failed} missed {missed}"') in $all s, $(
 		awk -v a="$all" -v b="$steady" 'BEGIN { printf "%.2f", a / b }') of that"
 }
 
 # Held at full number, first untouched, then with a key pressed in each now and then.
 held() {
-	local rate=25 before after wait
-	wait=$((HELD / rate + 40))
+	local before after wait
+	wait=$((HELD / RATE + 40))
 	echo "$HELD connected sessions, held for $HELD_SECONDS s"
 	printf 'wait %ds\nrepeat %d\necho x\nwait 20s\nend\n' $wait $((HELD_SECONDS / 20)) >"$work/keys"
-	load held --rate $rate/s --count "$HELD" --hold $((wait + HELD_SECONDS))s --script "$work/keys" &
+	load held --rate "$RATE/s" --count "$HELD" --hold $((wait + HELD_SECONDS))s --script "$work/keys" &
 	pids+=("$!")
-	sleep $((HELD / rate + 10))
+	sleep $((HELD / RATE + 10))
 	echo "  live           $("$build/bin/musessctl" list | grep -c 'Active')"
 	before=$(processor_us musess)
 	sleep 20

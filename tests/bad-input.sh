@@ -1,63 +1,19 @@
 #!/bin/bash
-# Clients that do not do what they should, too many at once, too little of what the service
-# needs, and its processes killed: that is ended or refused, and everybody else served.
+# Clients that do not do what they should, too many at once, and the service's processes killed:
+# that is ended or refused, and everybody else served.
 #
 #   tests/bad-input.sh BUILD       as root; MUSESS_STORM=1000: how many come at once (300)
 . "$(dirname "$0")/lib.sh" "$1"
 . "$(dirname "$0")/sm-lib.sh"
+. "$(dirname "$0")/bad-lib.sh"
 
 # Milliseconds until logon in the service that is tested, and how late its end may be.
 TIMEOUT=2000 LATE=1000
-WARM=8 # workers that are kept ready: WARM_WORKERS
-limited_uid=12346
-
-# A client that leaves ends its session: what is left over is seen at once.
-limits=('[Limits]' 'MaxDisconnectionTime = 1ms')
-
 # All at once; a sanitizer's build needs more time for each.
-STORM=${MUSESS_STORM-300} REPAIR=1500 sanitizer=no
-if grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt"; then
-	STORM=${MUSESS_STORM-100} REPAIR=3000 TIMEOUT=6000 LATE=4000 sanitizer=yes
+STORM=${MUSESS_STORM-300} REPAIR=1500
+if [ $sanitizer = yes ]; then
+	STORM=${MUSESS_STORM-100} REPAIR=3000 TIMEOUT=6000 LATE=4000
 fi
-
-load() { # option of rdp-load...
-	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "${MUSESS_USER}%d" "$MUSESS_PASSWORD" "$@"
-}
-
-serves() {
-	load >"$OUT/serves.log" || fail "the next client is not served: $(cat "$OUT/serves.log")"
-}
-
-processes_named() {
-	local pid
-	for pid in $(descendants "$musess_pid" | sort -n); do
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" != "$1" ] || echo "$pid"
-	done
-}
-
-workers() {
-	process_births $(processes_named rdpwd)
-}
-
-worker_count() {
-	workers | wc -l
-}
-
-has_workers() {
-	[ "$(worker_count)" = "$1" ]
-}
-
-# More workers than COUNT, looked for in a moment: they are not there for long.
-workers_come() {
-	local termsrv
-	termsrv=$(main_of termsrv)
-	[ "$(ps -o comm= --ppid "${termsrv:-1}" | grep -cx rdpwd)" -gt "$1" ]
-}
-
-sessions_are() { # COUNT, the console not counted
-	local list
-	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = $((3 + $1)) ] # head, console, listener
-}
 
 # still_works NAME: what is typed is run, and seen.
 typed=1000
@@ -69,30 +25,6 @@ still_works() {
 }
 
 # ---- what is closed, and when
-
-# closed_within FROM TO FILE: FILE says that all were closed, and none outside of FROM to TO ms.
-closed_within() {
-	local first last
-	read -r first last < <(sed -n 's/.*: \([0-9]*\) of \1 closed, from \([0-9]*\) to \([0-9]*\) ms/\2 \3/p' "$3")
-	[ "$first" ] && [ "$first" -ge "$1" ] && [ "$last" -le "$2" ] ||
-		fail "not closed between $1 and $2 ms: $(cat "$3")"
-}
-
-# start_bad COUNT KIND...: leaves their process ids in bad.
-start_bad() {
-	local count=$1 kind
-	shift
-	bad=()
-	for kind; do
-		"$BUILD/bin/tests/bad-client" "${MUSESS_ADDRESS##*:}" "$kind" "$count" >"$OUT/bad-$kind" &
-		bad+=("$!")
-		started+=("$!")
-	done
-}
-
-any_bad() {
-	kill -0 "${bad[@]}" 2>/dev/null
-}
 
 # Silent ones have their time; the others may be found out before it is over.
 all_closed_in_time() {
@@ -218,24 +150,6 @@ one_hogs() {
 	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
 }
 
-# Whoever has no account gets a part of the sessions, and the others still theirs.
-prompts() {
-	echo "== logon prompts are a part"
-	config+=('MaxInstanceCount = 8')
-	start_musess
-	unset 'config[-1]'
-	! "$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 3 -c 3 -k 4 >"$OUT/prompts.log" ||
-		fail "three have a prompt"
-	grep -q '^2 of 3 painted' "$OUT/prompts.log" || fail "$(cat "$OUT/prompts.log")"
-	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 2 -c 2 -k 4 >"$OUT/prompts.log" &
-	started+=("$!")
-	wait_until 3 sessions_are 2 || fail "no prompts: $(cat "$OUT/prompts.log")"
-	load -n 6 -c 6 -k 1 || fail "accounts find no session"
-	wait "${started[-1]}" || fail "$(cat "$OUT/prompts.log")"
-	grep -q 'came without credentials and is refused' "$musess_log" || fail "no line in the log"
-	stop_musess QUIT
-}
-
 # The clients of a storm want the processors too: a slow machine takes minutes, and most of each
 # one's deadline is over before it sends its first packet.
 storm() {
@@ -249,190 +163,16 @@ storm() {
 	still_works stays
 }
 
-# ---- what the service needs to start
-
-# In a process id namespace, and with a /tmp, of its own: nothing may be left in either.
-# $WORK is found at /mnt there.
-refuses() { # NAME PATTERN COMMAND...
-	local name=$1 pattern=$2 file=$OUT/refuses-$1
-	shift 2
-	timeout -k 1 60 unshare --pid --fork --mount --mount-proc sh -c 'mount --bind "$0" /mnt &&
-		mount -t tmpfs -o mode=1777 none /tmp && cd / && "$@" 2>/mnt/errors >/mnt/output
-		echo $? >/mnt/status
-		for pid in /proc/[0-9]*; do [ "$pid" = /proc/1 ] || cat "$pid/comm"; done >/mnt/left
-		ls -A /tmp >>/mnt/left' "$WORK" "$@"
-	mv "$WORK/errors" "$file"
-	[ "$(cat "$WORK/status")" = 1 ] || fail "$name: status $(cat "$WORK/status"): $(cat "$file")"
-	[ "$(grep -c 'error: ' "$file")" = 1 ] || fail "$name: not one clear line: $(cat "$file")"
-	grep -qE "error: $pattern" "$file" || fail "$name: $(cat "$file")"
-	grep -vxE 'cat|sh' "$WORK/left" >"$WORK/left.other" || true
-	[ ! -s "$WORK/left.other" ] || fail "$name: left behind: $(cat "$WORK/left.other")"
-	echo "$name: $(grep 'error: ' "$file")"
-}
-
-lab_service=(/mnt/bin/musessd --lab --port 0)
-
-refuses_certificate() { # NAME PATTERN CERTIFICATE KEY
-	printf '[Listener]\nCertificate = /mnt/%s\nPrivateKey = /mnt/%s\n' "$3" "$4" >"$WORK/$1.conf"
-	refuses "$1" "$2" "${lab_service[@]}" -c "/mnt/$1.conf"
-}
-
-refuses_events() { # NAME PATTERN FILE
-	printf '[Events]\nEventFile = %s\n' "$3" >"$WORK/$1.conf"
-	refuses "$1" "$2" "${lab_service[@]}" -c "/mnt/$1.conf"
-}
-
-# For an ordinary user who may have no namespaces of KIND: there are none for the user
-# namespace that he is in.
-refuses_namespaces() { # KIND PATTERN
-	local no_more=(setpriv --ambient-caps=-all --inh-caps=-all)
-	[ "$1" = user ] || no_more=(unshare -U --map-user=1000 --map-group=1000)
-	refuses "$1-namespaces" "$2" setpriv --reuid $limited_uid --regid $limited_uid --clear-groups \
-		unshare -U --map-user=1000 --map-group=1000 --keep-caps \
-		sh -c 'echo 0 >/proc/sys/user/max_$0_namespaces && exec "$@"' "$1" \
-		"${no_more[@]}" "${lab_service[@]}"
-}
-
-starts_only_with_all() {
-	local kind
-	echo "== what is missing is said"
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$WORK/a.key" \
-		-out "$WORK/a.pem" -days 2 -subj /CN=a 2>/dev/null
-	openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$WORK/b.key" 2>/dev/null
-	echo rubbish >"$WORK/rubbish.pem"
-	printf '[Display]\nFont = /nonexistent\n' >"$WORK/font.conf"
-	refuses_certificate no-certificate 'cannot read the certificate /mnt/none.pem' none.pem a.key
-	refuses_certificate no-key 'cannot read the private key /mnt/none.pem' a.pem none.pem
-	refuses_certificate no-pem '/mnt/rubbish.pem holds no PEM certificate' rubbish.pem a.key
-	refuses_certificate no-pem-key '/mnt/rubbish.pem holds no PEM private key' a.pem rubbish.pem
-	refuses_certificate unfit 'the certificate /mnt/a.pem does not fit' a.pem b.key
-	refuses_events no-directory 'cannot open the directory /mnt/none of the event file' \
-		/mnt/none/events.jsonl
-	refuses_events not-writable 'cannot open the event file /proc/events.jsonl' \
-		/proc/events.jsonl
-	refuses_events link 'cannot open the event file /proc/self: ' /proc/self
-	refuses no-font 'font /nonexistent .* install' "${lab_service[@]}" -c /mnt/font.conf
-	refuses port-in-use "port ${MUSESS_ADDRESS##*:} is in use" \
-		/mnt/bin/musessd --lab --port "${MUSESS_ADDRESS##*:}"
-	refuses no-shell 'sessions need the shell /bin/bash .* install' \
-		sh -c 'mount --bind /dev/null /usr/bin/bash && exec "$@"' sh "${lab_service[@]}"
-	refuses_namespaces user '.* user.max_user_namespaces'
-	refuses_namespaces mnt '.* user.max_mnt_namespaces'
-	for kind in pid net ipc uts; do
-		refuses_namespaces $kind '.* user.max_\*_namespaces'
-	done
-	refuses cut-down-root 'root without the capabilities CAP_SYS_ADMIN' \
-		setpriv --bounding-set -sys_admin --inh-caps -sys_admin "${lab_service[@]}"
-	refuses few-ids '.* do not exist in this user namespace' unshare -U -r "${lab_service[@]}"
-}
-
-# The deadline where none is configured, and meanwhile everything that must not start.
+# The deadline where none is configured.
 by_default() {
 	echo "== 10 s by default"
 	start_musess
 	start_bad 2 silent tls-half
-	starts_only_with_all
 	wait "${bad[@]}"
 	for kind in silent tls-half; do
 		closed_within 9980 11000 "$OUT/bad-$kind"
 		cat "$OUT/bad-$kind"
 	done
-	stop_musess
-}
-
-# In the foreground of a terminal that is closed the service ends; elsewhere SIGHUP has it read its
-# configuration again (tests/reconnect.sh).
-terminal_is_closed() {
-	echo "== a terminal that is closed"
-	python3 - "$BIN/musessd" <<-'END' || fail "the service does not end with its terminal"
-		import os, pty, select, sys, time
-
-		pid, terminal = pty.fork()
-		if pid == 0:
-		    os.execv(sys.argv[1], [sys.argv[1], "--lab", "--port", "0"])
-		text, end = b"", time.time() + 30
-		while b"is ready" not in text and time.time() < end:
-		    if select.select([terminal], [], [], 1)[0]:
-		        text += os.read(terminal, 65536)
-		os.close(terminal)
-		while time.time() < end:
-		    done, status = os.waitpid(pid, os.WNOHANG)
-		    if done:
-		        sys.exit(status != 0 or b"is ready" not in text)
-		    time.sleep(0.1)
-		os.kill(pid, 9)
-		sys.exit(1)
-	END
-}
-
-# ---- too little to go on
-
-# limited OPTION...: a service for which prlimit has these, run by an ordinary user.
-limited() {
-	BIN=$WORK/limited
-	mkdir -p "$BIN"
-	ln -sf ../bin/musessctl "$BIN/musessctl"
-	ln -sfn "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
-	printf '#!/bin/sh\nchown %s "$3"\nexec setpriv --reuid %s --regid %s --clear-groups prlimit %s "%s" "$@"\n' \
-		$limited_uid $limited_uid $limited_uid "$*" "$WORK/bin/musessd" >"$BIN/musessd"
-	chmod 755 "$BIN/musessd"
-	start_musess
-}
-
-out_of_descriptors() {
-	echo "== out of descriptors"
-	limited --nofile=64:64
-	serves
-	start_bad 200 silent
-	wait_until 5 grep -q 'is refused: out of descriptors' "$musess_log" || fail "no line in the log"
-	! ended "$musess_pid" || fail "the service has ended"
-	wait "${bad[@]}"
-	closed_within 0 11000 "$OUT/bad-silent"
-	serves
-	load -n 100 -c 100 -k 1 >"$OUT/descriptors.log" && fail "100 sessions with 64 descriptors"
-	cat "$OUT/descriptors.log"
-	grep -q '^0 of' "$OUT/descriptors.log" && fail "nobody was served, with 64 descriptors"
-	wait_until $PATIENCE sessions_are 0 || fail "sessions are left"
-	serves
-	stop_musess
-}
-
-# Nothing of the service can have more memory than it has: neither smss, termsrv nor workers
-# that are forked then. A sanitizer ends the process instead of telling it.
-out_of_memory() {
-	local pid
-	[ $sanitizer = no ] || return 0
-	echo "== out of memory"
-	start_musess
-	serves
-	for pid in "$musess_pid" "$(main_of termsrv)" "$(nursery)"; do
-		prlimit --pid "$pid" --as="$(awk '$1 == "VmSize:" { print $2 * 1024 }' "/proc/$pid/status"):"
-	done
-	load -n 60 -c 60 >"$OUT/memory.log" && fail "60 clients without memory"
-	cat "$OUT/memory.log"
-	grep -qi 'out of memory\|Cannot allocate memory' "$musess_log" || fail "no line in the log"
-	for pid in "$musess_pid" "$(main_of termsrv)" "$(nursery)"; do
-		! ended "$pid" || fail "the service has ended"
-		prlimit --pid "$pid" --as=unlimited:
-	done
-	wait_until $PATIENCE sessions_are 0 || fail "sessions are left"
-	wait_until $PATIENCE serves_again || fail "nobody is served"
-	stop_musess
-}
-
-out_of_processes() {
-	echo "== out of processes"
-	limited --nproc=60:60
-	serves
-	load -n 40 -c 40 -k 1 >"$OUT/processes.log" && fail "40 sessions with 60 processes"
-	cat "$OUT/processes.log"
-	grep -q '^0 of' "$OUT/processes.log" && fail "nobody was served, with 60 processes"
-	grep -qE 'warning: .*(Resource temporarily unavailable|out of memory, processes)' "$musess_log" ||
-		fail "no line in the log"
-	! ended "$musess_pid" || fail "the service has ended"
-	wait_until $PATIENCE sessions_are 0 || fail "sessions are left"
-	wait_until $PATIENCE has_workers $WARM || fail "there are $(worker_count) workers"
-	serves
 	stop_musess
 }
 
@@ -487,18 +227,6 @@ one_is_killed() {
 	! wait $client || fail "$1 is gone, and its client says all was well"
 	wait_until 5 has_workers $((WARM + 1)) || fail "workers are left: $(worker_count)"
 	still_works stays
-}
-
-main_of() { # termsrv|lsass
-	ps -o pid=,comm= --ppid "$musess_pid" | awk -v name="$1" '$2 == name { print $1 }'
-}
-
-nursery() {
-	ps -o pid=,comm= --ppid "$(main_of termsrv)" | awk '$2 == "termsrv" { print $1 }'
-}
-
-serves_again() {
-	load >"$OUT/serves-again.log" 2>&1
 }
 
 # service_is_killed NAME PID: sessions stay, and within a second and the time of its own
@@ -610,13 +338,8 @@ locked_in_user() {
 copy_programs
 BIN=$WORK/bin
 by_default
-terminal_is_closed
 locked_in_user
-out_of_descriptors
-out_of_processes
 BIN=$WORK/bin
-out_of_memory
-prompts
 ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
 config+=('[Listener]' "LogonTimeout = ${TIMEOUT}ms")
 start_musess

@@ -156,6 +156,12 @@ static void nursery_main(int port, struct nursery_kit *kit)
 	struct msg_plain ready;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getpid() ==
+	    1) { /* a worker is 1 of its process ids: OpenSSL would take it for this process, and
+		                give all the same random numbers */
+		log_error("the nursery must not be the first of its process ids");
+		_exit(1);
+	}
 	/* the network first: what FreeRDP is prepared with holds a socket */
 	if (unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0) {
 		log_error("cannot lock the workers in: %s (is the sysctl user.max_net_namespaces "

@@ -5,12 +5,14 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { STEPS_MAX = 16 };
 
 static SSL_CTX *prepared;
 
-SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
+/* Visible whatever the program is built with, or it would not be found. */
+__attribute__((visibility("default"))) SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
 {
 	if (!prepared || method != TLS_server_method())
 		return SSL_CTX_new_ex(NULL, NULL, method);
@@ -22,8 +24,10 @@ static bool set_key(SSL *server, const char *certificate, const char *key)
 {
 	BIO *certificate_file = BIO_new_mem_buf(certificate, -1);
 	BIO *key_file = BIO_new_mem_buf(key, -1);
-	X509 *x509 = certificate_file ? PEM_read_bio_X509(certificate_file, NULL, NULL, NULL) : NULL;
-	EVP_PKEY *private = key_file ? PEM_read_bio_PrivateKey(key_file, NULL, NULL, NULL) : NULL;
+	X509 *x509 =
+	    certificate_file ? PEM_read_bio_X509(certificate_file, NULL, NULL, NULL) : NULL;
+	EVP_PKEY *private =
+	    key_file ? PEM_read_bio_PrivateKey(key_file, NULL, NULL, (void *)(uintptr_t) "") : NULL;
 	bool set = x509 && private && SSL_use_certificate(server, x509) == 1 &&
 	           SSL_use_PrivateKey(server, private) == 1;
 
@@ -61,26 +65,26 @@ int tls_prepare(const char *certificate, const char *key)
 {
 	SSL_CTX *context = SSL_CTX_new_ex(NULL, NULL, TLS_server_method());
 	SSL_CTX *client_context = SSL_CTX_new_ex(NULL, NULL, TLS_client_method());
-	SSL *server = context ? SSL_new(context) : NULL;
-	SSL *client = client_context ? SSL_new(client_context) : NULL;
-	int result = server && client ? 0 : -1;
+	SSL *server, *client;
 
-	if (result == 0) {
-		/* all workers would have one key for them */
-		SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-		SSL_CTX_set_num_tickets(context, 0);
-		SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-		/* where that fails, a key too short for OpenSSL say, FreeRDP will say so */
-		if (set_key(server, certificate, key))
-			shake_hands(server, client);
-		ERR_clear_error();
+	if (!context || !client_context) {
+		SSL_CTX_free(client_context);
+		SSL_CTX_free(context);
+		return -1;
 	}
+	/* all workers would have one key for them */
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_num_tickets(context, 0);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	prepared = context;
+	server = SSL_new(context);
+	client = SSL_new(client_context);
+	/* where that fails, a key too short for OpenSSL say, FreeRDP will say so */
+	if (server && client && set_key(server, certificate, key))
+		shake_hands(server, client);
+	ERR_clear_error();
 	SSL_free(client);
 	SSL_free(server);
 	SSL_CTX_free(client_context);
-	if (result == 0)
-		prepared = context;
-	else
-		SSL_CTX_free(context);
-	return result;
+	return 0;
 }

@@ -113,8 +113,7 @@ int child_map_session(const struct session *session, pid_t pid)
 /* Where this process, which is to execute a session's program, tells what failed. */
 static struct process_start *own_start;
 
-/* Where memory is out the kernel ends sessions before services. */
-static void end_before_services(void)
+void child_end_before_services(void)
 {
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
@@ -284,6 +283,7 @@ static void lock_in(const struct smss *smss, uid_t id, rlim_t files)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a copy of smss, with its memory, until it executes */
 	limit(smss->config, files);
 	drop_to(smss->privileged, id);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* to change ids may have set it */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)
 		die("system call filter");
 }
@@ -362,7 +362,6 @@ _Noreturn void child_windows(const struct session *session, const struct process
 
 	prctl(PR_SET_NAME, "csrss");
 	suspend(session, &session->space->starts[order->start]);
-	end_before_services(); /* while this is still its owner */
 	become(smss->privileged, 0);
 	snprintf(host, sizeof(host), "session-%u", session->id);
 	step("host-name", session);
@@ -386,7 +385,6 @@ _Noreturn static void subsystem_child(
 {
 	suspend(session, &session->space->starts[order->start]);
 	step("subsystem", session);
-	end_before_services();
 	setsid();
 	become(session->smss->privileged, 0);
 	null_all();
@@ -582,7 +580,7 @@ _Noreturn void child_creator(const struct session *session, int port)
 	sigaddset(&child, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &child, NULL);
 	signal(SIGCHLD, on_child);
-	end_before_services();
+	child_end_before_services();
 	/* clients of smss must see their end when smss closes their ports */
 	if (dup2(port, 3) != 3 || syscall(SYS_close_range, 4, ~0u, 0) < 0)
 		_exit(1);

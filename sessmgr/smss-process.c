@@ -181,8 +181,10 @@ static int create_windows(
 	                : child_spawn(child_session_namespaces, cgroup, NULL);
 	int error;
 
-	if (pid == 0)
+	if (pid == 0) {
+		child_end_before_services();
 		child_windows(session, order);
+	}
 	error = errno;
 	fd_close(&cgroup);
 	errno = error;

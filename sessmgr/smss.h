@@ -400,6 +400,9 @@ struct session *process_session(struct smss *smss, pid_t pid, uid_t uid);
 pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told);
 /* The namespaces of a session. */
 extern const uint64_t child_session_namespaces;
+/* Where memory is out the kernel ends this process, and those it forks, before services. Not for one
+   that shares its memory: the kernel would look through all processes for the others. */
+void child_end_before_services(void);
 /* The child that becomes csrss: in new namespaces, suspended until it is released. */
 _Noreturn void child_windows(const struct session *session, const struct process_order *order);
 /* The short-lived smss: does what orders arrive at PORT. */

@@ -133,6 +133,8 @@ two_at_once() {
 	wait_until 10 no_client_session || fail "a session is left"
 }
 
+# FreeRDP takes the program's for OpenSSL's (daemon/tls.c) as long as it is seen.
+nm -D "$BIN/termsrv" | grep -q ' T SSL_CTX_new$' || fail "FreeRDP makes a TLS context for each connection"
 start_musess
 for kind in xfreerdp3-nla-32 xfreerdp3-tls-32 rdesktop-tls-24; do
 	refuse $kind

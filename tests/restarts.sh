@@ -60,10 +60,14 @@ busy() {
 
 # The sessions of all csrss below the keeper, whatever smss they had.
 csrss_ids() {
-	local pid
-	for pid in $(descendants "$keeper"); do
-		tr '\0' '\n' <"/proc/$pid/cmdline" | awk 'NR == 1 { csrss = $0 == "csrss" } NR == 2 && csrss' || true
-	done 2>/dev/null | sort -n
+	ps -eo pid=,ppid=,args= | awk -v keeper="$keeper" '
+		{ parent[$1] = $2; if ($3 == "csrss") id[$1] = $4 }
+		END {
+			for (pid in id) {
+				for (p = pid; p in parent && p != keeper; p = parent[p]) ;
+				if (p == keeper) print id[pid]
+			}
+		}' | sort -n
 }
 
 # A csrss without its smss may be there still while the next has its id for another session: never.
@@ -119,7 +123,7 @@ connect watched xfreerdp3-nla-32 "${MUSESS_USER}watched"
 wait_for_prompt watched
 type_line watched 'echo I-am-$((40+2))'
 wait_for_text watched '^I-am-42' $PATIENCE
-load 'labheld%d' -n $HELD -c $HELD -k 3600 >"$OUT/held.log" 2>&1 &
+load 'labheld%d' -n $HELD -c $HELD -k 100000 >"$OUT/held.log" 2>&1 &
 held=$!
 started+=("$held")
 wait_until $PATIENCE all_held || fail "the clients are not connected: $(cat "$WORK/held")"

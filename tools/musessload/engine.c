@@ -421,7 +421,9 @@ static int warm_up(const struct options *o)
 static void run_loop(struct engine *e)
 {
 	struct machine_time time = machine_time();
-	uint64_t cpu = processor_time(RUSAGE_SELF) + processor_time(RUSAGE_CHILDREN);
+	/* what workers used to make ready is not the run's */
+	uint64_t cpu = processor_time(RUSAGE_SELF) + processor_time(RUSAGE_CHILDREN) +
+	               pool_processor_time(&e->pool);
 
 	e->machine_busy = time.busy;
 	e->machine_all = time.all;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WORKERS_MAX = 256, SPARE_FDS = 64 };
@@ -144,8 +145,10 @@ static int open_port(struct pool_worker *w, int port, struct event_base *base)
 
 	while (poll(&p, 1, -1) < 0 && errno == EINTR)
 		;
-	if (read(port, &ready, 1) != 1)
+	if (read(port, &ready, 1) != 1) {
+		errno = ECHILD;
 		return -1;
+	}
 	w->port = bufferevent_socket_new(base, port, BEV_OPT_CLOSE_ON_FREE);
 	if (!w->port)
 		return -1;
@@ -215,6 +218,19 @@ void pool_finish(struct pool *pool)
 	for (unsigned i = 0; i < pool->count; i++)
 		if (pool->workers[i].port)
 			bufferevent_write(pool->workers[i].port, &order, sizeof(order));
+}
+
+uint64_t pool_processor_time(const struct pool *pool)
+{
+	uint64_t sum = 0;
+	struct timespec used;
+	clockid_t clock;
+
+	for (unsigned i = 0; i < pool->count; i++)
+		if (clock_getcpuclockid(pool->workers[i].pid, &clock) == 0 &&
+		    clock_gettime(clock, &used) == 0)
+			sum += (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
+	return sum;
 }
 
 uint64_t pool_memory(const struct pool *pool)

@@ -47,6 +47,9 @@ int pool_order(struct pool *pool, const struct order *order);
 /* Has all sessions end. */
 void pool_finish(struct pool *pool);
 
+/* Processor time of all workers so far, microseconds. */
+uint64_t pool_processor_time(const struct pool *pool);
+
 /* Private memory of all workers, bytes. */
 uint64_t pool_memory(const struct pool *pool);
 

@@ -190,6 +190,11 @@ static void on_deadline(int fd, short what, void *argument)
 	done(smss);
 }
 
+bool adopt_any(void)
+{
+	return adopted > 0;
+}
+
 bool adopt_lost(struct session *session)
 {
 	bool replaced = session == old_console;

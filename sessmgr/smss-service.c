@@ -1,6 +1,7 @@
 /*
  * lsass, termsrv and, where it is configured, metricsd: started, the first two connected with
- * one another, and started again when they end. A service that ends before it was ever ready has said why: the start fails.
+ * one another, and started again when they end. A service that ends by itself before all were ever
+ * ready has said why: the start fails, unless there are sessions that would be lost with it.
  */
 #include "log.h"
 #include "smss.h"
@@ -76,6 +77,14 @@ int services_start(struct smss *smss)
 	return 0;
 }
 
+/* Whether its end is that of the whole service. */
+static bool is_fatal(const struct smss *smss, int wait_status)
+{
+	bool killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
+
+	return !smss->was_ready && !killed && !adopt_any();
+}
+
 bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
 {
 	struct service *service = NULL;
@@ -89,11 +98,13 @@ bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
 	service->pid = 0;
 	if (service->client)
 		client_destroy(service->client);
-	if (service == &smss->services[SERVICE_LSASS])
+	if (service == &smss->services[SERVICE_LSASS]) {
 		accounts_fail();
+		smss->account_asked = smss->account_set; /* else the next one is asked */
+	}
 	if (smss->stopping)
 		return true;
-	if (!smss->was_ready) {
+	if (is_fatal(smss, wait_status)) {
 		if (WIFSIGNALED(wait_status))
 			log_error(
 			    "%s was ended by signal %d", service->name, WTERMSIG(wait_status));

@@ -578,6 +578,8 @@ bool record_read(uint32_t slot, struct record *record);
 int adopt_begin(struct smss *smss);
 /* CSR_ADOPT. */
 int adopt_csrss(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* Whether there were any. */
+bool adopt_any(void);
 /* SESSION has ended; perhaps it was awaited. True where it is an earlier smss's console, which this
    one ended to make its own. */
 bool adopt_lost(struct session *session);

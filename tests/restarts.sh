@@ -107,6 +107,14 @@ kill_one() {
 	kills=$((kills + 1))
 }
 
+other_smss() {
+	[ -s "$WORK/pid" ] && [ "$(<"$WORK/pid")" != "$musess_pid" ] && kill -0 "$(<"$WORK/pid")" 2>/dev/null
+}
+
+has_service() { # NAME
+	[ "$(service_pid "$1")" ]
+}
+
 # Everything that is on no list is gone.
 no_orphans() {
 	local listed running
@@ -149,6 +157,17 @@ wait_for_text watched '^still-43' $PATIENCE
 wait_for_text watched '^I-am-42' $PATIENCE
 wait_until $PATIENCE no_orphans || fail "processes are left: csrss $(csrss_ids | tr '\n' ' '); $(musessctl list)"
 echo "$kills kills: sessions lost 0, orphans 0, ids given twice 0"
+
+# The next smss has not even said that it is ready, and its services are killed again.
+echo "== killed before they are ready"
+for which in termsrv lsass termsrv lsass; do
+	kill_one smss
+	wait_until $PATIENCE other_smss || fail "no other smss"
+	wait_until $PATIENCE has_service "$which" || fail "the next smss starts no $which"
+	kill_one "$which"
+	wait_until $PATIENCE serves || fail "nobody is served after $which was killed at its start"
+	held_sessions | cmp - "$WORK/before" || fail "sessions were lost: $(held_sessions | diff - "$WORK/before")"
+done
 
 # Its listening socket is kept: who connects now waits for the next termsrv.
 echo "== who connects while there is no termsrv"

@@ -8,6 +8,7 @@ set -euo pipefail
 . "$(dirname "$0")/xrdp-lib.sh"
 [ "${1-}" = inside ] || alone "$0" "$@"
 shift
+own_tmp "$1"
 . "$(dirname "$0")/lib.sh" "$1"
 LOAD=$BIN/musessload
 ip link set lo up

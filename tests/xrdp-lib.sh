@@ -1,11 +1,28 @@
 # Debian's xrdp with Xorg sessions, in namespaces of the caller's own (alone), with users that exist there alone
-# and end with them. Sourced, after lib.sh.
+# and end with them. Sourced before lib.sh, whose functions some of these use.
 
-# alone FILE ARGUMENT...: runs FILE again in such namespaces, as "FILE inside ARGUMENT...".
+# alone FILE BUILD: runs FILE again in such namespaces, as "FILE inside BUILD".
 alone() {
 	[ "$(id -u)" = 0 ] || exec unshare -Ur "$@"
 	exec unshare -m -p -n -i -u -f --mount-proc --kill-child --propagation private \
-		"$(realpath "$1")" inside "${@:2}"
+		"$(realpath "$1")" inside "$(realpath "$2")"
+}
+
+# own_tmp BUILD: a /tmp of their own, where these scripts and BUILD are found all the same: X servers that
+# are killed leave locks there.
+own_tmp() {
+	local kept=("$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")" "$1") i
+	mount -t tmpfs none /mnt
+	for i in 0 1; do
+		mkdir "/mnt/$i"
+		mount --bind "${kept[i]}" "/mnt/$i"
+	done
+	mount -t tmpfs -o mode=1777 none /tmp
+	for i in 0 1; do
+		[[ ${kept[i]} = /tmp/* ]] || continue
+		mkdir -p "${kept[i]}"
+		mount --bind "/mnt/$i" "${kept[i]}"
+	done
 }
 
 # make_users COUNT: load1 and so on, whose password is secret, in this mount namespace; the files'
@@ -48,8 +65,7 @@ start_xrdp() {
 	mount -t tmpfs none /run
 	mkdir -p /run/xrdp/sockdir
 	chmod 1777 /run/xrdp/sockdir
-	mount -t tmpfs none /tmp/.X11-unix 2>/dev/null || mkdir -p /tmp/.X11-unix
-	chmod 1777 /tmp/.X11-unix
+	mkdir -m 1777 /tmp/.X11-unix
 	xrdp-sesman --nodaemon --config "$WORK/xrdp/sesman.ini" >"$OUT/sesman.out" 2>&1 &
 	started+=("$!")
 	xrdp --nodaemon --config "$WORK/xrdp/xrdp.ini" >"$OUT/xrdp.out" 2>&1 &

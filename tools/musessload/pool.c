@@ -159,7 +159,7 @@ static int open_port(struct pool_worker *w, int port, struct event_base *base)
 int pool_start(struct pool *pool, const struct options *options, struct event_base *base)
 {
 	unsigned count = workers_needed(options), ahead = 0;
-	int ports[WORKERS_MAX];
+	int ports[WORKERS_MAX] = { 0 };
 
 	/* a storm is all at once: what can be made ready before is */
 	if (options->plan.model == PLAN_STORM && !options->sm)

@@ -48,7 +48,7 @@ static char *read_all(int fd)
 	return NULL;
 }
 
-static X509 *parse_certificate(const char *pem)
+X509 *certificate_parse(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -57,7 +57,7 @@ static X509 *parse_certificate(const char *pem)
 	return x;
 }
 
-static EVP_PKEY *parse_key(const char *pem)
+EVP_PKEY *certificate_parse_key(const char *pem)
 {
 	/* an empty passphrase: without one OpenSSL would ask on the terminal */
 	BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -69,8 +69,8 @@ static EVP_PKEY *parse_key(const char *pem)
 
 static int check(const struct certificate *c, const char *certificate_name, const char *key_name)
 {
-	X509 *x = parse_certificate(c->pem);
-	EVP_PKEY *key = parse_key(c->key_pem);
+	X509 *x = certificate_parse(c->pem);
+	EVP_PKEY *key = certificate_parse_key(c->key_pem);
 	int result = -1;
 
 	if (!x)

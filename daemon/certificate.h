@@ -7,6 +7,8 @@
 
 #include "options.h"
 
+#include <openssl/types.h>
+
 struct certificate {
 	char *pem;     /* the certificate, with its chain */
 	char *key_pem; /* its private key */
@@ -14,6 +16,10 @@ struct certificate {
 
 /* Loads, or makes; checks that they fit one another. Returns 0, or -1 after logging. */
 int certificate_load(struct certificate *certificate, const struct musess_config *config);
+
+/* The first certificate in PEM, or its private key: the caller's, or NULL where there is none. */
+X509 *certificate_parse(const char *pem);
+EVP_PKEY *certificate_parse_key(const char *pem);
 
 /* Wipes and frees both. */
 void certificate_forget(struct certificate *certificate);

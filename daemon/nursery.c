@@ -156,9 +156,9 @@ static void nursery_main(int port, struct nursery_kit *kit)
 	struct msg_plain ready;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getpid() ==
-	    1) { /* a worker is 1 of its process ids: OpenSSL would take it for this process, and
-		                give all the same random numbers */
+	/* a worker is 1 of its process ids: OpenSSL would take it for this process, and give all
+	   the same random numbers */
+	if (getpid() == 1) {
 		log_error("the nursery must not be the first of its process ids");
 		_exit(1);
 	}

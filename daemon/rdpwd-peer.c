@@ -390,8 +390,7 @@ int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
 		return -1;
 	((struct peer_context *)(void *)peer->context)->rdpwd = w;
 	set_callbacks(peer);
-	if (tls_prepare(kit->certificate.pem, kit->certificate.key_pem) < 0 ||
-	    set_security(peer->context->settings, kit) < 0 ||
+	if (tls_prepare(&kit->certificate) < 0 || set_security(peer->context->settings, kit) < 0 ||
 	    set_features(peer->context->settings) < 0 || set_transport(peer->context) < 0)
 		return -1;
 	return peer->Initialize(peer) ? 0 : -1;

@@ -2,10 +2,8 @@
 #include "tls.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 enum { STEPS_MAX = 16 };
 
@@ -20,21 +18,15 @@ __attribute__((visibility("default"))) SSL_CTX *SSL_CTX_new(const SSL_METHOD *me
 	return prepared;
 }
 
-static bool set_key(SSL *server, const char *certificate, const char *key)
+static bool set_key(SSL *server, const struct certificate *certificate)
 {
-	BIO *certificate_file = BIO_new_mem_buf(certificate, -1);
-	BIO *key_file = BIO_new_mem_buf(key, -1);
-	X509 *x509 =
-	    certificate_file ? PEM_read_bio_X509(certificate_file, NULL, NULL, NULL) : NULL;
-	EVP_PKEY *private =
-	    key_file ? PEM_read_bio_PrivateKey(key_file, NULL, NULL, (void *)(uintptr_t) "") : NULL;
-	bool set = x509 && private && SSL_use_certificate(server, x509) == 1 &&
-	           SSL_use_PrivateKey(server, private) == 1;
+	X509 *x509 = certificate_parse(certificate->pem);
+	EVP_PKEY *key = certificate_parse_key(certificate->key_pem);
+	bool set = x509 && key && SSL_use_certificate(server, x509) == 1 &&
+	           SSL_use_PrivateKey(server, key) == 1;
 
-	EVP_PKEY_free(private);
+	EVP_PKEY_free(key);
 	X509_free(x509);
-	BIO_free(key_file);
-	BIO_free(certificate_file);
 	return set;
 }
 
@@ -61,7 +53,7 @@ static void shake_hands(SSL *server, SSL *client)
 	SSL_read(client, &byte, 1);
 }
 
-int tls_prepare(const char *certificate, const char *key)
+int tls_prepare(const struct certificate *certificate)
 {
 	SSL_CTX *context = SSL_CTX_new_ex(NULL, NULL, TLS_server_method());
 	SSL_CTX *client_context = SSL_CTX_new_ex(NULL, NULL, TLS_client_method());
@@ -80,7 +72,7 @@ int tls_prepare(const char *certificate, const char *key)
 	server = SSL_new(context);
 	client = SSL_new(client_context);
 	/* where that fails, a key too short for OpenSSL say, FreeRDP will say so */
-	if (server && client && set_key(server, certificate, key))
+	if (server && client && set_key(server, certificate))
 		shake_hands(server, client);
 	ERR_clear_error();
 	SSL_free(client);

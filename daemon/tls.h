@@ -7,9 +7,10 @@
 #ifndef MUSESS_TLS_H
 #define MUSESS_TLS_H
 
+#include "certificate.h"
+
 /* In the nursery: makes the context that FreeRDP gets from then on in this process and those forked
-   from it, and shakes hands with itself, with the certificate and key (PEM). 0, or -1 where memory
-   is short. */
-int tls_prepare(const char *certificate, const char *key);
+   from it, and shakes hands with itself, with CERTIFICATE. 0, or -1 where memory is short. */
+int tls_prepare(const struct certificate *certificate);
 
 #endif

@@ -1,3 +1,4 @@
+/* clone, with its parent's memory. */
 #include "spawn.h"
 
 #include <sched.h>

@@ -44,11 +44,6 @@ workers_come() {
 	[ "$(ps -o comm= --ppid "${termsrv:-1}" | grep -cx rdpwd)" -gt "$1" ]
 }
 
-sessions_are() { # COUNT, the console not counted
-	local list
-	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = $((3 + $1)) ] # head, console, listener
-}
-
 # closed_within FROM TO FILE: FILE says that all were closed, and none outside of FROM to TO ms.
 closed_within() {
 	local first last

@@ -60,14 +60,8 @@ busy() {
 
 # The sessions of all csrss below the keeper, whatever smss they had.
 csrss_ids() {
-	ps -eo pid=,ppid=,args= | awk -v keeper="$keeper" '
-		{ parent[$1] = $2; if ($3 == "csrss") id[$1] = $4 }
-		END {
-			for (pid in id) {
-				for (p = pid; p in parent && p != keeper; p = parent[p]) ;
-				if (p == keeper) print id[pid]
-			}
-		}' | sort -n
+	ps -o args= -p "$(descendants "$keeper" | paste -sd,)" 2>/dev/null |
+		awk '$1 == "csrss" { print $2 }' | sort -n || true
 }
 
 # A csrss without its smss may be there still while the next has its id for another session: never.

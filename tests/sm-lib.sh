@@ -82,3 +82,8 @@ traces_rest() {
 remember_traces() {
 	wait_until 5 traces_rest || fail "it does not rest: $(diff "$WORK/before" "$WORK/after")"
 }
+
+sessions_are() { # COUNT, the console not counted
+	local list
+	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = $((3 + $1)) ] # head, console, listener
+}

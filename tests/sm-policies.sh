@@ -20,11 +20,6 @@ wait_logged() {
 	wait_until $PATIENCE grep -qE -- "$1" "$musess_log" || fail "no line in the log like: $1"
 }
 
-sessions_are() { # COUNT, the console not counted
-	local list
-	list=$(musessctl list) && [ "$(wc -l <<<"$list")" = $((3 + $1)) ]
-}
-
 states_are() { # COUNT STATE
 	[ "$(musessctl list | awk -v s="$2" '$NF == s || $(NF - 1) == s' | grep -c "$2")" = "$1" ]
 }

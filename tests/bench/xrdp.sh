@@ -12,7 +12,7 @@ own_tmp "$1"
 SESSIONS=${SESSIONS-20}
 ip link set lo up
 
-# have_display: as many sessions have an X server that xrdp is connected to. A picture at rest is no sign of
+# have_displays: as many sessions have an X server that xrdp is connected to. A picture at rest is no sign of
 # that: xrdp shows its own while it waits.
 have_displays() {
 	[ "$(find /run/xrdp/sockdir -name 'xrdp_display_*' | wc -l)" -ge "$SESSIONS" ]

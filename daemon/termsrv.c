@@ -368,9 +368,23 @@ static struct event *watch(struct termsrv *t, int fd, event_callback_fn callback
 	return e && event_add(e, NULL) == 0 ? e : NULL;
 }
 
+/* The loop's own clock stands still while an event is worked on: a deadline set then, by a
+   process that waits for a processor in between, would be early by as much. */
+static struct event_base *exact_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && event_config_set_flag(config, EVENT_BASE_FLAG_NO_CACHE_TIME) == 0)
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 static int init_loop(struct termsrv *t)
 {
-	t->base = event_base_new();
+	t->base = exact_base();
 	t->workers = calloc(WORKERS_MAX, sizeof(*t->workers));
 	t->turns = calloc(WORKERS_MAX, sizeof(*t->turns));
 	if (!t->base || !t->workers || !t->turns)

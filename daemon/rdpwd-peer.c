@@ -309,6 +309,8 @@ static int set_security(rdpSettings *s, const struct nursery_kit *kit)
 		    "key is needed");
 		return -1;
 	}
+	/* OpenSSL keeps what it finds out about a certificate with it; nobody asks who issued it */
+	freerdp_certificate_verify(certificate, NULL);
 	return freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerCertificate, certificate, 1) &&
 	               freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
 	               freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&

@@ -1,9 +1,10 @@
-/* The program's SSL_CTX_new. FreeRDP finds it before OpenSSL's. */
+/* The program's SSL_CTX_new and X509_dup. FreeRDP finds them before OpenSSL's. */
 #include "tls.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { STEPS_MAX = 16 };
 
@@ -18,6 +19,15 @@ __attribute__((visibility("default"))) SSL_CTX *SSL_CTX_new(const SSL_METHOD *me
 	return prepared;
 }
 
+/* FreeRDP looks at its copies of the certificate, and changes none. A true one is encoded,
+   decoded, and its key decoded once more. */
+__attribute__((visibility("default"))) X509 *X509_dup(const X509 *x509)
+{
+	X509 *same = (X509 *)(uintptr_t)x509;
+
+	return X509_up_ref(same) == 1 ? same : NULL;
+}
+
 static bool set_key(SSL *server, const struct certificate *certificate)
 {
 	X509 *x509 = certificate_parse(certificate->pem);
@@ -28,6 +38,20 @@ static bool set_key(SSL *server, const struct certificate *certificate)
 	EVP_PKEY_free(key);
 	X509_free(x509);
 	return set;
+}
+
+/* What FreeRDP does with the certificate after a handshake, for NLA's binding to it. */
+static void look_at_certificate(SSL *server)
+{
+	X509 *x509 = SSL_get_certificate(server);
+	unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
+	unsigned size;
+
+	if (!x509)
+		return;
+	X509_digest(x509, EVP_sha256(), digest, &size);
+	i2d_PublicKey(X509_get0_pubkey(x509), &key);
+	OPENSSL_free(key);
 }
 
 /* Between the two, and a byte each way. */
@@ -72,8 +96,10 @@ int tls_prepare(const struct certificate *certificate)
 	server = SSL_new(context);
 	client = SSL_new(client_context);
 	/* where that fails, a key too short for OpenSSL say, FreeRDP will say so */
-	if (server && client && set_key(server, certificate))
+	if (server && client && set_key(server, certificate)) {
 		shake_hands(server, client);
+		look_at_certificate(server);
+	}
 	ERR_clear_error();
 	SSL_free(client);
 	SSL_free(server);

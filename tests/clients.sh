@@ -134,7 +134,9 @@ two_at_once() {
 }
 
 # FreeRDP takes the program's for OpenSSL's (daemon/tls.c) as long as it is seen.
-nm -D "$BIN/termsrv" | grep ' T SSL_CTX_new$' >/dev/null || fail "FreeRDP makes a TLS context for each connection"
+for function in SSL_CTX_new X509_dup; do
+	nm -D "$BIN/termsrv" | grep " T $function\$" >/dev/null || fail "FreeRDP calls OpenSSL's $function for each connection"
+done
 start_musess
 for kind in xfreerdp3-nla-32 xfreerdp3-tls-32 rdesktop-tls-24; do
 	refuse $kind

@@ -7,9 +7,6 @@ limited_uid=12346
 # A client that leaves ends its session: what is left over is seen at once.
 limits=('[Limits]' 'MaxDisconnectionTime = 1ms')
 
-sanitizer=no
-! grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt" || sanitizer=yes
-
 load() { # option of rdp-load...
 	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "${MUSESS_USER}%d" "$MUSESS_PASSWORD" "$@"
 }

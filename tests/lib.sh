@@ -30,6 +30,10 @@ mkdir -p "$HOME"
 # included. Nothing waits that long when all is well.
 PATIENCE=30
 
+# What needs another figure then asks for it.
+sanitizer=no
+! grep -q '^MUSESS_SANITIZE:BOOL=ON' "$BUILD/CMakeCache.txt" || sanitizer=yes
+
 started=()
 musess_pid='' musess_log=''
 declare -A pid_of display_of window_of

@@ -134,11 +134,15 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told)
+pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told, int *pidfd)
 {
-	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
+	struct clone_args args = { .flags = flags, .exit_signal = pidfd ? 0 : SIGCHLD };
 	pid_t pid;
 
+	if (pidfd) {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uintptr_t)pidfd;
+	}
 	if (told) {
 		args.flags |= CLONE_PARENT_SETTID;
 		args.parent_tid = (uintptr_t)told;
@@ -476,7 +480,7 @@ static pid_t create_windows(const struct session *session, const struct process_
 
 static pid_t create_subsystem(const struct session *session, const struct process_order *order)
 {
-	pid_t pid = child_spawn(0, -1, &session->space->starts[order->start].pid);
+	pid_t pid = child_spawn(0, -1, &session->space->starts[order->start].pid, NULL);
 
 	if (pid == 0)
 		subsystem_child(session, order);

@@ -80,6 +80,14 @@ static void forget(struct client *client)
 		}
 }
 
+static void set_calling(const struct client *client, bool calling)
+{
+	struct subsystem *subsystem = subsystem_of_process(client->smss, client->pid);
+
+	if (subsystem)
+		subsystem->calling = calling;
+}
+
 void client_destroy(struct client *client)
 {
 	struct queued_message *m;
@@ -91,6 +99,8 @@ void client_destroy(struct client *client)
 	subsystem = client->subsystem;
 	callback = client->role == CLIENT_CALLBACK;
 	LIST_REMOVE(client, entry);
+	if (client->role == CLIENT_SUBSYSTEM)
+		set_calling(client, false);
 	forget(client);
 	if (client->readable)
 		event_free(client->readable);
@@ -207,6 +217,8 @@ struct client *client_create(struct smss *smss, int port, enum client_role role,
 	client->passed = -1;
 	STAILQ_INIT(&client->queue);
 	LIST_INSERT_HEAD(&smss->clients, client, entry);
+	if (role == CLIENT_SUBSYSTEM)
+		set_calling(client, true);
 	client->readable = event_new(smss->base, port, EV_READ | EV_PERSIST, on_readable, client);
 	client->writable = event_new(smss->base, port, EV_WRITE | EV_PERSIST, on_writable, client);
 	if (!client->readable || !client->writable || event_add(client->readable, NULL) < 0) {
@@ -362,14 +374,9 @@ static void log_refusal(pid_t pid)
 static bool is_expected(struct smss *smss, pid_t pid)
 {
 	const struct subsystem *subsystem = subsystem_of_process(smss, pid);
-	const struct client *client;
 
-	if (!subsystem || subsystem->client || subsystem->session->step == SESSION_ENDING)
-		return false;
-	LIST_FOREACH(client, &smss->clients, entry)
-	if (client->role == CLIENT_SUBSYSTEM && client->pid == pid)
-		return false;
-	return true;
+	return subsystem && !subsystem->client && !subsystem->calling &&
+	       subsystem->session->step != SESSION_ENDING;
 }
 
 /* How many connections the users of session GENERATION have. */

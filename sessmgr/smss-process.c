@@ -61,21 +61,30 @@ uid_t process_service_uid(const struct smss *smss, unsigned which)
 	return smss->privileged ? HOST_ID_FIRST + services[which].host_id : 0;
 }
 
+/* Many spaces in one mapping, which stays: each mapping of its own would be one that every fork
+   copies. */
+enum { SPACES = 64 };
+
 int process_space_create(struct session *session)
 {
-	void *space = MAP_FAILED;
+	static struct session_space *spaces[(UINT16_MAX + 1) / SPACES]; /* by slot */
+	struct session_space **of = &spaces[session->slot / SPACES];
+	void *memory;
 
-	if (!fault("session-space", session->id))
-		space = mmap(NULL, sizeof(*session->space), PROT_READ | PROT_WRITE,
+	if (!*of) {
+		memory = mmap(NULL, SPACES * sizeof(**of), PROT_READ | PROT_WRITE,
 		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	session->space = space == MAP_FAILED ? NULL : space;
-	return session->space ? 0 : -1;
+		*of = memory == MAP_FAILED ? NULL : memory;
+	}
+	if (!*of || fault("session-space", session->id))
+		return -1;
+	session->space = *of + session->slot % SPACES;
+	memset(session->space, 0, sizeof(*session->space));
+	return 0;
 }
 
 void process_space_destroy(struct session *session)
 {
-	if (session->space)
-		munmap(session->space, sizeof(*session->space));
 	session->space = NULL;
 }
 
@@ -111,6 +120,15 @@ static void on_report(int port, short what, void *argument)
 		event_del(session->creator_event);
 }
 
+static void on_creator_end(int pidfd, short what, void *argument)
+{
+	struct session *session = argument;
+
+	(void)pidfd;
+	(void)what;
+	smss_reap(session->smss, session->creator);
+}
+
 void process_creator_dismiss(struct session *session)
 {
 	if (session->creator_event)
@@ -119,43 +137,70 @@ void process_creator_dismiss(struct session *session)
 	fd_close(&session->creator_port);
 }
 
-/* Forks it. 0, or -1 with errno. */
+void process_creator_forget(struct session *session)
+{
+	process_creator_dismiss(session);
+	if (session->creator_end)
+		event_free(session->creator_end);
+	session->creator_end = NULL;
+	fd_close(&session->creator_pidfd);
+}
+
+static struct event *watch(struct session *session, int fd, event_callback_fn callback)
+{
+	struct event *e =
+	    event_new(session->smss->base, fd, EV_READ | EV_PERSIST, callback, session);
+
+	if (e && event_add(e, NULL) == 0)
+		return e;
+	if (e)
+		event_free(e);
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Forks it. Among thousands of children the kernel finds the one that has ended by asking each:
+   this one is waited for by itself. */
+static pid_t creator_fork(struct session *session, int port)
+{
+	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
+	pid_t pid = child_spawn(0, cgroup, NULL, &session->creator_pidfd);
+
+	if (pid == 0)
+		/* it waits for its orders; smss's end does not block */
+		child_creator(session, fcntl(port, F_SETFL, 0) < 0 ? -1 : port);
+	fd_close(&cgroup);
+	if (pid < 0)
+		return -1;
+	session->creator_end = watch(session, session->creator_pidfd, on_creator_end);
+	if (session->creator_end && table_add_process(session, NULL, pid) == 0)
+		return pid;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+	errno = ENOMEM;
+	return -1;
+}
+
+/* 0, or -1 with errno. */
 static int creator_start(struct session *session)
 {
-	int cgroup, pair[2];
-	pid_t pid;
+	int pair[2], error;
+	pid_t pid = -1;
 
 	if (fault("fork-creator", session->id) || port_pair(pair) < 0)
 		return -1;
-	session->creator_event =
-	    event_new(session->smss->base, pair[0], EV_READ | EV_PERSIST, on_report, session);
-	if (!session->creator_event || event_add(session->creator_event, NULL) < 0) {
-		close(pair[1]);
-		session->creator_port = pair[0];
-		process_creator_dismiss(session);
-		errno = ENOMEM;
-		return -1;
-	}
 	session->creator_port = pair[0];
-	cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
-	pid = child_spawn(0, cgroup, NULL);
-	if (pid == 0)
-		/* it waits for its orders; smss's end does not block */
-		child_creator(session, fcntl(pair[1], F_SETFL, 0) < 0 ? -1 : pair[1]);
+	session->creator_event = watch(session, pair[0], on_report);
+	if (session->creator_event)
+		pid = creator_fork(session, pair[1]);
+	error = errno;
 	close(pair[1]);
-	fd_close(&cgroup);
-	if (pid < 0 || table_add_process(session, NULL, pid) < 0) {
-		int error = pid < 0 ? errno : ENOMEM;
-		if (pid > 0) {
-			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-		}
-		process_creator_dismiss(session);
-		errno = error;
-		return -1;
-	}
-	session->creator = pid;
-	return 0;
+	if (pid < 0)
+		process_creator_forget(session);
+	else
+		session->creator = pid;
+	errno = error;
+	return pid < 0 ? -1 : 0;
 }
 
 static int creator_order(struct session *session, const struct process_order *order)
@@ -178,7 +223,7 @@ static int create_windows(
 	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
 	pid_t pid = fault("create-process", session->id)
 	                ? -1
-	                : child_spawn(child_session_namespaces, cgroup, NULL);
+	                : child_spawn(child_session_namespaces, cgroup, NULL, NULL);
 	int error;
 
 	if (pid == 0) {
@@ -400,7 +445,7 @@ pid_t process_start_service(struct smss *smss, unsigned which, int port)
 		fd_close(&config);
 		return -1;
 	}
-	pid = child_spawn(services[which].namespaces, -1, NULL);
+	pid = child_spawn(services[which].namespaces, -1, NULL, NULL);
 	if (pid == 0) {
 		close(go[1]);
 		child_service(smss, which, services[which].image, go[0], fds);

@@ -81,7 +81,7 @@ static struct session *allocate(struct smss *smss)
 	if (!session)
 		return NULL;
 	session->smss = smss;
-	session->creator_port = -1;
+	session->creator_port = session->creator_pidfd = -1;
 	session->worker = NO_WORKER;
 	LIST_INIT(&session->subsystems);
 	TAILQ_INIT(&session->boxes);
@@ -149,7 +149,7 @@ static void release(struct session *session)
 	while ((subsystem = LIST_FIRST(&session->subsystems)))
 		subsystem_destroy(subsystem, STATUS_DELETE_PENDING);
 	cgroup_remove(session->smss->cgroup, session->id);
-	process_creator_dismiss(session);
+	process_creator_forget(session);
 	process_space_destroy(session);
 	start_done(session);
 	table_remove(session);
@@ -629,7 +629,7 @@ static bool unreported_reaped(struct smss *smss, pid_t pid)
 static void creator_ended(struct session *session)
 {
 	process_creator_reports(session); /* sent before its end */
-	process_creator_dismiss(session);
+	process_creator_forget(session);
 	session->creator = 0;
 	if (session->creator_orders > 0)
 		end_unreported(session);
@@ -651,6 +651,7 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 	table_remove_process(smss, pid);
 	if (subsystem) {
 		client_forget_process(smss, pid);
+		subsystem->calling = false;
 		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {
 		session->winlogon = 0;

@@ -302,7 +302,7 @@ bool usage_refresh(struct smss *smss)
 	running->capacity = smss->capacity;
 	memcpy(ended_then, ended, sizeof(ended));
 	manager = getpid();
-	walker = child_spawn(0, -1, NULL);
+	walker = child_spawn(0, -1, NULL, NULL);
 	if (walker == 0)
 		walk(smss, running);
 	if (walker > 0)

@@ -29,27 +29,36 @@ static void leave_if_done(struct smss *smss)
 	event_base_loopbreak(smss->base);
 }
 
-/* False where no child has ended. Before it is gone the kernel tells its own processor time from
+/* False where it has not ended. Before it is gone the kernel tells its own processor time from
    that of its children. */
-static bool reap_one(struct smss *smss)
+static bool reap(struct smss *smss, pid_t pid)
 {
-	siginfo_t info = { 0 };
 	struct rusage used;
-	uint64_t own;
+	uint64_t own = usage_of_process(pid);
 	int status;
-	pid_t pid;
 
-	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid <= 0)
-		return false;
-	own = usage_of_process(info.si_pid);
-	pid = wait4(info.si_pid, &status, WNOHANG, &used);
-	if (pid <= 0)
+	if (wait4(pid, &status, WNOHANG | __WALL, &used) != pid)
 		return false;
 	usage_reaped(smss, pid, own, &used);
 	/* whoever is neither a session's nor a service is a worker that lost its parent */
 	if (!usage_walked(smss, pid, &used) && !session_reaped(smss, pid, status))
 		services_reaped(smss, pid, status);
 	return true;
+}
+
+void smss_reap(struct smss *smss, pid_t pid)
+{
+	if (reap(smss, pid))
+		leave_if_done(smss);
+}
+
+/* False where no child has ended. */
+static bool reap_one(struct smss *smss)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0 &&
+	       reap(smss, info.si_pid);
 }
 
 static void on_child(int signal_number, short what, void *argument)

@@ -110,6 +110,7 @@ struct subsystem {
 	bool ordered;   /* its process is being created */
 	bool failed;    /* it was, or had one, which is ended; who asks now waits for the next */
 	unsigned start; /* its place in the session space */
+	bool calling;   /* its process has a connection, which may have said nothing yet */
 	struct client *client;   /* its connection; NULL before, and after its end */
 	struct client *callback; /* its SbApiPort */
 	struct event *timeout;
@@ -185,6 +186,8 @@ struct session {
 	pid_t creator;             /* the short-lived smss that starts its processes */
 	int creator_port;
 	struct event *creator_event;
+	int creator_pidfd; /* -1: none */
+	struct event *creator_end;
 	unsigned creator_orders;        /* under way */
 	struct call *starter, *stopper; /* who waits for StartCsr, StopCsr */
 	bool awaits_client;             /* termsrv is to connect one */
@@ -364,6 +367,8 @@ SMP_FRAME int process_create(
 void process_release(struct process_start *start);
 /* Ends the short-lived smss: at once, or when its order is done where it has one. */
 void process_creator_dismiss(struct session *session);
+/* It has ended, or is never to be: what smss kept of it is let go. */
+void process_creator_forget(struct session *session);
 /* What it reported and was not read yet. */
 void process_creator_reports(struct session *session);
 /* The host's user id of a service process: owner of its state. */
@@ -396,8 +401,9 @@ struct session *process_session(struct smss *smss, pid_t pid, uid_t uid);
 /* smss-child.c: what the processes that smss forks do before they execute their programs. */
 
 /* clone3 with what all children have in common; as clone3. The process id is in *TOLD before
-   the child runs; NULL is allowed. */
-pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told);
+   the child runs; NULL is allowed. Where PIDFD is not NULL the child's end is told by *PIDFD alone,
+   which is the caller's to close, and not by SIGCHLD. */
+pid_t child_spawn(uint64_t flags, int cgroup, pid_t *told, int *pidfd);
 /* The namespaces of a session. */
 extern const uint64_t child_session_namespaces;
 /* Where memory is out the kernel ends this process, and those it forks, before services. Not for one
@@ -858,6 +864,8 @@ enum { EXIT_WINDOWS_SUBSYSTEM = 3, EXIT_WINDOWS_LOGON_PROCESS = 4 };
 
 /* The sessions of an earlier smss are there: the console, lsass and termsrv follow. 0 or -1. */
 int smss_begin_service(struct smss *smss);
+/* Reaps the child PID, of whose end no SIGCHLD tells, if it has ended. */
+void smss_reap(struct smss *smss, pid_t pid);
 /* Begins the end of the service. */
 void smss_stop(struct smss *smss, int exit_status);
 

@@ -46,6 +46,11 @@ void process_creator_dismiss(struct session *session)
 	forget_orders(session);
 }
 
+void process_creator_forget(struct session *session)
+{
+	process_creator_dismiss(session);
+}
+
 void process_creator_reports(struct session *session)
 {
 	(void)session;

@@ -65,7 +65,8 @@ held() {
 	local before after wait
 	wait=$((HELD / RATE + 40))
 	echo "$HELD connected sessions, held for $HELD_SECONDS s"
-	printf 'wait %ds\nrepeat %d\necho x\nwait 20s\nend\n' $wait $((HELD_SECONDS / 20)) >"$work/keys"
+	# no multiple of the time between two starts, or many would press at the same instant for ever
+	printf 'wait %ds\nrepeat %d\necho x\nwait 20010ms\nend\n' $wait $((HELD_SECONDS / 20)) >"$work/keys"
 	load held --rate "$RATE/s" --count "$HELD" --hold $((wait + HELD_SECONDS))s --script "$work/keys" &
 	pids+=("$!")
 	sleep $((HELD / RATE + 10))

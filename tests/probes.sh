@@ -65,7 +65,7 @@ breakpoints() {
 struck() {
 	local line at=0 found
 	for line in "$@"; do
-		found=$(tail -n +$((at + 1)) "$OUT/strikes" | grep -nxE -m 1 -- "$line" | cut -d: -f 1)
+		found=$(tail -n +$((at + 1)) "$OUT/strikes" | grep -nxE -- "$line" | sed -n '1s/:.*//p') || true
 		[ "$found" ] || fail "no '$line' after line $at of $OUT/strikes"
 		at=$((at + found))
 	done
@@ -89,7 +89,10 @@ all_strike() {
 	start_session --command 'sleep 1000'
 	musessctl stop "$session"
 	musessctl stop "$idle"
-	wait_until $PATIENCE grep -q "^session__state $idle 4 " "$OUT/strikes" || fail "session $idle does not end"
+	for name in "$session" "$idle"; do
+		wait_until $PATIENCE grep -q "^session__state $name 4 " "$OUT/strikes" ||
+			fail "session $name does not end"
+	done
 	kill -INT "$gdb"
 	wait "$gdb" || true
 	musessctl pool 0 >/dev/null

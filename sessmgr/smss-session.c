@@ -415,8 +415,8 @@ static void session_free(struct session *session)
 	/* the pool may have waited for its place */
 	if (session->ends_idle && !smss->stopping)
 		start_refill(smss);
-	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
-		event_active(smss->signals[0], EV_SIGNAL, 1);
+	if (smss->stopping && smss->child_event) /* it may be the last that the end waits for */
+		event_active(smss->child_event, EV_READ, 1);
 	if (console && !replaced && !smss->stopping)
 		console_died(smss, session);
 	free(session);
@@ -650,7 +650,8 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 		return unreported_reaped(smss, pid);
 	table_remove_process(smss, pid);
 	if (subsystem) {
-		client_forget_process(smss, pid);
+		if (subsystem->calling && !subsystem->client)
+			client_forget_process(smss, pid);
 		subsystem->calling = false;
 		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {

@@ -210,8 +210,8 @@ static void on_ended(int fd, short what, void *argument)
 	}
 	usage_adopted_ended(p->session, p->subsystem);
 	session_reaped(smss, p->pid, winlogon && !well ? SIGKILL : 0);
-	if (smss->stopping && smss->signals[0]) /* it may be the last that the end waits for */
-		event_active(smss->signals[0], EV_SIGNAL, 1);
+	if (smss->stopping && smss->child_event) /* it may be the last that the end waits for */
+		event_active(smss->child_event, EV_READ, 1);
 }
 
 int table_adopt_process(struct session *session, struct subsystem *subsystem, pid_t pid, int pidfd)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,8 +53,8 @@ void smss_reap(struct smss *smss, pid_t pid)
 		leave_if_done(smss);
 }
 
-/* False where no child has ended. */
-static bool reap_one(struct smss *smss)
+/* False where no child has ended: the kernel asks each. */
+static bool reap_any(struct smss *smss)
 {
 	siginfo_t info = { 0 };
 
@@ -61,14 +62,32 @@ static bool reap_one(struct smss *smss)
 	       reap(smss, info.si_pid);
 }
 
-static void on_child(int signal_number, short what, void *argument)
+static void on_untold(int fd, short what, void *argument)
 {
 	struct smss *smss = argument;
 
-	(void)signal_number;
+	(void)fd;
 	(void)what;
-	while (reap_one(smss))
+	while (reap_any(smss))
 		;
+	leave_if_done(smss);
+}
+
+enum { UNTOLD_US = 20000 };
+
+/* The signal tells who has ended. Of those that end before it is read only the first is told:
+   among thousands the others are looked for a little later, and not at each end. */
+static void on_child(int fd, short what, void *argument)
+{
+	const struct timeval in = { .tv_usec = UNTOLD_US };
+	struct smss *smss = argument;
+	struct signalfd_siginfo child;
+
+	(void)what;
+	while (read(fd, &child, sizeof(child)) == sizeof(child))
+		reap(smss, (pid_t)child.ssi_pid);
+	if (!event_pending(smss->untold_event, EV_TIMEOUT, NULL))
+		event_add(smss->untold_event, &in);
 	leave_if_done(smss);
 }
 
@@ -146,16 +165,31 @@ void smss_stop(struct smss *smss, int exit_status)
 
 enum { SIGNALS = sizeof((struct smss){ 0 }.signals) / sizeof(struct event *) };
 
+static int init_children(struct smss *smss)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL); /* those that smss forks have their own */
+	smss->child_signal = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (smss->child_signal < 0)
+		return -1;
+	smss->child_event =
+	    event_new(smss->base, smss->child_signal, EV_READ | EV_PERSIST, on_child, smss);
+	smss->untold_event = evtimer_new(smss->base, on_untold, smss);
+	return smss->child_event && smss->untold_event ? event_add(smss->child_event, NULL) : -1;
+}
+
 static int init_events(struct smss *smss)
 {
-	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 };
 
 	smss->base = event_base_new();
-	if (!smss->base)
+	if (!smss->base || init_children(smss) < 0)
 		return -1;
 	for (int i = 0; i < SIGNALS; i++) {
-		smss->signals[i] =
-		    evsignal_new(smss->base, numbers[i], i == 0 ? on_child : on_end, smss);
+		smss->signals[i] = evsignal_new(smss->base, numbers[i], on_end, smss);
 		if (!smss->signals[i] || event_add(smss->signals[i], NULL) < 0)
 			return -1;
 	}
@@ -216,7 +250,8 @@ int smss_begin_service(struct smss *smss)
 
 static void finish(struct smss *smss)
 {
-	struct event *events[] = { smss->admin_event, smss->sm_event, smss->stop_deadline };
+	struct event *events[] = { smss->admin_event, smss->sm_event, smss->stop_deadline,
+		smss->child_event, smss->untold_event };
 
 	while (!LIST_EMPTY(&smss->clients))
 		client_destroy(LIST_FIRST(&smss->clients));
@@ -232,6 +267,7 @@ static void finish(struct smss *smss)
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].restart)
 			event_free(smss->services[i].restart);
+	fd_close(&smss->child_signal);
 	fd_close(&smss->sm_listener);
 	fd_close(&smss->rdp_listener);
 	if (smss->base)
@@ -243,7 +279,7 @@ static void finish(struct smss *smss)
 int smss_run(struct smss *smss)
 {
 	Smp = smss;
-	smss->sm_listener = -1;
+	smss->sm_listener = smss->child_signal = -1;
 	/* workers that outlive a termsrv must not become somebody else's children */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);

@@ -271,7 +271,9 @@ struct smss {
 	int record_dir; /* of the record; -1: none is kept */
 	int sm_dir;     /* of \SmApiPort */
 	int admin_listener, sm_listener;
-	struct event *admin_event, *sm_event, *signals[6], *stop_deadline;
+	int child_signal;
+	struct event *admin_event, *sm_event, *signals[5], *stop_deadline;
+	struct event *child_event, *untold_event; /* of the ends of children */
 	LIST_HEAD(, client) clients;
 	LIST_HEAD(, call) calls; /* all that wait for an answer */
 	/* the session table (smss-table.c) */

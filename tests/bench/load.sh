@@ -60,10 +60,29 @@ storm() {
 		awk -v a="$all" -v b="$steady" 'BEGIN { printf "%.2f", a / b }') of that"
 }
 
+# growth LIVE: what one more costs beside LIVE sessions, and what the yardsticks cost there.
+growth() {
+	local i
+	for i in 1 2 3; do
+		echo "  beside $1"
+		echo "    clone-limit  $("$work/clone-limit" 50)"
+		echo "    musess       $("$build/bin/tests/sm-bench" "$MUSESS_SM_PORT" -n 50)"
+		echo "    plain-server $("$work/rdp-probe" 13391 -n 50 -c 1)"
+		echo "    musess       $("$work/rdp-probe" 13392 -n 50 -c 1 -u 'lab%d' -p "$MUSESS_PASSWORD")"
+	done
+}
+
 # Held at full number, first untouched, then with a key pressed in each now and then.
 held() {
 	local before after wait
-	wait=$((HELD / RATE + 40))
+	wait=$((HELD / RATE + 90))
+	echo "StartCsr and first picture, one after another, with 10 live"
+	load ten --storm 10 --hold 40s &
+	pids+=("$!")
+	sleep 5
+	growth 10
+	wait "${pids[-1]}"
+	unset 'pids[-1]'
 	echo "$HELD connected sessions, held for $HELD_SECONDS s"
 	# no multiple of the time between two starts, or many would press at the same instant for ever
 	printf 'wait %ds\nrepeat %d\necho x\nwait 20010ms\nend\n' $wait $((HELD_SECONDS / 20)) >"$work/keys"
@@ -75,6 +94,7 @@ held() {
 	sleep 20
 	after=$(processor_us musess)
 	awk -v us=$((after - before)) 'BEGIN { printf "  idle           %.2f %% of a core\n", us / 20e4 }'
+	growth "$HELD"
 	wait "${pids[-1]}"
 	unset 'pids[-1]'
 	echo "  in the end     $(of held 'f"ok {len(ok)} failed {failed} missed {missed}"')"

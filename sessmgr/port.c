@@ -2,6 +2,7 @@
 #include "port.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -109,6 +110,18 @@ void fd_close(int *fd)
 	if (*fd != -1)
 		close(*fd);
 	*fd = -1;
+}
+
+enum { FIRST_KEPT = 256 };
+
+int fd_keep(int fd)
+{
+	int kept = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_KEPT);
+
+	if (kept < 0)
+		return fd;
+	close(fd);
+	return kept;
 }
 
 size_t utf8_length(const unsigned char *p, size_t left)

@@ -38,6 +38,11 @@ int port_pair(int pair[2]);
 /* Closes *FD unless it is -1, and leaves -1. */
 void fd_close(int *fd);
 
+/* Moves FD, of which each session has some, above those of which there are few: smss has the
+   short-lived one copy its descriptors up to its port's, whose number is the lowest that is free.
+   Returns the new number, or FD where there is none. */
+int fd_keep(int fd);
+
 /* True where TEXT (SIZE bytes of a message) is terminated and printable UTF-8. */
 bool port_text_valid(const char *text, size_t size);
 

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/close_range.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <net/if.h>
@@ -579,6 +580,9 @@ _Noreturn void child_creator(const struct session *session, int port)
 	sigset_t child;
 	int proc;
 
+	/* up to here its descriptors are smss's own */
+	if (syscall(SYS_close_range, port + 1, ~0u, CLOSE_RANGE_UNSHARE) < 0)
+		_exit(1);
 	log_session(session->id);
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);

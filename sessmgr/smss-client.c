@@ -206,6 +206,7 @@ struct client *client_create(struct smss *smss, int port, enum client_role role,
 {
 	struct client *client = calloc(1, sizeof(*client));
 
+	port = fd_keep(port);
 	if (!client) {
 		close(port);
 		return NULL;

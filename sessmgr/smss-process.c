@@ -102,6 +102,7 @@ void process_creator_reports(struct session *session)
 
 	while (session->creator_port >= 0 && recv(session->creator_port, &report, sizeof(report),
 	                                         MSG_DONTWAIT) == sizeof(report)) {
+		fd_close(&session->creator_far);
 		if (session->creator_orders > 0)
 			session->creator_orders--;
 		session_created(session, &report);
@@ -144,6 +145,7 @@ void process_creator_forget(struct session *session)
 		event_free(session->creator_end);
 	session->creator_end = NULL;
 	fd_close(&session->creator_pidfd);
+	fd_close(&session->creator_far);
 }
 
 static struct event *watch(struct session *session, int fd, event_callback_fn callback)
@@ -160,15 +162,15 @@ static struct event *watch(struct session *session, int fd, event_callback_fn ca
 }
 
 /* Forks it. Among thousands of children the kernel finds the one that has ended by asking each:
-   this one is waited for by itself. */
-static pid_t creator_fork(struct session *session, int port)
+   this one is waited for by itself. And it has smss's descriptors until it has copied what it
+   needs of them, which are thousands too. */
+static pid_t creator_fork(struct session *session)
 {
 	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
-	pid_t pid = child_spawn(0, cgroup, NULL, &session->creator_pidfd);
+	pid_t pid = child_spawn(CLONE_FILES, cgroup, NULL, &session->creator_pidfd);
 
 	if (pid == 0)
-		/* it waits for its orders; smss's end does not block */
-		child_creator(session, fcntl(port, F_SETFL, 0) < 0 ? -1 : port);
+		child_creator(session, session->creator_far);
 	fd_close(&cgroup);
 	if (pid < 0)
 		return -1;
@@ -190,11 +192,13 @@ static int creator_start(struct session *session)
 	if (fault("fork-creator", session->id) || port_pair(pair) < 0)
 		return -1;
 	session->creator_port = pair[0];
-	session->creator_event = watch(session, pair[0], on_report);
+	session->creator_far = pair[1];
+	/* it waits for its orders; smss's end does not block */
+	if (fcntl(pair[1], F_SETFL, 0) == 0)
+		session->creator_event = watch(session, pair[0], on_report);
 	if (session->creator_event)
-		pid = creator_fork(session, pair[1]);
+		pid = creator_fork(session);
 	error = errno;
-	close(pair[1]);
 	if (pid < 0)
 		process_creator_forget(session);
 	else

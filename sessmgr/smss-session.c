@@ -81,7 +81,7 @@ static struct session *allocate(struct smss *smss)
 	if (!session)
 		return NULL;
 	session->smss = smss;
-	session->creator_port = session->creator_pidfd = -1;
+	session->creator_port = session->creator_far = session->creator_pidfd = -1;
 	session->worker = NO_WORKER;
 	LIST_INIT(&session->subsystems);
 	TAILQ_INIT(&session->boxes);

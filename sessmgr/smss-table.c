@@ -218,6 +218,7 @@ int table_adopt_process(struct session *session, struct subsystem *subsystem, pi
 {
 	struct pid_entry *p;
 
+	pidfd = fd_keep(pidfd);
 	if (table_add_process(session, subsystem, pid) < 0) {
 		close(pidfd);
 		return -1;

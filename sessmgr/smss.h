@@ -180,11 +180,11 @@ struct session {
 	enum session_state state;
 	struct session_space *space;
 	LIST_HEAD(, subsystem) subsystems;
-	struct subsystem *windows; /* csrss */
-	unsigned next_required;    /* of smss->required: which is loaded next */
-	pid_t winlogon;            /* 0: none, or reaped */
-	pid_t creator;             /* the short-lived smss that starts its processes */
-	int creator_port;
+	struct subsystem *windows;     /* csrss */
+	unsigned next_required;        /* of smss->required: which is loaded next */
+	pid_t winlogon;                /* 0: none, or reaped */
+	pid_t creator;                 /* the short-lived smss that starts its processes */
+	int creator_port, creator_far; /* the far end, until it has reported: it has its own then */
 	struct event *creator_event;
 	int creator_pidfd; /* -1: none */
 	struct event *creator_end;

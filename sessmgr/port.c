@@ -112,7 +112,9 @@ void fd_close(int *fd)
 	*fd = -1;
 }
 
-enum { FIRST_KEPT = 256 };
+/* Above what one word of the kernel's map of full words stands for, which Linux before 6.1.107 and 6.6.48
+   copies whole: in the copy numbers would be taken that are not. */
+enum { FIRST_KEPT = 4096 };
 
 int fd_keep(int fd)
 {

@@ -85,7 +85,8 @@ static void on_child(int fd, short what, void *argument)
 
 	(void)what;
 	while (read(fd, &child, sizeof(child)) == sizeof(child))
-		reap(smss, (pid_t)child.ssi_pid);
+		if (child.ssi_pid > 0) /* else the kernel had no memory to say who */
+			reap(smss, (pid_t)child.ssi_pid);
 	if (!event_pending(smss->untold_event, EV_TIMEOUT, NULL))
 		event_add(smss->untold_event, &in);
 	leave_if_done(smss);
@@ -169,6 +170,7 @@ static int init_children(struct smss *smss)
 {
 	sigset_t set;
 
+	signal(SIGCHLD, SIG_DFL); /* whoever started it may have had it ignored */
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL); /* those that smss forks have their own */

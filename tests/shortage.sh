@@ -121,7 +121,7 @@ out_of_descriptors() {
 	wait "${bad[@]}"
 	closed_within 0 11000 "$OUT/bad-silent"
 	serves
-	load -n 100 -c 100 -k 1 >"$OUT/descriptors.log" && fail "100 sessions with 64 descriptors"
+	load -n 100 -c 100 -k 1 >"$OUT/descriptors.log" || true # those who wait may all be served
 	cat "$OUT/descriptors.log"
 	grep -q '^0 of' "$OUT/descriptors.log" && fail "nobody was served, with 64 descriptors"
 	wait_until $PATIENCE sessions_are 0 || fail "sessions are left"
@@ -157,7 +157,7 @@ out_of_processes() {
 	echo "== out of processes"
 	limited --nproc=60:60
 	serves
-	load -n 40 -c 40 -k 1 >"$OUT/processes.log" && fail "40 sessions with 60 processes"
+	load -n 40 -c 40 -k 10 >"$OUT/processes.log" || true # those who wait may all be served
 	cat "$OUT/processes.log"
 	grep -q '^0 of' "$OUT/processes.log" && fail "nobody was served, with 60 processes"
 	grep -qE 'warning: .*(Resource temporarily unavailable|out of memory, processes)' "$musess_log" ||

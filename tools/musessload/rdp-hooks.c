@@ -135,8 +135,14 @@ static int on_connect(
 
 static int on_write_pdu(rdpTransport *transport, wStream *s)
 {
-	mark(&rdp_of_transport(transport)->marks.x224_begin);
-	return original.WritePdu(transport, s);
+	struct rdp *rdp = rdp_of_transport(transport);
+	int written;
+
+	mark(&rdp->marks.x224_begin);
+	written = original.WritePdu(transport, s);
+	if (written < 0)
+		rdp->lost = true;
+	return written;
 }
 
 /* An X.224 Connection Confirm with an RDP_NEG_FAILURE in it. */

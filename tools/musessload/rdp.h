@@ -45,7 +45,7 @@ struct rdp {
 	int tcp_error;               /* errno of the TCP connection */
 	uint32_t failure_code;       /* RDP_NEG_FAILURE's, 0: there was none */
 	uint64_t before_tls;         /* bytes received before the TLS handshake */
-	bool lost;                   /* the transport could not be read on */
+	bool lost;                   /* the transport could not be read or written on */
 	char said[LOAD_DETAIL_SIZE]; /* by FreeRDP */
 	bool name_differs;
 	char certificate[64]; /* the name that the certificate is for */

@@ -612,18 +612,37 @@ static void end_unreported(struct session *session)
 	}
 }
 
-/* It was reaped before the short-lived smss that created it. */
-static bool unreported_reaped(struct smss *smss, pid_t pid)
+/* Where PID stands that a short-lived smss created and smss has not been told of. */
+static struct process_start *find_unreported(struct smss *smss, pid_t pid, struct session **session)
 {
 	for (uint32_t slot = 0; slot < smss->capacity; slot++) {
 		struct session_space *space = smss->slots[slot] ? smss->slots[slot]->space : NULL;
 		for (unsigned i = 0; space && i < SPACE_STARTS; i++)
 			if (space->starts[i].pid == pid) {
-				space->starts[i].pid = 0;
-				return true;
+				*session = smss->slots[slot];
+				return &space->starts[i];
 			}
 	}
-	return false;
+	return NULL;
+}
+
+void session_hear_of(struct smss *smss, pid_t pid)
+{
+	struct session *session;
+
+	if (!session_of_process(smss, pid) && find_unreported(smss, pid, &session))
+		process_creator_reports(session);
+}
+
+/* It was reaped before the short-lived smss that created it, and never said so. */
+static bool unreported_reaped(struct smss *smss, pid_t pid)
+{
+	struct session *session;
+	struct process_start *start = find_unreported(smss, pid, &session);
+
+	if (start)
+		start->pid = 0;
+	return start;
 }
 
 static void creator_ended(struct session *session)

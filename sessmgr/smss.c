@@ -38,6 +38,7 @@ static bool reap(struct smss *smss, pid_t pid)
 	uint64_t own = usage_of_process(pid);
 	int status;
 
+	session_hear_of(smss, pid);
 	if (wait4(pid, &status, WNOHANG | __WALL, &used) != pid)
 		return false;
 	usage_reaped(smss, pid, own, &used);

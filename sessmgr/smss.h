@@ -526,6 +526,9 @@ void session_stop(struct session *session, enum end_reason reason, int32_t statu
 void session_logoff(struct session *session, enum end_reason reason);
 /* SUBSYSTEM, which is Required, cannot be loaded or is gone: so is its session. */
 void session_lose_subsystem(struct subsystem *subsystem, int32_t status);
+/* A child of smss has ended, and is to be reaped now: whoever created it has ended before, and what he
+   said of it may not be read yet. */
+void session_hear_of(struct smss *smss, pid_t pid);
 /* A child of smss was reaped: true where it belonged to a session. */
 bool session_reaped(struct smss *smss, pid_t pid, int wait_status);
 /* The status that tells ERROR of the creation of a process, and whether the program itself

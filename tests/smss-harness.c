@@ -53,7 +53,11 @@ void process_creator_forget(struct session *session)
 
 void process_creator_reports(struct session *session)
 {
-	(void)session;
+	if (harness.unread.session != session)
+		return;
+	harness.unread.session = NULL;
+	session->creator_orders--;
+	session_created(session, &harness.unread.report);
 }
 
 /* A process of SESSION that is there from now on. */
@@ -398,8 +402,23 @@ pid_t harness_unreported(struct session *session)
 	return pid;
 }
 
+pid_t harness_unread(struct session *session)
+{
+	struct harness_order *order = last_order(session);
+	pid_t pid = harness_unreported(session);
+
+	if (pid) {
+		harness.unread.session = session;
+		harness.unread.report =
+		    (struct process_report){ order->order.kind, order->order.start, pid, 0 };
+		*order = harness.orders[--harness.order_count];
+	}
+	return pid;
+}
+
 void harness_reap(pid_t pid, int status)
 {
+	session_hear_of(&harness.smss, pid);
 	forget_process(pid);
 	session_reaped(&harness.smss, pid, status);
 	harness_run();

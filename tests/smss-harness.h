@@ -37,6 +37,10 @@ struct harness {
 		int number;
 	} signals[HARNESS_SIGNALS]; /* the latest that smss sent, in a ring */
 	unsigned signal_count;
+	struct { /* what harness_unread left */
+		struct session *session;
+		struct process_report report;
+	} unread;
 	int fail_create;  /* errno of every further creation; 0: none */
 	int fail_connect; /* errno of connecting back; 0: it works */
 	int sb_port;      /* the subsystem's end of the port that smss connected last */
@@ -69,6 +73,8 @@ pid_t harness_pid(void);
 pid_t harness_done(struct session *session, int error);
 /* The same, but who did it ends without a word of it, and is not reaped yet. */
 pid_t harness_unreported(struct session *session);
+/* The same, but smss has not read yet what it says. */
+pid_t harness_unread(struct session *session);
 /* The last signal that smss sent to PID, 0: none. */
 int harness_signal(pid_t pid);
 /* PID has ended with STATUS, as wait() says it. */

@@ -356,6 +356,30 @@ static void creator_is_lost(void **state)
 	close(port);
 }
 
+/* Whom the kernel tells of first is chance: here of csrss, then of who created it, and what that one
+   said of it is still to be read. */
+static void report_is_unread(void **state)
+{
+	struct session *session = begun(admin);
+	pid_t pid = harness_unread(session), creator = session->creator;
+
+	(void)state;
+	session_stop(session, END_CLOSED, STATUS_UNSUCCESSFUL);
+	harness_reap(pid, SIGKILL);
+	assert_ptr_equal(session_find(&harness.smss, 1), session);
+	harness_reap(creator, 0);
+	assert_null(session_find(&harness.smss, 1));
+	expect_reply(admin, STATUS_UNSUCCESSFUL);
+	session = begun(admin);
+	pid = harness_unread(session);
+	creator = session->creator;
+	session_stop(session, END_CLOSED, STATUS_UNSUCCESSFUL);
+	harness_reap(creator, 0);
+	harness_reap(pid, SIGKILL);
+	assert_null(session_find(&harness.smss, 1));
+	expect_reply(admin, STATUS_UNSUCCESSFUL);
+}
+
 /* Every Required subsystem is loaded, one after another, before the initial command. */
 static void required(void **state)
 {
@@ -510,8 +534,8 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(creation_fails), T(stops), T(ids), T(increasing_ids),
 		T(generations), T(serial), T(parallel), T(queue_without_clients), T(too_many),
 		T(the_console), T(stopping), T(too_slow), T(console_is_awaited), T(creator_is_lost),
-		T(required), T(exhausted), T(termsrv_ends), T(client_comes), T(port_is_lost),
-		T(client_fields) };
+		T(report_is_unread), T(required), T(exhausted), T(termsrv_ends), T(client_comes),
+		T(port_is_lost), T(client_fields) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-start", tests, NULL, NULL);

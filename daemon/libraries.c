@@ -4,6 +4,9 @@
  */
 #include "libraries.h"
 
+#include "port.h"
+
+#include <fcntl.h>
 #include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -75,35 +78,64 @@ static int list(void)
 	return 0;
 }
 
-static int drop(struct dl_phdr_info *library, size_t size, void *argument)
+static void drop(const struct dl_phdr_info *library)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t end = 0;
-	unsigned i = 0;
 
-	(void)size;
-	(void)argument;
-	while (i < loaded_count && loaded[i].library->l_addr != library->dlpi_addr)
-		i++;
-	if (i == loaded_count || loaded[i].reached != UNUSED)
-		return 0;
-	for (unsigned j = 0; j < library->dlpi_phnum; j++) {
-		const ElfW(Phdr) *h = &library->dlpi_phdr[j];
+	for (unsigned i = 0; i < library->dlpi_phnum; i++) {
+		const ElfW(Phdr) *h = &library->dlpi_phdr[i];
 		if (h->p_type == PT_LOAD && h->p_vaddr + h->p_memsz > end)
 			end = h->p_vaddr + h->p_memsz;
 	}
 	end = (library->dlpi_addr + end + page - 1) & ~(page - 1);
 	munmap((void *)library->dlpi_addr, end - library->dlpi_addr);
+}
+
+/* A fork copies the page tables of a mapping only if one page of it is the process's own. Writing a
+   byte to where it is, through a file that may write to what is not writable, makes it so. */
+static void keep_mapped(const struct dl_phdr_info *library, int memory)
+{
+	for (unsigned i = 0; i < library->dlpi_phnum; i++) {
+		const ElfW(Phdr) *h = &library->dlpi_phdr[i];
+		uintptr_t begin = library->dlpi_addr + h->p_vaddr;
+		char byte;
+
+		if (h->p_type != PT_LOAD || (h->p_flags & PF_W))
+			continue;
+		if (pread(memory, &byte, 1, (off_t)begin) == 1)
+			(void)!pwrite(memory, &byte, 1, (off_t)begin);
+		if (h->p_flags & PF_X)
+			madvise((void *)begin, h->p_memsz, MADV_POPULATE_READ);
+	}
+}
+
+static int prepare(struct dl_phdr_info *library, size_t size, void *argument)
+{
+	const int *memory = argument;
+	unsigned i = 0;
+
+	(void)size;
+	while (i < loaded_count && loaded[i].library->l_addr != library->dlpi_addr)
+		i++;
+	if (i < loaded_count && loaded[i].reached == UNUSED)
+		drop(library);
+	else if (i < loaded_count)
+		keep_mapped(library, *memory);
 	return 0;
 }
 
-void libraries_drop(void)
+void libraries_prepare(void)
 {
+	int memory;
+
 	if (list() < 0)
 		return;
 	reach(0, NEEDED); /* the program is the list's first */
 	for (unsigned i = 1; i < loaded_count; i++)
 		if (is_unused(base_name(loaded[i].library)))
 			reach(i, UNUSED);
-	dl_iterate_phdr(drop, NULL);
+	memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	dl_iterate_phdr(prepare, &memory);
+	fd_close(&memory);
 }

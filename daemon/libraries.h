@@ -1,4 +1,4 @@
-/* Libraries that a process was started with and has no use for. */
+/* The libraries that a process was started with, before it forks others. */
 #ifndef MUSESS_LIBRARIES_H
 #define MUSESS_LIBRARIES_H
 
@@ -7,7 +7,11 @@
  * never calls, and every library that only those need: of a hundred, nine in ten. A fork need not
  * copy them then, nor an exit undo them, and whoever takes a process over finds less to use. A call
  * into one would end the process.
+ *
+ * Maps the code of all others, and has forks copy its page tables. Without that a fork has none for
+ * code, and a child comes to the kernel for every few pages of it that it executes. Needs /proc; this
+ * part is left out where that is missing.
  */
-void libraries_drop(void);
+void libraries_prepare(void);
 
 #endif

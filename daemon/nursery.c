@@ -172,14 +172,18 @@ static void nursery_main(int port, struct nursery_kit *kit)
 	note_heap();
 	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
 	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
-	    note_eventfds() < 0 || sandbox_empty_root() < 0) {
+	    note_eventfds() < 0) {
+		log_error("cannot prepare workers: %s", strerror(errno));
+		_exit(1);
+	}
+#ifndef __SANITIZE_ADDRESS__ /* whose reports name libraries */
+	libraries_prepare();
+#endif
+	if (sandbox_empty_root() < 0) {
 		log_error("cannot prepare workers: %s", strerror(errno));
 		_exit(1);
 	}
 	certificate_forget(&kit->certificate);
-#ifndef __SANITIZE_ADDRESS__ /* whose reports name libraries */
-	libraries_drop();
-#endif
 	port_header(&ready.h, RW_READY, sizeof(ready), 0);
 	port_send(port, &ready.h, -1);
 	serve(port, kit);

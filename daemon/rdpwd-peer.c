@@ -302,6 +302,8 @@ static int set_security(rdpSettings *s, const struct nursery_kit *kit)
 {
 	rdpCertificate *certificate = freerdp_certificate_new_from_pem(kit->certificate.pem);
 	rdpPrivateKey *key = freerdp_key_new_from_pem(kit->certificate.key_pem);
+	BYTE *public_key = NULL;
+	DWORD size = 0;
 
 	if (!certificate || !key) {
 		log_error(
@@ -311,6 +313,9 @@ static int set_security(rdpSettings *s, const struct nursery_kit *kit)
 	}
 	/* OpenSSL keeps what it finds out about a certificate with it; nobody asks who issued it */
 	freerdp_certificate_verify(certificate, NULL);
+	/* and tls.c its public key, encoded */
+	if (freerdp_certificate_get_public_key(certificate, &public_key, &size))
+		free(public_key);
 	return freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerCertificate, certificate, 1) &&
 	               freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
 	               freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&

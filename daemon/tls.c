@@ -1,10 +1,12 @@
-/* The program's SSL_CTX_new and X509_dup. FreeRDP finds them before OpenSSL's. */
+/* The program's SSL_CTX_new, X509_dup and i2d_PublicKey. FreeRDP finds them before OpenSSL's. */
 #include "tls.h"
 
+#include <dlfcn.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { STEPS_MAX = 16 };
 
@@ -28,6 +30,50 @@ __attribute__((visibility("default"))) X509 *X509_dup(const X509 *x509)
 	return X509_up_ref(same) == 1 ? same : NULL;
 }
 
+/* The public key that FreeRDP had encoded first, in the nursery: the server's. It has that done after
+   each handshake, for which OpenSSL asks every encoder that it has whether it is the one. */
+static struct {
+	EVP_PKEY *key; /* a reference: no other key has its address */
+	unsigned char *encoded;
+	int length;
+} public_key;
+
+static int encode(const EVP_PKEY *key, unsigned char **out)
+{
+	int (*real)(const EVP_PKEY *, unsigned char **);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "i2d_PublicKey");
+	return real ? real(key, out) : -1;
+}
+
+static void keep(const EVP_PKEY *key)
+{
+	EVP_PKEY *same = (EVP_PKEY *)(uintptr_t)key;
+
+	public_key.length = encode(key, &public_key.encoded);
+	if (public_key.length > 0 && EVP_PKEY_up_ref(same) == 1)
+		public_key.key = same;
+}
+
+/* As OpenSSL's: the length, or -1; the encoded key to where *OUT points, which moves on, or to
+   memory that becomes the caller's where that is NULL. */
+__attribute__((visibility("default"))) int i2d_PublicKey(const EVP_PKEY *key, unsigned char **out)
+{
+	if (prepared && !public_key.encoded)
+		keep(key);
+	if (!public_key.key || key != public_key.key)
+		return encode(key, out);
+	if (!out)
+		return public_key.length;
+	if (!*out) {
+		*out = OPENSSL_memdup(public_key.encoded, (size_t)public_key.length);
+		return *out ? public_key.length : -1;
+	}
+	memcpy(*out, public_key.encoded, (size_t)public_key.length);
+	*out += public_key.length;
+	return public_key.length;
+}
+
 static bool set_key(SSL *server, const struct certificate *certificate)
 {
 	X509 *x509 = certificate_parse(certificate->pem);
@@ -44,14 +90,11 @@ static bool set_key(SSL *server, const struct certificate *certificate)
 static void look_at_certificate(SSL *server)
 {
 	X509 *x509 = SSL_get_certificate(server);
-	unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
+	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size;
 
-	if (!x509)
-		return;
-	X509_digest(x509, EVP_sha256(), digest, &size);
-	i2d_PublicKey(X509_get0_pubkey(x509), &key);
-	OPENSSL_free(key);
+	if (x509)
+		X509_digest(x509, EVP_sha256(), digest, &size);
 }
 
 /* Between the two, and a byte each way. */

@@ -4,6 +4,7 @@
  */
 #include "nursery.h"
 
+#include "heap.h"
 #include "libraries.h"
 #include "log.h"
 #include "messages.h"
@@ -22,7 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -81,30 +81,6 @@ static int note_eventfds(void)
 	if (d)
 		closedir(d);
 	return d ? 0 : -1;
-}
-
-/* Where this process's heap begins, which every worker writes to before its client has a picture:
-   its pages are copied before one comes, and at once. */
-static char *heap;
-
-static void note_heap(void)
-{
-	FILE *f = fopen("/proc/self/maps", "re");
-	char line[256];
-	char *rest;
-
-	while (f && fgets(line, sizeof(line), f))
-		if ((rest = strstr(line, "[heap]")))
-			heap =
-			    (char *)strtoull(line, &rest, 16); // NOLINT(performance-no-int-to-ptr)
-	if (f)
-		fclose(f);
-}
-
-void nursery_own_heap(void)
-{
-	if (heap)
-		madvise(heap, (size_t)((char *)sbrk(0) - heap), MADV_POPULATE_WRITE);
 }
 
 int nursery_own_events(void)
@@ -169,7 +145,7 @@ static void nursery_main(int port, struct nursery_kit *kit)
 		    strerror(errno));
 		_exit(1);
 	}
-	note_heap();
+	heap_find();
 	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
 	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
 	    note_eventfds() < 0) {

@@ -28,7 +28,4 @@ int nursery_start(struct nursery_kit *kit);
 /* In a worker: gives it events of its own. Returns 0, or -1 with errno. */
 int nursery_own_events(void);
 
-/* In a worker: copies the heap's pages, at once, before a client waits for them. */
-void nursery_own_heap(void);
-
 #endif

@@ -305,17 +305,17 @@ static int set_security(rdpSettings *s, const struct nursery_kit *kit)
 	BYTE *public_key = NULL;
 	DWORD size = 0;
 
-	if (!certificate || !key) {
+	/* tls.c keeps it, encoded, for every connection */
+	if (!certificate || !key ||
+	    !freerdp_certificate_get_public_key(certificate, &public_key, &size)) {
 		log_error(
 		    "FreeRDP cannot use the certificate or its key: a PEM file with an RSA or EC "
 		    "key is needed");
 		return -1;
 	}
+	free(public_key);
 	/* OpenSSL keeps what it finds out about a certificate with it; nobody asks who issued it */
 	freerdp_certificate_verify(certificate, NULL);
-	/* and tls.c its public key, encoded */
-	if (freerdp_certificate_get_public_key(certificate, &public_key, &size))
-		free(public_key);
 	return freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerCertificate, certificate, 1) &&
 	               freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
 	               freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&

@@ -2,17 +2,22 @@
 #include "heap.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+extern char end[]; /* the linker's: of the program's data */
+
 static char *begin;
 
 void heap_find(void)
 {
 	FILE *f = fopen("/proc/self/maps", "re");
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	char *after_data = end + (-(uintptr_t)end & (page - 1));
 	char line[256];
 	char *rest;
 
@@ -22,6 +27,9 @@ void heap_find(void)
 			    (char *)strtoull(line, &rest, 16); // NOLINT(performance-no-int-to-ptr)
 	if (f)
 		fclose(f);
+	/* where addresses are not random, older kernels have the program's own data in it */
+	if (begin && begin < after_data)
+		begin = after_data;
 }
 
 void heap_advise(int advice)

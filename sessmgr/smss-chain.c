@@ -100,6 +100,8 @@ SMP_FRAME static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct sessio
 		Status = session_status(errno, false);
 		if (Status == STATUS_UNSUCCESSFUL)
 			Status = STATUS_NO_MEMORY;
+		if (KnownSubSys)
+			KnownSubSys->ordered = false;
 	} else if (ProcessId > 0) {
 		struct process_report Created = { Order.kind, Order.start, ProcessId, 0 };
 		*pProcessId = (uint32_t)ProcessId;

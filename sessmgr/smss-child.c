@@ -473,8 +473,9 @@ static pid_t create_windows(const struct session *session, const struct process_
 		return pid;
 	error = errno;
 	kill(pid, SIGKILL);
+	start->pid =
+	    0; /* before it is reaped: smss may ask, and finds no number that is another's */
 	waitpid(pid, NULL, 0);
-	start->pid = 0;
 	errno = error;
 	return -1;
 }
@@ -504,6 +505,15 @@ static bool is_winlogon(int proc, pid_t pid)
 	return strcmp(name, "winlogon\n") == 0;
 }
 
+/* A child that is still to be reaped. */
+static bool is_to_be_reaped(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid == pid;
+}
+
 /* clone returns when winlogon has executed its program, or ends before: the report says that
    the initial command runs. PROC is the host's /proc. */
 static pid_t create_initial(
@@ -515,14 +525,15 @@ static pid_t create_initial(
 	pid_t pid = spawn_sharing(initial_child, &child, stack, CLONE_VFORK, &start->pid);
 
 	/* at that moment it neither has its name nor has ended: that follows */
-	while (pid > 0 && waitpid(pid, NULL, WNOHANG) != pid) {
+	while (pid > 0 && !is_to_be_reaped(pid)) {
 		if (is_winlogon(proc, pid))
 			return pid;
 		usleep(20);
 	}
-	start->pid = 0;
+	start->pid = 0; /* as above */
 	if (pid < 0)
 		return pid;
+	waitpid(pid, NULL, 0);
 	errno = start->what[0] ? start->error : ECHILD; /* killed */
 	return -1;
 }

@@ -616,11 +616,13 @@ static void end_unreported(struct session *session)
 static struct process_start *find_unreported(struct smss *smss, pid_t pid, struct session **session)
 {
 	for (uint32_t slot = 0; slot < smss->capacity; slot++) {
-		struct session_space *space = smss->slots[slot] ? smss->slots[slot]->space : NULL;
-		for (unsigned i = 0; space && i < SPACE_STARTS; i++)
-			if (space->starts[i].pid == pid) {
-				*session = smss->slots[slot];
-				return &space->starts[i];
+		struct session *s = smss->slots[slot];
+		if (!s || s->creator_orders == 0)
+			continue;
+		for (unsigned i = 0; i < SPACE_STARTS; i++)
+			if (s->space->starts[i].pid == pid) {
+				*session = s;
+				return &s->space->starts[i];
 			}
 	}
 	return NULL;

@@ -77,6 +77,28 @@ static void loads_fail(void **state)
 	session_down(&up);
 }
 
+/* It is to be created once more when who creates has ended, and smss does not know it yet. */
+static void nobody_to_create(void **state)
+{
+	struct up up = session_up();
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(call_load(&up, "Posix"), STATUS_PENDING);
+	pid = harness_done(up.session, 0);
+	harness_pass(harness.config.SubsystemTimeout);
+	expect_reply(up.csrss, STATUS_IO_TIMEOUT);
+	assert_int_equal(call_load(&up, "Posix"), STATUS_PENDING);
+	harness.fail_create = ECHILD;
+	harness_reap(pid, SIGKILL);
+	expect_reply(up.csrss, STATUS_NO_MEMORY);
+	harness.fail_create = 0;
+	harness_reap(up.session->creator, 0);
+	assert_int_equal(call_load(&up, "Posix"), STATUS_PENDING);
+	assert_int_equal(harness.order_count, 1);
+	session_down(&up);
+}
+
 /* A subsystem cannot make smss remember more than so many calls. */
 static void calls_are_bounded(void **state)
 {
@@ -260,8 +282,8 @@ static void types(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(loads), T(loads_fail), T(calls_are_bounded),
-		T(one_fails_beside_another), T(unreported), T(created_too_late), T(images),
-		T(session_ends_meanwhile), T(types) };
+		T(one_fails_beside_another), T(unreported), T(nobody_to_create),
+		T(created_too_late), T(images), T(session_ends_meanwhile), T(types) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-subsystem", tests, NULL, NULL);

@@ -61,7 +61,7 @@ __attribute__((visibility("default"))) int i2d_PublicKey(const EVP_PKEY *key, un
 {
 	if (prepared && !public_key.encoded)
 		keep(key);
-	if (!public_key.key || key != public_key.key)
+	if (!public_key.encoded || key != public_key.key)
 		return encode(key, out);
 	if (!out)
 		return public_key.length;

@@ -326,12 +326,13 @@ subsystem_calls() {
 
 # In each of many fresh sessions, while the machine has other things to do.
 executes_every_time() {
-	local i
+	local i busy=()
 	echo "== exec in fresh sessions"
 	config=("${plain[@]}")
 	start_service "$mode"
 	for _ in $(seq "$(nproc)"); do
-		timeout 20 sh -c 'while :; do :; done' &
+		timeout 60 sh -c 'while :; do :; done' &
+		busy+=("$!")
 		started+=("$!")
 	done
 	for ((i = 0; i < 40; i++)); do
@@ -339,6 +340,7 @@ executes_every_time() {
 		[ "$(musessctl exec "$session" -- echo "$i")" = $i ] || fail "exec in session number $i"
 		musessctl stop "$session"
 	done
+	for i in "${busy[@]}"; do end_process "$i"; done
 	stop_musess
 }
 

@@ -180,7 +180,8 @@ static void take_answer(struct sm_port *p, const SMAPIMSG *m)
 	struct sm_session *s;
 
 	TAILQ_FOREACH(s, &p->sessions, all)
-	if (s->call == m->h.message_id && s->state != SM_HELD)
+	/* the analyzer does not see that TAILQ_REMOVE takes the last one out */
+	if (s->call == m->h.message_id && s->state != SM_HELD) // NOLINT(clang-analyzer-unix.Malloc)
 		break;
 	if (!s)
 		return; /* it came after the deadline */

@@ -126,6 +126,20 @@ static void serve(int port, const struct nursery_kit *kit)
 	}
 }
 
+/* What needs /proc, and then nothing to be seen of the host's files. 0, or -1 with errno. */
+static int prepare(int port, struct nursery_kit *kit)
+{
+	heap_find();
+	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
+	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
+	    note_eventfds() < 0)
+		return -1;
+#ifndef __SANITIZE_ADDRESS__ /* whose reports name libraries */
+	libraries_prepare();
+#endif
+	return sandbox_empty_root();
+}
+
 /* The child: prepares everything that workers have in common. */
 static void nursery_main(int port, struct nursery_kit *kit)
 {
@@ -145,17 +159,7 @@ static void nursery_main(int port, struct nursery_kit *kit)
 		    strerror(errno));
 		_exit(1);
 	}
-	heap_find();
-	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
-	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
-	    note_eventfds() < 0) {
-		log_error("cannot prepare workers: %s", strerror(errno));
-		_exit(1);
-	}
-#ifndef __SANITIZE_ADDRESS__ /* whose reports name libraries */
-	libraries_prepare();
-#endif
-	if (sandbox_empty_root() < 0) {
+	if (prepare(port, kit) < 0) {
 		log_error("cannot prepare workers: %s", strerror(errno));
 		_exit(1);
 	}

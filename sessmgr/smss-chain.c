@@ -88,7 +88,6 @@ SMP_FRAME static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct sessio
 		Order.kind =
 		    KnownSubSys == MuSession->windows ? PROCESS_WINDOWS : PROCESS_SUBSYSTEM;
 		Order.start = KnownSubSys->start;
-		KnownSubSys->ordered = true;
 	}
 	if (Order.kind != PROCESS_WINDOWS)
 		Order.windows = MuSession->windows->pid;
@@ -100,12 +99,12 @@ SMP_FRAME static int32_t SmpExecuteImage(UNICODE_STRING *FileName, struct sessio
 		Status = session_status(errno, false);
 		if (Status == STATUS_UNSUCCESSFUL)
 			Status = STATUS_NO_MEMORY;
-		if (KnownSubSys)
-			KnownSubSys->ordered = false;
 	} else if (ProcessId > 0) {
 		struct process_report Created = { Order.kind, Order.start, ProcessId, 0 };
 		*pProcessId = (uint32_t)ProcessId;
 		session_created(MuSession, &Created);
+	} else if (KnownSubSys) {
+		KnownSubSys->ordered = true;
 	}
 	PROBE_RETURN(SmpExecuteImage, MuSession->id, Status);
 	return Status;

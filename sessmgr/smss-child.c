@@ -473,8 +473,8 @@ static pid_t create_windows(const struct session *session, const struct process_
 		return pid;
 	error = errno;
 	kill(pid, SIGKILL);
-	start->pid =
-	    0; /* before it is reaped: smss may ask, and finds no number that is another's */
+	/* before it is reaped: smss may ask, and finds no number that is another's */
+	start->pid = 0;
 	waitpid(pid, NULL, 0);
 	errno = error;
 	return -1;

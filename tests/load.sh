@@ -214,10 +214,9 @@ bad() {
 }
 soon=(--deadline 2s)
 tls=(--security tls)
-# some of many find it out when they write, the others when they read
-storm=200 bad tcp-reset '"error":"reset"'
 for phase in tcp x224; do
-	bad $phase-reset '"error":"reset"'
+	# some of many find it out when they write, the others when they read
+	storm=200 bad $phase-reset '"error":"reset"'
 	bad $phase-close '"error":"reset".*"failed_in":"x224"'
 	bad $phase-stall '"error":"deadline".*"failed_in":"x224"' "${soon[@]}"
 	bad $phase-rubbish '"error":"protocol".*"failed_in":"x224","detail":"[^"]'

@@ -211,14 +211,21 @@ console_dies() { # PROCESS STATUS REASON
 	EOT
 }
 
-# A process of the console ends while the service starts: it says so, and looks for no other
-# reason.
+new_lines_say() { # FIRST-LINE PATTERN
+	tail -n "+$1" "$musess_log" | grep -qE -- "$2"
+}
+
+# A process of the console ends at once: the service says so, before it was ready or after, whichever
+# came first, and looks for no other reason.
 console_never_runs() { # PROCESS REASON
+	local begin=$(($(wc -l <"$musess_log") + 1))
 	echo "== ends at once: the console's $1"
 	cp /bin/false "$WORK/bin/$1"
-	! (start_service "$mode") >/dev/null 2>&1 || fail "the service starts without $1"
-	logged "the console session ended before the service was ready \\($2\\)"
-	! grep -q 'cannot load the console session' "$musess_log" || fail "another reason is given, too"
+	(start_service "$mode") >/dev/null 2>&1 || true
+	wait_until $PATIENCE new_lines_say $begin \
+		"the console session (ended before the service was ready|is gone: the service ends) \\($2\\)" ||
+		fail "the service without $1 does not end: $(tail -n "+$begin" "$musess_log")"
+	! new_lines_say $begin 'cannot load the console session' || fail "another reason is given, too"
 	cp "$WORK/bin/real/$1" "$WORK/bin/$1"
 }
 

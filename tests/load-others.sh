@@ -11,7 +11,6 @@ shift
 own_tmp "$1"
 . "$(dirname "$0")/lib.sh" "$1"
 LOAD=$BIN/musessload
-ip link set lo up
 
 for program in xrdp xrdp-sesman Xorg freerdp-shadow-cli3; do
 	command -v $program >/dev/null || fail "$program is not installed: tools/dependencies test"

@@ -1,18 +1,22 @@
 # Debian's xrdp with Xorg sessions, in namespaces of the caller's own (alone), with users that exist there alone
 # and end with them. Sourced before lib.sh, whose functions some of these use.
 
-# alone FILE BUILD: runs FILE again in such namespaces, as "FILE inside BUILD".
+# alone FILE BUILD: runs FILE again in such namespaces, as "FILE inside BUILD", with a loopback that is up. A root
+# without CAP_NET_ADMIN, a container's, has it in a user namespace alone: the network is made there.
 alone() {
 	[ "$(id -u)" = 0 ] || exec unshare -Ur "$@"
-	exec unshare -m -p -n -i -u -f --mount-proc --kill-child --propagation private \
-		"$(realpath "$1")" inside "$(realpath "$2")"
+	exec unshare -m -p -i -u -f --mount-proc --kill-child --propagation private bash -euc '
+		mount -t tmpfs none /mnt
+		: >/mnt/network
+		unshare -U -r -m --net=/mnt/network ip link set lo up
+		exec nsenter --net=/mnt/network "$1" inside "$2"' \
+		alone "$(realpath "$1")" "$(realpath "$2")"
 }
 
 # own_tmp BUILD: a /tmp of their own, where these scripts and BUILD are found all the same: X servers that
 # are killed leave locks there.
 own_tmp() {
 	local kept=("$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")" "$1") i
-	mount -t tmpfs none /mnt
 	for i in 0 1; do
 		mkdir "/mnt/$i"
 		mount --bind "${kept[i]}" "/mnt/$i"

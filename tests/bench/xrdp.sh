@@ -10,7 +10,6 @@ shift
 own_tmp "$1"
 . "$(dirname "$0")/../lib.sh" "$1"
 SESSIONS=${SESSIONS-20}
-ip link set lo up
 
 # have_displays: as many sessions have an X server that xrdp is connected to. A picture at rest is no sign of
 # that: xrdp shows its own while it waits.

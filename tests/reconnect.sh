@@ -28,9 +28,14 @@ log_off() {
 	wait_until $PATIENCE no_client_session || fail "$1: its session is still there"
 }
 
-# The sockets of the service's clients are closed by the kernel, as where a network goes.
-cut() {
-	ss -K dst 127.0.0.1 dport = "${MUSESS_ADDRESS##*:}" >/dev/null 2>&1
+# start_relay: a way to the service that can be cut; leaves relay_pid and relay_port.
+start_relay() {
+	: >"$WORK/relay"
+	python3 "$(dirname "$0")/relay.py" 127.0.0.1 "${MUSESS_ADDRESS##*:}" >"$WORK/relay" 2>"$OUT/relay.log" &
+	relay_pid=$!
+	started+=("$!")
+	wait_until $PATIENCE test -s "$WORK/relay" || fail "no relay: $(cat "$OUT/relay.log")"
+	relay_port=$(<"$WORK/relay")
 }
 
 # events_are LINE ID...: of those written since, these are there in this order; and each has the
@@ -161,7 +166,8 @@ auto_reconnect() {
 	local client i
 	echo "== a connection that is cut, and a client that comes back by itself"
 	start_x auto
-	client=(xfreerdp3 "/v:$MUSESS_ADDRESS" /sec:tls /size:1024x768 /cert:ignore -decorations
+	start_relay
+	client=(xfreerdp3 "/v:127.0.0.1:$relay_port" /sec:tls /size:1024x768 /cert:ignore -decorations
 		/u:nobody /p: +auto-reconnect /auto-reconnect-max-retries:9 +print-reconnect-cookie)
 	# (what it says is read while it runs)
 	DISPLAY=${display_of[auto]} stdbuf -oL "${client[@]}" >"$OUT/auto.log" 2>&1 </dev/null &
@@ -177,7 +183,7 @@ auto_reconnect() {
 		type_line auto "echo before-\$((40+$i))"
 		wait_for_text auto "^before-4$i" $PATIENCE
 		mark
-		cut
+		kill -USR1 "$relay_pid"
 		wait_until $PATIENCE has_event "$since" 25 || fail "auto: it does not come back"
 		wait_for_text auto 'reconnected' $PATIENCE
 		wait_for_text auto "^before-4$i" $PATIENCE

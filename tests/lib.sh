@@ -101,8 +101,9 @@ start_musess() {
 	chmod 644 "$WORK/musess.conf"
 	STATE=${STATE_AGAIN:-$(mktemp -d "$WORK/state.XXXXXX")}
 	musess_log=$WORK/musessd.log
-	# The shell has its background processes ignore SIGINT, which is what stop_musess sends.
-	env --default-signal=INT,QUIT,HUP "$BIN/musessd" --lab --state "$STATE" --port 0 \
+	# The shell has its background processes ignore SIGINT, which is what stop_musess sends. A terminal
+	# that this script may have would make SIGHUP the service's end.
+	setsid env --default-signal=INT,QUIT,HUP "$BIN/musessd" --lab --state "$STATE" --port 0 \
 		-c "$WORK/musess.conf" "$@" \
 		>>"$musess_log" 2>&1 </dev/null &
 	musess_pid=$!

@@ -4,8 +4,6 @@
  */
 #include "nursery.h"
 
-#include "heap.h"
-#include "libraries.h"
 #include "log.h"
 #include "messages.h"
 #include "port.h"
@@ -129,14 +127,10 @@ static void serve(int port, const struct nursery_kit *kit)
 /* What needs /proc, and then nothing to be seen of the host's files. 0, or -1 with errno. */
 static int prepare(int port, struct nursery_kit *kit)
 {
-	heap_find();
 	if (syscall(SYS_close_range, 3, (unsigned)port - 1, 0) < 0 ||
 	    syscall(SYS_close_range, (unsigned)port + 1, ~0u, 0) < 0 || rdpwd_prepare(kit) < 0 ||
 	    note_eventfds() < 0)
 		return -1;
-#ifndef __SANITIZE_ADDRESS__ /* whose reports name libraries */
-	libraries_prepare();
-#endif
 	return sandbox_empty_root();
 }
 

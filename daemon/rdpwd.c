@@ -4,7 +4,6 @@
 #include "rdpwd.h"
 
 #include "clock.h"
-#include "heap.h"
 #include "log.h"
 #include "sandbox-filter.h"
 #include "sandbox.h"
@@ -15,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -328,9 +326,6 @@ void rdpwd_main(int port, const struct nursery_kit *kit)
 		log_error("cannot give a worker its events: %s", strerror(errno));
 		_exit(1);
 	}
-	/* a worker writes to most of it before its client has a picture: its pages are copied before one
-	   comes, and at once */
-	heap_advise(MADV_POPULATE_WRITE);
 	lock_in();
 	await_client(&worker);
 	loop(&worker);

@@ -53,6 +53,8 @@ const uint64_t child_session_namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_N
 static char *const session_environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", NULL };
 static char *const service_environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
 	"TZ=:/etc/localtime", "HOME=/", /* FreeRDP's settings want one */
+	/* workers are forked with every function found: where no file can be opened, none has to be */
+	"LD_BIND_NOW=1",
 	/* one process, one connection: arenas and a large heap only cost memory */
 	"MALLOC_ARENA_MAX=1", NULL };
 

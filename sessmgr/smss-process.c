@@ -12,7 +12,6 @@
  * the transcript, and forks the short-lived one for the rest.
  */
 #include "fault.h"
-#include "heap.h"
 #include "log.h"
 #include "probe.h"
 #include "smss.h"
@@ -54,7 +53,6 @@ static const struct {
 
 int process_init(void)
 {
-	heap_find();
 	return child_prepare();
 }
 
@@ -165,19 +163,15 @@ static struct event *watch(struct session *session, int fd, event_callback_fn ca
 
 /* Forks it. Among thousands of children the kernel finds the one that has ended by asking each:
    this one is waited for by itself. It has smss's descriptors until it has copied what it needs of
-   them, which are thousands too. And it has none of the heap, where smss keeps all sessions: each page
-   of it that smss then writes to would have to be copied. */
+   them, which are thousands too. */
 static pid_t creator_fork(struct session *session)
 {
-	const struct session own = *session;
-	int cgroup = cgroup_create(own.smss->cgroup, own.id, own.smss->config);
+	int cgroup = cgroup_create(session->smss->cgroup, session->id, session->smss->config);
 	pid_t pid;
 
-	heap_advise(MADV_DONTFORK);
 	pid = child_spawn(CLONE_FILES, cgroup, NULL, &session->creator_pidfd);
 	if (pid == 0)
-		child_creator(&own, own.creator_far);
-	heap_advise(MADV_DOFORK);
+		child_creator(session, session->creator_far);
 	fd_close(&cgroup);
 	if (pid < 0)
 		return -1;

@@ -3,6 +3,7 @@
  * warm and forks a lane for each connection at a time; the lanes begin together.
  *
  *   rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] [-c LANES] [-k SECONDS] [-s PACKET]
+ *            [-f SEED]
  *
  *   In USER, %d stands for the connection's number: users have sessions of their own.
  *
@@ -10,10 +11,13 @@
  *     -k  stay for so long after the first picture; one that is closed meanwhile has failed
  *     -s  be a client that stops: instead of sending its packet of that number (the X.224
  *         request is the first), wait to be closed. It succeeds where that happens.
+ *     -f  be a client that changes what it sends at random, SEED says how, and gives up
+ *         soon; no result is a failure
  *
  * Prints one line. Exit status 0 where all connections succeeded.
  */
 #include "clock.h"
+#include "rdp-fuzz.h"
 
 #include <arpa/inet.h>
 #include <freerdp/freerdp.h>
@@ -24,19 +28,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <winpr/ssl.h>
 #include <winpr/synch.h>
 #include <winpr/wlog.h>
 
-enum { PATIENCE_US = 300000000 };
+enum { PATIENCE_US = 300000000, FUZZ_PATIENCE_US = 300000, USED_US = 50000 };
 
 static struct {
 	UINT32 port;
 	const char *user, *password;
 	BOOL nla;
 	unsigned connections, lanes, keep, stop_at;
+	uint64_t fuzz;
 } options = { .user = "", .password = "", .connections = 1, .lanes = 1 };
 
 /* How a lane tells of a connection. */
@@ -50,6 +56,7 @@ static struct {
 	int socket;
 	unsigned written;
 	bool painted, closed;
+	struct rdp_fuzz fuzz;
 } now;
 
 static pTransportRWFkt write_pdu; /* FreeRDP's own */
@@ -73,6 +80,8 @@ static int on_connect(
 		close(now.socket);
 		return -1;
 	}
+	if (options.fuzz)
+		now.socket = rdp_fuzz_way(&now.fuzz, now.socket);
 	return now.socket;
 }
 
@@ -90,8 +99,11 @@ static bool wait_for_close(int socket)
 
 static int on_write_pdu(rdpTransport *transport, wStream *s)
 {
-	if (++now.written != options.stop_at)
+	if (++now.written != options.stop_at) {
+		if (options.fuzz)
+			rdp_fuzz_packet(&now.fuzz, s);
 		return write_pdu(transport, s);
+	}
 	now.closed = wait_for_close(now.socket);
 	return -1;
 }
@@ -201,6 +213,39 @@ static struct result try(freerdp *instance)
 	return result;
 }
 
+/* In a process of its own: what FreeRDP's client makes of the answers is nobody's interest. Whether it
+   had a picture. */
+static bool fuzz(freerdp *instance, unsigned number)
+{
+	struct itimerval patience = { .it_value.tv_usec = FUZZ_PATIENCE_US };
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return false;
+	if (pid > 0)
+		return waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+		       WEXITSTATUS(status) == 0;
+	setitimer(ITIMER_REAL, &patience, NULL);
+	rdp_fuzz_begin(&now.fuzz, (options.fuzz << 32) + number);
+	if (!freerdp_connect(instance) || !serve(instance, false, clock_us() + PATIENCE_US))
+		_exit(1);
+	rdp_fuzz_use(instance->context);
+	serve(instance, true, clock_us() + USED_US);
+	_exit(0);
+}
+
+/* A lane that fuzzes: each of its connections is a child's, from one instance that is ready. */
+static void fuzz_lane(freerdp *instance, unsigned first, int results)
+{
+	for (unsigned i = first; i < options.connections; i += options.lanes) {
+		struct result result = { .good = instance && fuzz(instance, i) };
+		if (write(results, &result, sizeof(result)) < 0)
+			_exit(1);
+	}
+	_exit(0);
+}
+
 /* A lane: the connections FIRST, FIRST + lanes, and so on, once the GATE is closed. */
 static void lane(unsigned first, int gate, int results)
 {
@@ -210,6 +255,8 @@ static void lane(unsigned first, int gate, int results)
 	if (write(results, &(struct result){ 0 }, sizeof(struct result)) < 0 ||
 	    read(gate, &none, 1) != 0)
 		_exit(1);
+	if (options.fuzz)
+		fuzz_lane(instance, first, results);
 	for (unsigned i = first; i < options.connections; i += options.lanes) {
 		struct result result = { 0 };
 
@@ -270,14 +317,14 @@ static int report(uint64_t *took, unsigned good, uint64_t us)
 		    (double)took[middle] / 1e3, (double)took[good - 1] / 1e3);
 	}
 	printf("\n");
-	return good == options.connections ? 0 : 1;
+	return good == options.connections || options.fuzz ? 0 : 1;
 }
 
 static int parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "an:c:k:s:")) != -1) {
+	while ((option = getopt(argc, argv, "an:c:k:s:f:")) != -1) {
 		unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
 		if (option == 'a')
 			options.nla = TRUE;
@@ -289,6 +336,8 @@ static int parse(int argc, char **argv)
 			options.keep = value;
 		else if (option == 's')
 			options.stop_at = value;
+		else if (option == 'f')
+			options.fuzz = value;
 		else
 			return -1;
 	}
@@ -320,7 +369,7 @@ int main(int argc, char **argv)
 
 	if (parse(argc, argv) < 0) {
 		fprintf(stderr, "usage: rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] "
-		                "[-c LANES] [-k SECONDS] [-s PACKET]\n");
+		                "[-c LANES] [-k SECONDS] [-s PACKET] [-f SEED]\n");
 		return 2;
 	}
 	warm_up();

@@ -396,6 +396,8 @@ int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
 	if (!freerdp_peer_context_new(peer))
 		return -1;
 	((struct peer_context *)(void *)peer->context)->rdpwd = w;
+	/* a client may send keys before it says which keyboard it has */
+	keymap_init(&w->keymap, 0x409);
 	set_callbacks(peer);
 	if (tls_prepare(&kit->certificate) < 0 || set_security(peer->context->settings, kit) < 0 ||
 	    set_features(peer->context->settings) < 0 || set_transport(peer->context) < 0)

@@ -22,24 +22,23 @@
 #include "../sessmgr/messages.h"
 #include "../sessmgr/ntstatus.h"
 #include "accounts.h"
+#include "sandbox-filter.h"
 #include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SMSS_PORT = 3, DIRECTORY = 4 };
+enum { SMSS_PORT = 3, DIRECTORY = SANDBOX_DIRECTORY };
 enum { SMSS_PATIENCE = 10000 }; /* milliseconds */
 
 #define ACCOUNTS_FILE "accounts"
@@ -476,32 +475,11 @@ static int filter_load(void)
 	return 0;
 }
 #else
-/* No exec, no socket, no namespace, no signal to others; memory never executable. */
 static int filter_load(void)
 {
-	static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvmsg),
-		SCMP_SYS(sendmsg), SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(openat),
-		SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlinkat), SCMP_SYS(fsync),
-		SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(munmap),
-		SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise), SCMP_SYS(futex),
-		SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(clock_gettime),
-		SCMP_SYS(gettimeofday), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
-		SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-		SCMP_SYS(exit_group) };
-	static const int mapping[] = { SCMP_SYS(mmap), SCMP_SYS(mprotect) };
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int result = filter ? 0 : -ENOMEM;
+	struct sock_fprog filter;
 
-	for (size_t i = 0; result == 0 && i < sizeof(allowed) / sizeof(*allowed); i++)
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; result == 0 && i < sizeof(mapping) / sizeof(*mapping); i++)
-		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, mapping[i], 1,
-		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (result == 0)
-		result = seccomp_load(filter);
-	seccomp_release(filter);
-	errno = -result;
-	return result < 0 ? -1 : 0;
+	return sandbox_build_filter(SANDBOX_LSASS, &filter) < 0 ? -1 : bpf_load(&filter);
 }
 #endif
 

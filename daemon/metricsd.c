@@ -126,14 +126,6 @@ static void on_smss(int port, short what, void *argument)
 		event_base_loopbreak(base); /* without smss there is nothing to do */
 }
 
-/* From here on: accept, read, write; nothing of the host's network but who comes. */
-static int lock_in(void)
-{
-	static const int more[] = { SCMP_SYS(accept4) };
-
-	return sandbox_lock_in(more, sizeof(more) / sizeof(*more));
-}
-
 int main(int argc, char **argv)
 {
 	struct event *readable;
@@ -162,7 +154,8 @@ int main(int argc, char **argv)
 	}
 	if (http_start(base, &config, on_wanted) < 0)
 		return 1;
-	if (lock_in() < 0) {
+	/* from here on: accept, read, write; nothing of the host's network but who comes */
+	if (sandbox_lock_in(SANDBOX_METRICSD) < 0) {
 		log_error("cannot set up: %s", strerror(errno));
 		return 1;
 	}

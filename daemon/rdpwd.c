@@ -29,7 +29,7 @@ enum { LINGER_US = 1000000 };
 int rdpwd_prepare(struct nursery_kit *kit)
 {
 	worker.glyphs = kit->glyphs;
-	if (sandbox_build_filter(NULL, 0, &filter) < 0) {
+	if (sandbox_build_filter(SANDBOX_RDPWD, &filter) < 0) {
 		log_error("cannot build the workers' system call filter");
 		return -1;
 	}

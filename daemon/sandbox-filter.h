@@ -1,17 +1,24 @@
-/* The system call filter of termsrv, of its workers and of metricsd. */
+/*
+ * The system call filters of the services: lists of what is allowed. A call that takes flags,
+ * commands or options stands there with those that are used; what another argument would turn it
+ * into (a connection, code, a signal to others) is as far away as a call that is not listed.
+ */
 #ifndef MUSESS_SANDBOX_FILTER_H
 #define MUSESS_SANDBOX_FILTER_H
 
 #include "bpf.h"
 
-#include <stddef.h>
+/* Whose. */
+enum sandbox_kind { SANDBOX_RDPWD, SANDBOX_TERMSRV, SANDBOX_METRICSD, SANDBOX_LSASS };
 
-/* Builds the system call filter of a process that neither opens nor makes anything: what
-   FreeRDP, libevent and the C library need, and COUNT calls MORE. bpf_load loads it. Returns
-   0 or -1. */
-int sandbox_build_filter(const int *more, size_t count, struct sock_fprog *program);
+/* The descriptor of the directory in which lsass makes, renames and removes files. */
+enum { SANDBOX_DIRECTORY = 4 };
+
+/* Builds the filter of KIND. A call that is not allowed fails with EPERM, and whoever asks for a file
+   is told that there is none; lsass is killed. bpf_load loads it. Returns 0, or -1 with errno. */
+int sandbox_build_filter(enum sandbox_kind kind, struct sock_fprog *program);
 
 /* Locks this process in, for good: an empty root, no privilege, and that filter. Returns 0 or -1. */
-int sandbox_lock_in(const int *more, size_t count);
+int sandbox_lock_in(enum sandbox_kind kind);
 
 #endif

@@ -406,15 +406,6 @@ static int init_loop(struct termsrv *t)
 	           : -1;
 }
 
-/* From here on: accept, make ports, end workers; nothing of the network it is in. */
-static int lock_in(void)
-{
-	static const int more[] = { SCMP_SYS(accept4), SCMP_SYS(socketpair), SCMP_SYS(kill),
-		SCMP_SYS(wait4) };
-
-	return sandbox_lock_in(more, sizeof(more) / sizeof(*more));
-}
-
 static uint32_t bound_port(int listener)
 {
 	struct sockaddr_in6 address = { 0 }; /* the port is at the same place in both families */
@@ -499,7 +490,7 @@ int main(int argc, char **argv)
 	certificate_forget(&kit.certificate);
 	for (int fd = TERMSRV_STATE; fd <= TERMSRV_LISTENER; fd++)
 		close(fd);
-	if (init_loop(&t) < 0 || lock_in() < 0) {
+	if (init_loop(&t) < 0 || sandbox_lock_in(SANDBOX_TERMSRV) < 0) {
 		log_error("cannot set up: %s", strerror(errno));
 		return 1;
 	}

@@ -538,6 +538,10 @@ void session_lose_subsystem(struct subsystem *subsystem, int32_t status)
 
 static void winlogon_ended(struct session *session, int wait_status)
 {
+	/* it was created, whatever became of it; the end of who created it may be read later */
+	if (session->step == SESSION_STARTING && !windows_gone(session))
+		started(session);
+	session->winlogon = 0;
 	if (session->step != SESSION_ENDING && !windows_gone(session))
 		session->logon_process_died = true;
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
@@ -676,7 +680,6 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 		subsystem->calling = false;
 		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {
-		session->winlogon = 0;
 		winlogon_ended(session, wait_status);
 	} else if (pid == session->creator) {
 		creator_ended(session);

@@ -364,7 +364,7 @@ static void report_is_unread(void **state)
 	pid_t pid = harness_unread(session), creator = session->creator;
 
 	(void)state;
-	session_stop(session, END_CLOSED, STATUS_UNSUCCESSFUL);
+	session_stop(session, END_CSRSS_CRASH, STATUS_UNSUCCESSFUL);
 	harness_reap(pid, SIGKILL);
 	assert_ptr_equal(session_find(&harness.smss, 1), session);
 	harness_reap(creator, 0);
@@ -373,7 +373,7 @@ static void report_is_unread(void **state)
 	session = begun(admin);
 	pid = harness_unread(session);
 	creator = session->creator;
-	session_stop(session, END_CLOSED, STATUS_UNSUCCESSFUL);
+	session_stop(session, END_CSRSS_CRASH, STATUS_UNSUCCESSFUL);
 	harness_reap(creator, 0);
 	harness_reap(pid, SIGKILL);
 	assert_null(session_find(&harness.smss, 1));
@@ -398,8 +398,9 @@ static void command_ends_at_once(void **state)
 		harness_reap(creator, 0);
 		harness_down(session);
 		close(port);
-		assert_int_equal(harness.smss.stats.failed, 0);
+		assert_int_equal(harness.smss.stats.created, i + 2); /* and the console */
 		assert_int_equal(harness.smss.stats.ended, i + 1);
+		assert_int_equal(harness.smss.stats.failed, i);
 	}
 }
 

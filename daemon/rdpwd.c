@@ -87,7 +87,7 @@ static int on_display_port(struct rdpwd *w)
 	if (got < 0 && errno == EAGAIN)
 		return 0;
 	if (got <= 0)
-		rdpwd_end(w, END_CLOSED);
+		rdpwd_end(w, END_CSRSS_CRASH); /* else it says why */
 	if (m.h.type == DSP_ROW && (size_t)got >= offsetof(struct msg_row, cells) &&
 	    (size_t)got == offsetof(struct msg_row, cells) + m.row.count * sizeof(struct cell)) {
 		if (w->drawing)
@@ -101,7 +101,7 @@ static int on_display_port(struct rdpwd *w)
 		rdpwd_end(w, m.end.reason);
 	} else if (m.h.type == DSP_CREDENTIALS && got == sizeof(m.credentials)) {
 		if (w->termsrv < 0) /* nobody could check them: the client is to come again */
-			rdpwd_end(w, END_CLOSED);
+			rdpwd_end(w, END_ADMIN_DISCONNECT);
 		struct msg_rw_logon logon = {
 			.session = w->session, .width = DESKTOP_MIN, .height = DESKTOP_MIN
 		};

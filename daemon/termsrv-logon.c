@@ -291,11 +291,12 @@ int logon_painted(struct worker *w, const struct msg_painted *m)
 {
 	struct msg_painted message = *m;
 
-	if (w->step != WORKER_SESSION)
+	if (w->step != WORKER_SESSION || w->painted)
 		return -1;
+	w->painted = true;
 	message.session = w->client.session;
 	message.generation = w->client.generation;
-	port_header(&message.h, WS_PAINTED, sizeof(message), 0);
+	port_header(&message.h, WS_PAINTED, sizeof(message), worker_number(w));
 	port_send(w->t->smss, &message.h, -1);
 	return 0;
 }

@@ -92,6 +92,7 @@ struct worker {
 	bool asked_hash;             /* one name per connection */
 	bool proving;                /* its hash went out; the client's proof is awaited */
 	char proving_user[USER_SIZE];
+	bool painted;     /* its first picture is out */
 	unsigned prompts; /* what was typed at its logon prompt, times */
 	bool denied;      /* it was told no, and is to end */
 	bool counted;     /* among those that were refused */

@@ -14,4 +14,13 @@ static inline uint64_t clock_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* MOMENT, which somebody told who need not be believed, as far as it can be true: not before FROM and
+   not after TO. */
+static inline uint64_t clock_within(uint64_t moment, uint64_t from, uint64_t to)
+{
+	uint64_t latest = moment > to ? to : moment;
+
+	return latest < from ? from : latest;
+}
+
 #endif

@@ -243,7 +243,7 @@ static int find_smss(struct csrss *c)
 		return 0;
 	if (now - c->lost_smss > c->sm.keep * UINT64_C(1000000)) {
 		log_warn("no smss came in %u s: the session ends", c->sm.keep);
-		end_display(c, END_CLOSED);
+		end_display(c, END_CSRSS_CRASH);
 		return -1;
 	}
 	c->asked = now;

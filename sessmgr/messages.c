@@ -13,6 +13,11 @@ const char *end_reason_text(uint32_t reason)
 	return "unknown reason";
 }
 
+bool end_reason_failed(uint32_t reason)
+{
+	return reason == END_WINLOGON_CRASH || reason == END_CSRSS_CRASH;
+}
+
 const char *session_state_text(uint32_t state)
 {
 	switch (state) {

@@ -186,16 +186,20 @@ enum phase {
 	X(END_DENIED, 0x7, "the server denied the connection")                                     \
 	X(END_USER_DISCONNECT, 0xb, "disconnected by the user")                                    \
 	X(END_USER_LOGOFF, 0xc, "logged off by the user")                                          \
-	X(END_CLOSED, 0x111, "the session's subsystem or logon process failed")
+	X(END_WINLOGON_CRASH, 0x17, "the session's logon process failed")                          \
+	X(END_CSRSS_CRASH, 0x18, "a subsystem process of the session failed")
 #define END_REASON_ENUM(name, number, text) name = number,
 enum end_reason { END_REASON_TABLE(END_REASON_ENUM) };
 #undef END_REASON_ENUM
 
 /* What END_REASON says to a person. Never NULL. */
 const char *end_reason_text(uint32_t reason);
+/* Whether it is that something of musess failed. */
+bool end_reason_failed(uint32_t reason);
 
-/* csrss's exit status where it got no pseudo-terminal, before it has a log. */
-enum { CSRSS_NO_TERMINAL = 10 };
+/* csrss's exit status where it got no pseudo-terminal, before it has a log; winlogon's where nobody
+   logged on. */
+enum { CSRSS_NO_TERMINAL = 10, WINLOGON_NO_LOGON = 3 };
 
 /* MuSessionId of no session. */
 #define NO_SESSION 0xffffffffu

@@ -103,7 +103,7 @@ static void end_rest(struct session *s, const struct record *r)
 	}
 	if (s->id == 0)
 		old_console = s;
-	session_stop(s, END_CLOSED, STATUS_UNSUCCESSFUL);
+	session_stop(s, END_CSRSS_CRASH, STATUS_UNSUCCESSFUL);
 }
 
 static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
@@ -180,7 +180,7 @@ static void on_deadline(int fd, short what, void *argument)
 		lost++;
 		if (s->step == SESSION_RUNNING)
 			log_warn("session %u: its csrss does not come: ended", s->id);
-		session_stop(s, END_CLOSED, STATUS_IO_TIMEOUT);
+		session_stop(s, END_CSRSS_CRASH, STATUS_IO_TIMEOUT);
 	}
 	awaited = 0;
 	if (old_console && !smss->stopping) {
@@ -243,7 +243,7 @@ static void reconcile(struct session *s, const struct msg_csr_adopt *m)
 	bool asking = s->id != 0 && !s->logged_on && !s->pooled && !s->command[0] && s->connection;
 
 	if (asking) {
-		session_stop(s, END_CLOSED, STATUS_PORT_DISCONNECTED);
+		session_stop(s, END_ADMIN_DISCONNECT, STATUS_PORT_DISCONNECTED);
 		return;
 	}
 	s->connection = m->connection;
@@ -286,7 +286,8 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 	client_send(client, &reply.h, pair[1]);
 	close(pair[1]);
 	if (message->shell && !s->info.phase[PHASE_SHELL])
-		s->info.phase[PHASE_SHELL] = message->shell;
+		s->info.phase[PHASE_SHELL] = clock_within(message->shell, 1, clock_us());
+	s->shell_told = message->shell;
 	adopted++;
 	reconcile(s, message);
 	came(s);

@@ -120,6 +120,9 @@ static int csr_shell(struct client *client, const PORT_MESSAGE *m, int *passed)
 
 	(void)m;
 	(void)passed;
+	if (s->shell_told)
+		return 0; /* it says so once */
+	s->shell_told = true;
 	s->info.phase[PHASE_SHELL] = clock_us();
 	if (s->logged_on)
 		audit_shell(s);
@@ -138,23 +141,25 @@ static int csr_logoff(struct client *client, const PORT_MESSAGE *m, int *passed)
 	return 0;
 }
 
-/* The first picture is out. */
+/* The first picture is out: told once of each client, by who serves it, and as of when it can be. */
 static int ws_painted(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	const struct msg_painted *message = (const void *)m;
 	struct session *s = session_find(client->smss, message->session);
+	uint64_t *phase = s ? s->info.phase : NULL, now = clock_us();
 
 	(void)passed;
-	if (s && s->generation == message->generation) {
-		s->info.phase[PHASE_ACTIVE] = message->active;
-		s->info.phase[PHASE_PAINTED] = message->painted;
-		audit_painted(s);
-		/* csrss's word of the shell, which precedes a user's picture, comes another way */
-		s->painted_early =
-		    s->logged_on && s->info.phase[PHASE_START_CSR] && !s->info.phase[PHASE_SHELL];
-		if (!s->painted_early)
-			stats_painted(s);
-	}
+	if (!s || s->generation != message->generation || s->worker != m->message_id ||
+	    phase[PHASE_PAINTED])
+		return 0; /* it has another client by now */
+	phase[PHASE_PAINTED] = clock_within(message->painted, phase[PHASE_ACCEPT], now);
+	phase[PHASE_ACTIVE] =
+	    clock_within(message->active, phase[PHASE_ACCEPT], phase[PHASE_PAINTED]);
+	audit_painted(s);
+	/* csrss's word of the shell, which precedes a user's picture, comes another way */
+	s->painted_early = s->logged_on && phase[PHASE_START_CSR] && !phase[PHASE_SHELL];
+	if (!s->painted_early)
+		stats_painted(s);
 	return 0;
 }
 

@@ -183,7 +183,9 @@ void audit_reconnect(const struct session *s)
 
 void audit_leaving(const struct session *s)
 {
-	if (s->logged_on && s->reason != END_USER_LOGOFF)
+	bool failed = s->csrss_id && end_reason_failed(s->reason);
+
+	if (failed || (s->logged_on && s->reason != END_USER_LOGOFF))
 		event_write(EVENT_LSM_DISCONNECT_REASON, s->id, s->id, s->reason);
 	if (s->reason == END_USER_LOGOFF && s->logged_on)
 		event_write(
@@ -241,10 +243,10 @@ void audit_started(const struct session *s)
 void audit_painted(const struct session *s)
 {
 	const uint64_t *phase = s->info.phase;
-	uint64_t total = phase[PHASE_PAINTED] - phase[PHASE_ACCEPT];
-	uint64_t stack = phase[PHASE_NEGOTIATED] - phase[PHASE_ACCEPT];
+	uint64_t accept = phase[PHASE_ACCEPT], stack = phase[PHASE_NEGOTIATED];
 
-	event_write(EVENT_RCM_TIMING, s->id, (uint32_t)(total / 1000), (uint32_t)(stack / 1000));
+	event_write(EVENT_RCM_TIMING, s->id, (uint32_t)((phase[PHASE_PAINTED] - accept) / 1000),
+	    stack > accept ? (uint32_t)((stack - accept) / 1000) : 0);
 }
 
 void audit_draining(void)

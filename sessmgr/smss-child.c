@@ -517,7 +517,8 @@ static bool is_to_be_reaped(pid_t pid)
 }
 
 /* clone returns when winlogon has executed its program, or ends before: the report says that
-   the initial command runs. PROC is the host's /proc. */
+   the initial command runs. It may have ended since, as its command has: that is smss's to learn
+   when it reaps it. PROC is the host's /proc. */
 static pid_t create_initial(
     const struct session *session, const struct process_order *order, int proc)
 {
@@ -527,10 +528,10 @@ static pid_t create_initial(
 	pid_t pid = spawn_sharing(initial_child, &child, stack, CLONE_VFORK, &start->pid);
 
 	/* at that moment it neither has its name nor has ended: that follows */
-	while (pid > 0 && !is_to_be_reaped(pid)) {
+	for (bool ended = false; pid > 0 && !ended; usleep(20)) {
+		ended = is_to_be_reaped(pid);
 		if (is_winlogon(proc, pid))
 			return pid;
-		usleep(20);
 	}
 	start->pid = 0; /* as above */
 	if (pid < 0)

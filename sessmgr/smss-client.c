@@ -52,7 +52,7 @@ static void forget_termsrv(const struct client *client)
 	winstation_forget_termsrv(smss);
 	for (uint32_t slot = 0; slot < smss->capacity; slot++)
 		if (smss->slots[slot] && smss->slots[slot]->awaits_client)
-			session_stop(smss->slots[slot], END_CLOSED, STATUS_PORT_DISCONNECTED);
+			session_stop(smss->slots[slot], END_NONE, STATUS_PORT_DISCONNECTED);
 }
 
 /* Nobody may answer a client that is gone. */

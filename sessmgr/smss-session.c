@@ -60,7 +60,7 @@ static void on_timeout(int fd, short what, void *argument)
 	}
 	log_warn("session %u: its processes were not created in %u ms: ended", session->id,
 	    session->smss->config->SubsystemTimeout);
-	session_stop(session, END_CLOSED, STATUS_IO_TIMEOUT);
+	session_stop(session, END_CSRSS_CRASH, STATUS_IO_TIMEOUT);
 }
 
 static void expect(struct session *session, uint32_t milliseconds)
@@ -306,8 +306,8 @@ static void creation_failed(struct session *session, const struct process_report
 		PROBE_SUBSYSTEM(session->id, PROBE_GONE, status, subsystem->name);
 		subsystem_failed(subsystem, status);
 	} else {
-		session_stop(
-		    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
+		session_stop(session,
+		    status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_WINLOGON_CRASH, status);
 	}
 }
 
@@ -398,6 +398,18 @@ static void console_died(struct smss *smss, const struct session *console)
 	smss_stop(smss, smss->was_ready ? status : 1);
 }
 
+static void log_end(const struct session *session)
+{
+	const char *text = end_reason_text(session->reason);
+
+	if (end_reason_failed(session->reason))
+		log_error(
+		    "session %u has failed: %s (reason %u)", session->id, text, session->reason);
+	else
+		log_info(
+		    "session %u has ended: %s (reason %u)", session->id, text, session->reason);
+}
+
 /* Every process is gone: the id is free, and who waits is told. */
 static void session_free(struct session *session)
 {
@@ -410,8 +422,7 @@ static void session_free(struct session *session)
 	call_answer(session->starter, session->status ? session->status : STATUS_UNSUCCESSFUL);
 	call_answer(session->stopper, STATUS_SUCCESS);
 	if (!console || !smss->stopping) /* it ends because the service does */
-		log_info("session %u has ended: %s (reason %u)", session->id,
-		    end_reason_text(session->reason), session->reason);
+		log_end(session);
 	/* the pool may have waited for its place */
 	if (session->ends_idle && !smss->stopping)
 		start_refill(smss);
@@ -533,11 +544,24 @@ void session_lose_subsystem(struct subsystem *subsystem, int32_t status)
 	if (start->state == PROCESS_RUNS && !start->what[0])
 		snprintf(session->died, sizeof(session->died), "%s",
 		    windows_gone(session) ? "Windows" : subsystem->name);
-	session_stop(session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CLOSED, status);
+	session_stop(
+	    session, status == STATUS_NO_MEMORY ? END_OUT_OF_MEMORY : END_CSRSS_CRASH, status);
+}
+
+/* What the end of winlogon, which was no logoff, means. */
+static enum end_reason winlogon_reason(const struct session *session, int wait_status)
+{
+	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == WINLOGON_NO_LOGON)
+		return END_DENIED;
+	return windows_gone(session) ? END_CSRSS_CRASH : END_WINLOGON_CRASH;
 }
 
 static void winlogon_ended(struct session *session, int wait_status)
 {
+	/* it was created, whatever became of it; the end of who created it may be read later */
+	if (session->step == SESSION_STARTING && !windows_gone(session))
+		started(session);
+	session->winlogon = 0;
 	if (session->step != SESSION_ENDING && !windows_gone(session))
 		session->logon_process_died = true;
 	if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0) {
@@ -553,8 +577,7 @@ static void winlogon_ended(struct session *session, int wait_status)
 	else if (WIFEXITED(wait_status) && session->step != SESSION_ENDING)
 		log_warn("session %u: winlogon ended with status %d", session->id,
 		    WEXITSTATUS(wait_status));
-	session_stop(
-	    session, WIFEXITED(wait_status) ? END_DENIED : END_CLOSED, STATUS_UNSUCCESSFUL);
+	session_stop(session, winlogon_reason(session, wait_status), STATUS_UNSUCCESSFUL);
 }
 
 static void log_subsystem_end(const struct subsystem *subsystem, int wait_status)
@@ -676,7 +699,6 @@ bool session_reaped(struct smss *smss, pid_t pid, int wait_status)
 		subsystem->calling = false;
 		subsystem_ended(subsystem, wait_status);
 	} else if (pid == session->winlogon) {
-		session->winlogon = 0;
 		winlogon_ended(session, wait_status);
 	} else if (pid == session->creator) {
 		creator_ended(session);

@@ -24,21 +24,15 @@ static struct msg_ts_figures before; /* what earlier ones had counted */
 
 /* ---- histograms ---- */
 
-/* When a session's phase was reached, as much as can be true: what an rdpwd says is not believed. */
-static uint64_t reached(const uint64_t *phase, int which, uint64_t at)
-{
-	return phase[which] > at ? at : phase[which];
-}
-
 /* The phases from FIRST to LAST of S into the histograms from SPINUP on, each from the latest
    moment before it. */
 static void count_phases(struct session *s, int first, int last, enum spinup spinup)
 {
-	uint64_t at = clock_us(), latest = 0;
 	struct histogram *h = &s->smss->stats.spinup[spinup];
+	uint64_t latest = 0;
 
 	for (int i = PHASE_ACCEPT; i <= last; i++) {
-		uint64_t moment = reached(s->info.phase, i, at);
+		uint64_t moment = s->info.phase[i];
 		bool counted = i >= first && i != PHASE_CSRSS && i != PHASE_WINLOGON;
 		if (moment && latest && counted)
 			histogram_add(h, moment > latest ? moment - latest : 0);
@@ -64,9 +58,7 @@ void stats_created(struct session *s)
 
 void stats_painted(struct session *s)
 {
-	uint64_t at = clock_us(), accept = s->info.phase[PHASE_ACCEPT];
-	uint64_t painted = reached(s->info.phase, PHASE_PAINTED, at);
-	uint64_t total = painted > accept ? painted - accept : 0;
+	uint64_t total = s->info.phase[PHASE_PAINTED] - s->info.phase[PHASE_ACCEPT];
 
 	if (!s->info.phase[PHASE_START_CSR]) { /* it was there before this client */
 		histogram_add(&s->smss->stats.reconnect, total);
@@ -84,6 +76,7 @@ void stats_ended(struct session *s, bool ran)
 
 	if (ran) {
 		stats->ended++;
+		stats->failed += end_reason_failed(s->reason);
 		stats->ends[end_reason_row(s->reason)]++;
 	} else {
 		stats->failed++;

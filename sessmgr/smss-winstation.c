@@ -144,17 +144,19 @@ static void renew_cookie(struct session *s)
 		memset(s->cookie, 0, sizeof(s->cookie));
 }
 
-/* Of a session that was there before only the client's phases are new. */
+/* Of a session that was there before only the client's phases are new: one of them its worker told. */
 static void take_phases(struct session *s, const struct msg_client *message, bool again)
 {
-	uint64_t *phase = s->info.phase;
+	uint64_t *phase = s->info.phase, latest = 0, now = clock_us();
 
 	if (again) {
 		memset(phase, 0, sizeof(s->info.phase));
-		phase[PHASE_ANSWERED] = clock_us();
+		phase[PHASE_ANSWERED] = now;
 	}
-	for (int i = PHASE_ACCEPT; i < PHASE_START_CSR; i++)
-		phase[i] = message->phase[i];
+	for (int i = PHASE_ACCEPT; i < PHASE_START_CSR; i++) {
+		phase[i] = message->phase[i] ? clock_within(message->phase[i], latest, now) : 0;
+		latest = phase[i] ? phase[i] : latest;
+	}
 }
 
 /* MESSAGE's client is at the screen of S now; whoever was there is told that it is replaced by
@@ -169,7 +171,7 @@ static void attach(struct session *s, struct msg_client *message, uint32_t worke
 		s->smss->last_connection = 1;
 	s->connection = s->smss->last_connection;
 	s->worker = worker;
-	s->awaits_client = false;
+	s->awaits_client = s->painted_early = false;
 	memset(&s->move, 0, sizeof(s->move));
 	if (!again) {
 		memcpy(info->user, message->user, sizeof(info->user));
@@ -478,7 +480,7 @@ int winstation_connect(struct client *client, const PORT_MESSAGE *m, int *passed
 	if (!cookie && message.session != NO_SESSION) {
 		fresh = named_session(smss, message.session, message.generation);
 		if (!fresh || !fresh->awaits_client) { /* it has ended meanwhile */
-			answer_worker(smss, worker, NULL, STATUS_DELETE_PENDING, END_CLOSED);
+			answer_worker(smss, worker, NULL, STATUS_DELETE_PENDING, END_CSRSS_CRASH);
 			return 0;
 		}
 	}

@@ -197,6 +197,7 @@ struct session {
 	bool of_user;        /* it is in the list of its user's sessions */
 	bool logged_on;      /* its user's command was ordered: it is kept without a client */
 	bool painted_early;  /* its picture was heard of before its shell */
+	bool shell_told;     /* that its user's command was started */
 	bool choosing;       /* the user says which session it shall be */
 	uint32_t connection; /* smss's number of the client; 0: there is none */
 	uint32_t csrss_id, winlogon_id;     /* what they were, for its last event */

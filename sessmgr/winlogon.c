@@ -37,7 +37,7 @@
 #define SHELL "/bin/bash"
 
 enum { NOT_FOUND = 127 };
-enum { TRIES = 3, PROMPT_SECONDS = 120, EXIT_NO_LOGON = 3, USER_ID = 1000, CSRSS_ID = 999 };
+enum { TRIES = 3, PROMPT_SECONDS = 120, USER_ID = 1000, CSRSS_ID = 999 };
 enum { END_MS = 5000 }; /* for the user's command, when he is logged off */
 
 /* What csrss says before the user's command runs. */
@@ -148,7 +148,7 @@ static int ask_once(int port, int terminal, union told *told)
 static void on_alarm(int number)
 {
 	(void)number;
-	_exit(EXIT_NO_LOGON);
+	_exit(WINLOGON_NO_LOGON);
 }
 
 /* The logon prompt: TRIES tries in PROMPT_SECONDS, for nobody knows yet who has this session.
@@ -398,8 +398,8 @@ int main(int argc, char **argv)
 	if (port < 0 || receive(port, &told, &terminal) < 0 || terminal < 0)
 		return 1;
 	if (told.h.type == WL_PROMPT && ask(port, terminal, &told) < 0)
-		return EXIT_NO_LOGON;
+		return WINLOGON_NO_LOGON;
 	if (told.h.type == WL_CHOICES && choose(port, terminal, &told) < 0)
-		return EXIT_NO_LOGON;
+		return WINLOGON_NO_LOGON;
 	return log_on(port, terminal, &told.verdict, argv) < 0 ? 1 : 0;
 }

@@ -631,8 +631,15 @@ static void check_session(const struct session *s)
 	}
 }
 
-/* Who is at a screen is at that of a session that is there, and a user has one that runs, unless
-   he may have several. */
+/* One that its user comes back to. From one of which he is being logged off he is not: who logs on
+   meanwhile gets another (is_of in smss-winstation.c). */
+static bool is_users(const struct session *s)
+{
+	return s->logged_on && s->step == SESSION_RUNNING && s->leaving == END_NONE;
+}
+
+/* Who is at a screen is at that of a session that is there, and a user has one that he comes back
+   to, unless he may have several. */
 static void check_screen(const struct session *s)
 {
 	const struct session *other;
@@ -645,11 +652,10 @@ static void check_screen(const struct session *s)
 	must(s->step != SESSION_RUNNING || !s->logged_on ||
 	         (s->connection == 0) == (s->state == WTS_DISCONNECTED),
 	    "active without a client, or disconnected with one");
-	if (!always_single || !s->logged_on || s->step != SESSION_RUNNING)
+	if (!always_single || !is_users(s))
 		return;
 	LIST_FOREACH(other, table_users(&harness.smss, s->info.user), same_user)
-	must(other == s || !other->logged_on || other->step != SESSION_RUNNING ||
-	         strcmp(other->info.user, s->info.user) != 0,
+	must(other == s || !is_users(other) || strcmp(other->info.user, s->info.user) != 0,
 	    "a user has two sessions");
 }
 

@@ -126,6 +126,27 @@ nothing_is_left() {
 	done
 }
 
+short_commands() {
+	for _ in {1..50}; do
+		musessctl start --command true >/dev/null || return 1
+	done
+}
+
+# Their end may be there before their beginning was noted: a session that began did not fail.
+commands_that_end_at_once() {
+	local pid others=()
+	echo "== commands that end at once"
+	for _ in 1 2 3 4; do
+		short_commands &
+		others+=($!)
+	done
+	for pid in "${others[@]}"; do
+		wait "$pid" || fail "a command that ends at once was no session"
+	done
+	wait_until $PATIENCE sessions_are 0 || fail "they stay: $(musessctl list)"
+	musessctl stats | grep -qE '^sessions failed +0$' || fail "some failed: $(musessctl stats)"
+}
+
 raw_api() {
 	echo "== the SM API"
 	MUSESS_PID=$musess_pid "$BUILD/bin/tests/sm-api"
@@ -260,6 +281,7 @@ copy_programs
 cp "$BUILD/bin/tests/sm-fake" "$WORK/bin/leave-much"
 start_service "$mode"
 nothing_is_left # first: later, what earlier sessions left would be no news
+commands_that_end_at_once
 sessions_are_real
 raw_api
 control

@@ -72,12 +72,12 @@ bad_csrss() {
 	mv "$WORK/bin/away" "$WORK/bin/csrss"
 }
 
-# StartCsr may be answered before winlogon's end is known; then the session ends by itself.
+# StartCsr is answered that it runs, as it did; then the session ends by itself.
 bad_winlogon() {
 	echo "== winlogon ends at once"
 	misbehave winlogon exit
 	for _ in 1 2 3 4 5; do
-		musessctl start >/dev/null 2>&1 || true
+		musessctl start >"$WORK/out" 2>&1 || fail "winlogon ran: $(cat "$WORK/out")"
 		wait_until 5 no_session || fail "a session without winlogon"
 	done
 	misbehave winlogon real
@@ -104,9 +104,20 @@ too_many() {
 	done
 }
 
+count_of() { # LABEL: of musessctl stats
+	musessctl stats | sed -n "s/^$1 *//p"
+}
+
+# Each that ended so is told of with REASON, once, and counted.
+has_failed() { # REASON COUNT
+	[ "$(grep -c "\"id\":40,.*\"Session\":2,\"Reason\":$1}" "$STATE/events.jsonl")" = "$2" ] ||
+		fail "event 40 of reason $1: $(grep '"id":40,' "$STATE/events.jsonl")"
+}
+
 # one_dies WHAT: kills WHAT of session 2 of three.
 one_dies() {
-	local victim
+	local victim failed
+	failed=$(count_of 'sessions failed')
 	echo "== killed: $1"
 	start_session --command 'sleep 1000'
 	start_session --command 'sleep 1000'
@@ -122,6 +133,12 @@ one_dies() {
 	kill -KILL $victim
 	wait_until 5 session_gone 2 || fail "$1 is gone, its session is not"
 	session_exists 1 && session_exists 3 || fail "$1 of session 2 took others with it"
+	case $1 in
+	csrss) has_failed 24 1 ;;
+	winlogon) has_failed 23 1 ;;
+	shell) failed=$((failed - 1)) ;;
+	esac
+	[ "$(count_of 'sessions failed')" = $((failed + 1)) ] || fail "$1: $(musessctl stats)"
 	musessctl stop 1
 	musessctl stop 3
 	no_session || fail "$1: sessions are left"

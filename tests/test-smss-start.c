@@ -364,7 +364,7 @@ static void report_is_unread(void **state)
 	pid_t pid = harness_unread(session), creator = session->creator;
 
 	(void)state;
-	session_stop(session, END_CLOSED, STATUS_UNSUCCESSFUL);
+	session_stop(session, END_CSRSS_CRASH, STATUS_UNSUCCESSFUL);
 	harness_reap(pid, SIGKILL);
 	assert_ptr_equal(session_find(&harness.smss, 1), session);
 	harness_reap(creator, 0);
@@ -373,11 +373,52 @@ static void report_is_unread(void **state)
 	session = begun(admin);
 	pid = harness_unread(session);
 	creator = session->creator;
-	session_stop(session, END_CLOSED, STATUS_UNSUCCESSFUL);
+	session_stop(session, END_CSRSS_CRASH, STATUS_UNSUCCESSFUL);
 	harness_reap(creator, 0);
 	harness_reap(pid, SIGKILL);
 	assert_null(session_find(&harness.smss, 1));
 	expect_reply(admin, STATUS_UNSUCCESSFUL);
+}
+
+/* A command that ends at once: winlogon is reaped before the end of who created it is read. That
+   it began is told first, and a session that began did not fail. */
+static void command_ends_at_once(void **state)
+{
+	static const int ends[] = { 0, 1 << 8, SIGSEGV };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		struct session *session = begun(admin);
+		int32_t status;
+		int port = harness_shake(harness_done(session, 0), SUBSYSTEM_WINDOWS, &status);
+		pid_t winlogon = harness_unread(session), creator = session->creator;
+
+		harness_reap(winlogon, ends[i]);
+		expect_reply(admin, STATUS_SUCCESS);
+		harness_reap(creator, 0);
+		harness_down(session);
+		close(port);
+		assert_int_equal(harness.smss.stats.created, i + 2); /* and the console */
+		assert_int_equal(harness.smss.stats.ended, i + 1);
+		assert_int_equal(harness.smss.stats.failed, i);
+	}
+}
+
+/* But where csrss has ended, which takes winlogon with it, nothing ever ran. */
+static void csrss_ends_at_once(void **state)
+{
+	struct session *session = begun(admin);
+	int32_t status;
+	int port = harness_shake(harness_done(session, 0), SUBSYSTEM_WINDOWS, &status);
+	pid_t winlogon = harness_unread(session);
+
+	(void)state;
+	close(port);
+	session_hear_of(&harness.smss, winlogon);
+	harness_reap(winlogon, SIGKILL);
+	harness_down(session);
+	expect_reply(admin, STATUS_UNSUCCESSFUL);
+	assert_int_equal(harness.smss.stats.failed, 1);
 }
 
 /* Every Required subsystem is loaded, one after another, before the initial command. */
@@ -534,8 +575,8 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(creation_fails), T(stops), T(ids), T(increasing_ids),
 		T(generations), T(serial), T(parallel), T(queue_without_clients), T(too_many),
 		T(the_console), T(stopping), T(too_slow), T(console_is_awaited), T(creator_is_lost),
-		T(report_is_unread), T(required), T(exhausted), T(termsrv_ends), T(client_comes),
-		T(port_is_lost), T(client_fields) };
+		T(report_is_unread), T(command_ends_at_once), T(csrss_ends_at_once), T(required),
+		T(exhausted), T(termsrv_ends), T(client_comes), T(port_is_lost), T(client_fields) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-start", tests, NULL, NULL);

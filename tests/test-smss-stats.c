@@ -5,6 +5,7 @@
 
 #include "histogram.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -175,7 +176,7 @@ static void creations_and_ends(void **state)
 	assert_int_equal(before.created, 2); /* and the console */
 	session_down(&up);
 	failing = begun(admin);
-	session_stop(failing, END_CLOSED, STATUS_IO_TIMEOUT);
+	session_stop(failing, END_CSRSS_CRASH, STATUS_IO_TIMEOUT);
 	harness_down(failing);
 	expect_reply(admin, STATUS_IO_TIMEOUT);
 	m = stats();
@@ -186,6 +187,44 @@ static void creations_and_ends(void **state)
 	assert_int_equal(failed, m.failed);
 	assert_int_equal(status_row(0x12345678), status_row(STATUS_UNSUCCESSFUL));
 	assert_int_equal(end_reason_row(0x12345678), end_reason_row(END_NONE));
+}
+
+/* A session whose csrss or winlogon fails has failed, in whatever order the kernel tells; one that
+   nobody logged on to, or whose command ends, has not. */
+static void failures(void **state)
+{
+	static const struct {
+		bool csrss, port_closed;
+		int status;
+		enum end_reason reason;
+	} ends[] = { { true, false, SIGSEGV, END_CSRSS_CRASH },
+		{ false, true, SIGKILL, END_CSRSS_CRASH }, /* csrss has ended, too */
+		{ true, false, 1 << 8, END_CSRSS_CRASH },
+		{ false, false, SIGSEGV, END_WINLOGON_CRASH },
+		{ false, false, 1 << 8, END_WINLOGON_CRASH },
+		{ false, false, WINLOGON_NO_LOGON << 8, END_DENIED },
+		{ false, false, 0, END_USER_LOGOFF } };
+	uint64_t failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		struct up up = session_up();
+		const struct msg_stats *m = &harness.smss.stats;
+
+		if (ends[i].port_closed)
+			close(up.csrss);
+		harness_reap(ends[i].csrss ? up.session->windows->pid : up.session->winlogon,
+		    ends[i].status);
+		assert_int_equal(up.session->reason, ends[i].reason);
+		failed += end_reason_failed(ends[i].reason);
+		assert_int_equal(m->failed, failed);
+		assert_int_equal(m->ended, i + 1);
+		up.csrss = ends[i].port_closed ? dup(up.sb) : up.csrss;
+		session_down(&up);
+	}
+	assert_int_equal(failed, 5);
+	assert_int_equal(harness.smss.stats.ends[end_reason_row(END_CSRSS_CRASH)], 3);
+	assert_int_equal(harness.smss.stats.ends[end_reason_row(END_WINLOGON_CRASH)], 2);
 }
 
 /* Why a client got none, where smss says so. */
@@ -223,9 +262,12 @@ static uint64_t count(const struct histogram *h)
 	return histogram_count(h);
 }
 
+/* WORKER says that its client, who is at UP's screen, has a picture. */
+enum { WORKER = 77 };
 static void painted(const struct up *up, uint64_t active, uint64_t at)
 {
-	struct msg_painted m = { .session = up->session->id,
+	struct msg_painted m = { .h.message_id = WORKER,
+		.session = up->session->id,
 		.generation = up->session->generation,
 		.active = active,
 		.painted = at };
@@ -245,6 +287,7 @@ static void phases(void **state)
 	at = clock_us() - 500000;
 	for (int i = PHASE_ACCEPT; i <= PHASE_SHELL; i++)
 		phase[i] = at += 1000 * (uint64_t)i;
+	up.session->worker = WORKER;
 	painted(&up, at - 100, at + 9000); /* it was active before the shell was there */
 	m = stats();
 	assert_int_equal(m.spinup[SPINUP_REQUEST].sum, PHASE_REQUEST * 1000);
@@ -263,27 +306,45 @@ static void phases(void **state)
 	session_down(&up);
 }
 
-/* Whatever a worker says, no time is longer than it was. */
+/* Whatever a worker says, no time is longer than it was, or negative; and what it says once more
+   counts for nothing, as what csrss does. */
 static void lying_worker(void **state)
 {
-	struct up up = session_up();
+	static const uint64_t never[][2] = { { UINT64_MAX - 1, UINT64_MAX }, { 0, 0 }, { 9, 1 } };
 	struct msg_stats m;
-	uint64_t now;
 
 	(void)state;
 	harness_pass(1000);
-	now = clock_us();
-	up.session->info.phase[PHASE_ACCEPT] = now - 100000;
-	up.session->info.phase[PHASE_REQUEST] = now - 90000;
-	up.session->info.phase[PHASE_NEGOTIATED] = UINT64_MAX;
-	painted(&up, UINT64_MAX - 1, UINT64_MAX);
-	painted(&up, 0, 1); /* and none is negative */
-	m = stats();
-	assert_int_equal(m.spinup[SPINUP_TOTAL].sum, 100000);
-	assert_int_equal(m.spinup[SPINUP_NEGOTIATED].sum, 2 * 90000);
+	for (size_t i = 0; i < 3; i++) {
+		struct up up = session_up();
+		struct msg_client client = { .h.message_id = WORKER,
+			.session = up.session->id,
+			.generation = up.session->generation,
+			.width = 800,
+			.height = 600,
+			.user = "ann",
+			.phase = {
+			    clock_us(), i == 0 ? UINT64_MAX : 1, i == 1 ? UINT64_MAX : 1, 1 } };
+		const uint64_t *phase = up.session->info.phase;
+
+		up.session->awaits_client = true;
+		harness_send(termsrv, &client.h, WS_CONNECT, sizeof(client), true);
+		harness_pass(100);
+		for (int again = 0; again < 3; again++)
+			painted(&up, never[i][0], never[i][1]);
+		for (int p = PHASE_ACCEPT + 1; p < PHASE_COUNT; p++)
+			assert_true(!phase[p] || (phase[p] >= 1 && phase[p] <= clock_us()));
+		assert_in_range(phase[PHASE_PAINTED], phase[PHASE_ACCEPT], clock_us());
+		for (int again = 0; again < 3; again++)
+			harness_send(up.csrss, &(struct msg_plain){ 0 }.h, CSR_SHELL,
+			    sizeof(struct msg_plain), false);
+		session_down(&up);
+		m = harness.smss.stats;
+		assert_int_equal(count(&m.spinup[SPINUP_TOTAL]), i + 1);
+	}
+	assert_in_range(m.spinup[SPINUP_TOTAL].sum, 0, 3 * 100000);
 	for (int i = 0; i < SPINUP_COUNT; i++)
-		assert_in_range(m.spinup[i].sum, 0, 2000000);
-	session_down(&up);
+		assert_in_range(m.spinup[i].sum, 0, 3 * 1100000);
 }
 
 /* Who comes back has no spin-up, but a time. */
@@ -297,6 +358,10 @@ static void reconnects(void **state)
 	harness_pass(1000);
 	memset(phase, 0, sizeof(up.session->info.phase));
 	phase[PHASE_ACCEPT] = clock_us() - 30000;
+	painted(&up, clock_us() - 100, clock_us());
+	m = stats(); /* it is another's who served an earlier client */
+	assert_int_equal(count(&m.reconnect), 0);
+	up.session->worker = WORKER;
 	painted(&up, clock_us() - 100, clock_us());
 	m = stats();
 	assert_int_equal(count(&m.spinup[SPINUP_TOTAL]), 0);
@@ -356,7 +421,7 @@ static void sessions_by_name(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { S(one_round), S(silent_termsrv), S(next_termsrv),
-		S(too_many_questions), S(creations_and_ends), S(refusals), S(phases),
+		S(too_many_questions), S(creations_and_ends), S(failures), S(refusals), S(phases),
 		S(lying_worker), S(reconnects), cmocka_unit_test(buckets), S(sessions_by_name) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

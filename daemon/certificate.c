@@ -5,6 +5,7 @@
 #include "certificate.h"
 
 #include "log.h"
+#include "replace.h"
 #include "termsrv.h"
 
 #include <errno.h>
@@ -24,6 +25,12 @@
 #define KEY_NAME "key.pem"
 
 enum { PEM_MAX = 1 << 20, VALID_DAYS = 3650 };
+
+/* What can be wrong with a pair. */
+static const char no_certificate[] = "no PEM certificate (-----BEGIN CERTIFICATE-----)";
+static const char no_key[] =
+    "no PEM private key without a passphrase (-----BEGIN PRIVATE KEY-----)";
+static const char unfit[] = "does not fit the private key";
 
 /* The whole of FD as a string; NULL with errno. */
 static char *read_all(int fd)
@@ -67,32 +74,41 @@ EVP_PKEY *certificate_parse_key(const char *pem)
 	return key;
 }
 
-static int check(const struct certificate *c, const char *certificate_name, const char *key_name)
+/* What keeps C from being used; NULL: nothing. */
+static const char *problem_of(const struct certificate *c)
 {
 	X509 *x = certificate_parse(c->pem);
 	EVP_PKEY *key = certificate_parse_key(c->key_pem);
-	int result = -1;
+	const char *problem = NULL;
 
 	if (!x)
-		log_error(
-		    "%s holds no PEM certificate (-----BEGIN CERTIFICATE-----): name one that "
-		    "does (option Certificate)",
-		    certificate_name);
+		problem = no_certificate;
 	else if (!key)
-		log_error("%s holds no PEM private key without a passphrase (-----BEGIN PRIVATE "
-		          "KEY-----): name one that does (option PrivateKey)",
-		    key_name);
+		problem = no_key;
 	else if (X509_check_private_key(x, key) != 1)
-		log_error(
-		    "the certificate %s does not fit the private key %s: name two that were made "
-		    "together (options Certificate and PrivateKey)",
-		    certificate_name, key_name);
-	else
-		result = 0;
+		problem = unfit;
 	ERR_clear_error();
 	X509_free(x);
 	EVP_PKEY_free(key);
-	return result;
+	return problem;
+}
+
+/* The configured pair. */
+static int check(const struct certificate *c, const struct musess_config *config)
+{
+	const char *problem = problem_of(c);
+
+	if (problem == no_certificate)
+		log_error("%s holds %s: name one that does (option Certificate)",
+		    config->Certificate, problem);
+	else if (problem == no_key)
+		log_error("%s holds %s: name one that does (option PrivateKey)", config->PrivateKey,
+		    problem);
+	else if (problem)
+		log_error("the certificate %s %s %s: name two that were made together (options "
+		          "Certificate and PrivateKey)",
+		    config->Certificate, problem, config->PrivateKey);
+	return problem ? -1 : 0;
 }
 
 static X509 *self_signed(EVP_PKEY *key)
@@ -152,38 +168,59 @@ static int make(struct certificate *c)
 
 static int keep(const char *name, const char *text)
 {
-	int fd = openat(TERMSRV_STATE, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int result = -1;
+	if (replace_file(TERMSRV_STATE, name, text, strlen(text)) == 0)
+		return 0;
+	log_error("cannot keep %s in the state directory: %s", name, strerror(errno));
+	return -1;
+}
 
-	if (fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text))
-		result = 0;
-	else
-		log_error("cannot keep %s in the state directory: %s", name, strerror(errno));
+/* Makes a pair, and keeps it. Without a certificate there is none to fit the new key, whenever this
+   is interrupted: the next start makes both again. */
+static int renew(struct certificate *c)
+{
+	certificate_forget(c);
+	if (make(c) < 0)
+		return -1;
+	if (unlinkat(TERMSRV_STATE, CERTIFICATE_NAME, 0) < 0 && errno != ENOENT) {
+		log_error("cannot remove %s from the state directory: %s", CERTIFICATE_NAME,
+		    strerror(errno));
+		return -1;
+	}
+	return keep(KEY_NAME, c->key_pem) < 0 ? -1 : keep(CERTIFICATE_NAME, c->pem);
+}
+
+/* *TEXT of the file NAME of the state directory; NULL where there is none. 0, or -1 after logging. */
+static int read_kept(const char *name, char **text)
+{
+	int fd = openat(TERMSRV_STATE, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int result = 0;
+
+	if (fd >= 0)
+		*text = read_all(fd);
+	if (!*text && (fd >= 0 || errno != ENOENT)) {
+		log_error("cannot read %s in the state directory: %s", name, strerror(errno));
+		result = -1;
+	}
 	fd_close(&fd);
 	return result;
 }
 
-/* The pair kept in the state directory, made where there is none. */
+/* The pair kept in the state directory, made where there is none that is whole: a disk that was full,
+   or a machine that went down, may have left a part of one. */
 static int own(struct certificate *c)
 {
-	int fd = openat(TERMSRV_STATE, CERTIFICATE_NAME, O_RDONLY | O_CLOEXEC);
-	int key_fd = openat(TERMSRV_STATE, KEY_NAME, O_RDONLY | O_CLOEXEC);
-	int result;
+	const char *problem;
 
-	if (fd >= 0 && key_fd >= 0) {
-		c->pem = read_all(fd);
-		c->key_pem = read_all(key_fd);
-		result =
-		    c->pem && c->key_pem ? check(c, "tls/" CERTIFICATE_NAME, "tls/" KEY_NAME) : -1;
-	} else {
-		result = make(c) < 0 || keep(KEY_NAME, c->key_pem) < 0 ||
-		                 keep(CERTIFICATE_NAME, c->pem) < 0
-		             ? -1
-		             : 0;
-	}
-	fd_close(&fd);
-	fd_close(&key_fd);
-	return result;
+	if (read_kept(CERTIFICATE_NAME, &c->pem) < 0 || read_kept(KEY_NAME, &c->key_pem) < 0)
+		return -1;
+	if (!c->pem || !c->key_pem)
+		return renew(c);
+	problem = problem_of(c);
+	if (!problem)
+		return 0;
+	log_warn("the state directory's tls/%s and tls/%s are no pair (%s): a new one is made",
+	    CERTIFICATE_NAME, KEY_NAME, problem);
+	return renew(c);
 }
 
 int certificate_load(struct certificate *c, const struct musess_config *config)
@@ -198,7 +235,7 @@ int certificate_load(struct certificate *c, const struct musess_config *config)
 		    strerror(errno));
 		return -1;
 	}
-	return check(c, config->Certificate, config->PrivateKey);
+	return check(c, config);
 }
 
 void certificate_forget(struct certificate *c)
@@ -207,5 +244,5 @@ void certificate_forget(struct certificate *c)
 		explicit_bzero(c->key_pem, strlen(c->key_pem));
 	free(c->pem);
 	free(c->key_pem);
-	*c = (struct certificate){ 0 };
+	c->pem = c->key_pem = NULL;
 }

@@ -17,7 +17,8 @@
 #define EVENTS_FILE "events.jsonl" /* of a laboratory */
 
 static const char *const owned_files[][2] = { { "accounts", "accounts" },
-	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" }, { "tls", "key.pem" } };
+	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" },
+	{ "tls", "certificate.pem.new" }, { "tls", "key.pem" }, { "tls", "key.pem.new" } };
 static const char *const owned_directories[] = { "accounts", "tls", "root" };
 
 /* Of \SmApiPort, beside the service's own. */

@@ -309,7 +309,7 @@ static int32_t reload(struct smss *smss, FILE *report, unsigned *changed)
 	capacity = fresh.MaxInstanceCount + EXTRA_SESSIONS;
 	if (table_resize(smss, capacity) < 0)
 		return STATUS_NO_MEMORY;
-	record_grow(smss->record_dir, capacity); /* goes on without, too */
+	record_grow(capacity); /* goes on without, too */
 	*changed = config_apply(smss->config, &fresh, report);
 	limits_reloaded(smss);
 	tell_termsrv(smss);

@@ -572,7 +572,7 @@ struct record {
    CAPACITY sessions. 0, or -1 after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);
 /* For more sessions than before. 0, or -1 after logging: those beyond are not recorded. */
-int record_grow(int dir, uint32_t capacity);
+int record_grow(uint32_t capacity);
 /* The service ends, and its sessions with it: nobody needs the record. */
 void record_close(int dir);
 void record_update(const struct session *session);

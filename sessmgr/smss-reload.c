@@ -148,8 +148,10 @@ int reload_termsrv(struct client *client, const PORT_MESSAGE *message, int *pass
 	struct smss *smss = client->smss;
 
 	(void)passed;
-	if (now.certificate < 0 || !lines_valid(m))
+	if (!lines_valid(m))
 		return -1;
+	if (now.certificate < 0)
+		return 0; /* it was not asked */
 	fputs(m->text, now.report);
 	if (m->status != STATUS_SUCCESS) {
 		finish(smss, STATUS_INVALID_PARAMETER, 0);

@@ -1,52 +1,18 @@
-/*
- * Certificates with OpenSSL. The self-signed one has an RSA key, for rdesktop refuses any
- * other; a configured P-256 key signs twenty times as fast and suits every other client.
- */
+/* Certificates with OpenSSL: read, parsed, and looked at before they are used. */
 #include "certificate.h"
 
+#include "configured.h"
 #include "log.h"
-#include "termsrv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define CERTIFICATE_NAME "certificate.pem"
-#define KEY_NAME "key.pem"
-
-enum { PEM_MAX = 1 << 20, VALID_DAYS = 3650 };
-
-/* The whole of FD as a string; NULL with errno. */
-static char *read_all(int fd)
-{
-	struct stat status;
-	char *text;
-	ssize_t got;
-
-	if (fstat(fd, &status) < 0)
-		return NULL;
-	if (status.st_size > PEM_MAX) {
-		errno = EFBIG;
-		return NULL;
-	}
-	text = calloc(1, (size_t)status.st_size + 1);
-	if (!text)
-		return NULL;
-	got = pread(fd, text, (size_t)status.st_size, 0);
-	if (got >= 0)
-		return text;
-	free(text);
-	return NULL;
-}
 
 X509 *certificate_parse(const char *pem)
 {
@@ -67,138 +33,84 @@ EVP_PKEY *certificate_parse_key(const char *pem)
 	return key;
 }
 
-static int check(const struct certificate *c, const char *certificate_name, const char *key_name)
+/* Whether OpenSSL found none, and not one that it cannot read. */
+static bool at_end(void)
 {
-	X509 *x = certificate_parse(c->pem);
-	EVP_PKEY *key = certificate_parse_key(c->key_pem);
-	int result = -1;
+	return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+}
 
-	if (!x)
-		log_error(
-		    "%s holds no PEM certificate (-----BEGIN CERTIFICATE-----): name one that "
-		    "does (option Certificate)",
-		    certificate_name);
-	else if (!key)
-		log_error("%s holds no PEM private key without a passphrase (-----BEGIN PRIVATE "
-		          "KEY-----): name one that does (option PrivateKey)",
-		    key_name);
-	else if (X509_check_private_key(x, key) != 1)
-		log_error(
-		    "the certificate %s does not fit the private key %s: name two that were made "
-		    "together (options Certificate and PrivateKey)",
-		    certificate_name, key_name);
-	else
-		result = 0;
+STACK_OF(X509) * certificate_parse_chain(const char *pem)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	X509_free(x);
 	ERR_clear_error();
-	X509_free(x);
-	EVP_PKEY_free(key);
-	return result;
-}
-
-static X509 *self_signed(EVP_PKEY *key)
-{
-	X509 *x = X509_new();
-	uint64_t serial;
-	char host[64] = "musess";
-	X509_NAME *name;
-
-	gethostname(host, sizeof(host) - 1);
-	if (!x || RAND_bytes((unsigned char *)&serial, sizeof(serial)) != 1)
-		return x;
-	X509_set_version(x, X509_VERSION_3);
-	ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial >> 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(x), VALID_DAYS * 86400L);
-	X509_set_pubkey(x, key);
-	name = X509_get_subject_name(x);
-	X509_NAME_add_entry_by_txt(
-	    name, "CN", MBSTRING_UTF8, (const unsigned char *)host, -1, -1, 0);
-	X509_set_issuer_name(x, name);
-	if (X509_sign(x, key, EVP_sha256()) == 0) {
-		X509_free(x);
-		return NULL;
+	while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+		if (sk_X509_push(chain, x) == 0)
+			X509_free(x);
+	if (!at_end()) {
+		sk_X509_pop_free(chain, X509_free);
+		chain = NULL;
 	}
-	return x;
+	ERR_clear_error();
+	BIO_free(bio);
+	return chain;
 }
 
-static char *bio_text(BIO *bio)
+/* The next SIZE bytes of FD as a string, or NULL with errno. (A worker's filter has no pread.) */
+static char *read_text(int fd, uint64_t size)
 {
-	char *data;
-	long length = BIO_get_mem_data(bio, &data);
+	char *text = size <= CONFIGURED_MAX ? calloc(1, (size_t)size + 1) : NULL;
 
-	return strndup(data, (size_t)length);
+	if (text && read(fd, text, (size_t)size) == (ssize_t)size)
+		return text;
+	free(text);
+	return NULL;
 }
 
-static int make(struct certificate *c)
+int certificate_read(struct certificate *c, const struct musess_config *config, int fd)
 {
-	EVP_PKEY *key = EVP_RSA_gen(2048);
-	X509 *x = key ? self_signed(key) : NULL;
-	BIO *out = BIO_new(BIO_s_mem()), *key_out = BIO_new(BIO_s_mem());
+	struct configured_pair sizes;
 
-	if (x && out && key_out && PEM_write_bio_X509(out, x) == 1 &&
-	    PEM_write_bio_PrivateKey(key_out, key, NULL, NULL, 0, NULL, NULL) == 1) {
-		c->pem = bio_text(out);
-		c->key_pem = bio_text(key_out);
-	}
-	BIO_free(out);
-	BIO_free(key_out);
-	X509_free(x);
-	EVP_PKEY_free(key);
+	*c = (struct certificate){ .name = config->Certificate, .key_name = config->PrivateKey };
+	if (lseek(fd, 0, SEEK_SET) < 0 || read(fd, &sizes, sizeof(sizes)) != sizeof(sizes))
+		return -1;
+	c->pem = read_text(fd, sizes.certificate);
+	c->key_pem = read_text(fd, sizes.key);
 	if (c->pem && c->key_pem)
 		return 0;
-	log_error("cannot make a certificate: %s", ERR_error_string(ERR_get_error(), NULL));
+	certificate_forget(c);
 	return -1;
 }
 
-static int keep(const char *name, const char *text)
+/* What there is to be said of it is said. */
+static int check_logged(const struct certificate *c)
 {
-	int fd = openat(TERMSRV_STATE, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	int result = -1;
+	char *text = NULL;
+	size_t size;
+	FILE *report = open_memstream(&text, &size);
+	int result = report ? certificate_check(c, report) : -1;
 
-	if (fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text))
-		result = 0;
-	else
-		log_error("cannot keep %s in the state directory: %s", name, strerror(errno));
-	fd_close(&fd);
+	if (report && fclose(report) == 0 && result == 0)
+		log_lines(text, log_warn);
+	else if (text)
+		log_error("%.*s: name two that were made together, in PEM and without a "
+		          "passphrase (options Certificate and PrivateKey)",
+		    (int)strcspn(text, "\n"), text);
+	free(text);
 	return result;
 }
 
-/* The pair kept in the state directory, made where there is none. */
-static int own(struct certificate *c)
+int certificate_load(struct certificate *c, const struct musess_config *config, int fd)
 {
-	int fd = openat(TERMSRV_STATE, CERTIFICATE_NAME, O_RDONLY | O_CLOEXEC);
-	int key_fd = openat(TERMSRV_STATE, KEY_NAME, O_RDONLY | O_CLOEXEC);
-	int result;
-
-	if (fd >= 0 && key_fd >= 0) {
-		c->pem = read_all(fd);
-		c->key_pem = read_all(key_fd);
-		result =
-		    c->pem && c->key_pem ? check(c, "tls/" CERTIFICATE_NAME, "tls/" KEY_NAME) : -1;
-	} else {
-		result = make(c) < 0 || keep(KEY_NAME, c->key_pem) < 0 ||
-		                 keep(CERTIFICATE_NAME, c->pem) < 0
-		             ? -1
-		             : 0;
-	}
-	fd_close(&fd);
-	fd_close(&key_fd);
-	return result;
-}
-
-int certificate_load(struct certificate *c, const struct musess_config *config)
-{
-	*c = (struct certificate){ 0 };
 	if (!config->Certificate[0])
-		return own(c);
-	c->pem = read_all(TERMSRV_CERTIFICATE);
-	c->key_pem = read_all(TERMSRV_KEY);
-	if (!c->pem || !c->key_pem) {
-		log_error("cannot read %s: %s", c->pem ? config->PrivateKey : config->Certificate,
-		    strerror(errno));
-		return -1;
-	}
-	return check(c, config->Certificate, config->PrivateKey);
+		return certificate_own(c);
+	if (certificate_read(c, config, fd) == 0)
+		return check_logged(c);
+	log_error("no certificate came from smss: %s", strerror(errno));
+	return -1;
 }
 
 void certificate_forget(struct certificate *c)
@@ -207,5 +119,5 @@ void certificate_forget(struct certificate *c)
 		explicit_bzero(c->key_pem, strlen(c->key_pem));
 	free(c->pem);
 	free(c->key_pem);
-	*c = (struct certificate){ 0 };
+	c->pem = c->key_pem = NULL;
 }

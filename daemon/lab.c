@@ -2,10 +2,10 @@
 #include "lab.h"
 
 #include "log.h"
+#include "replace.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -84,11 +84,8 @@ static int write_env(const struct state *state, const struct smss *smss, const c
 	    "MUSESS_ADDRESS='%s:%u'\nMUSESS_USER='%s'\nMUSESS_PASSWORD='%s'\n"
 	    "MUSESS_SM_PORT=%s\n",
 	    address, smss->listening_port, LAB_USER, smss->lab_password, port);
-	int fd =
-	    openat(smss->state_dir, "lab.env.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-	if (quoted == 0 && fd >= 0 && write(fd, text, (size_t)n) == n && close(fd) == 0 &&
-	    renameat(smss->state_dir, "lab.env.new", smss->state_dir, "lab.env") == 0)
+	if (quoted == 0 && replace_file(smss->state_dir, "lab.env", text, (size_t)n) == 0)
 		return 0;
 	log_error("cannot write %s/lab.env: %s", state->path, strerror(errno));
 	return -1;

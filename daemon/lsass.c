@@ -22,6 +22,7 @@
 #include "../sessmgr/messages.h"
 #include "../sessmgr/ntstatus.h"
 #include "accounts.h"
+#include "replace.h"
 #include "sandbox-filter.h"
 #include "sandbox.h"
 
@@ -42,7 +43,6 @@ enum { SMSS_PORT = 3, DIRECTORY = SANDBOX_DIRECTORY };
 enum { SMSS_PATIENCE = 10000 }; /* milliseconds */
 
 #define ACCOUNTS_FILE "accounts"
-#define ACCOUNTS_NEW "accounts.new"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define WITH_ASAN 1
@@ -132,53 +132,6 @@ static int accounts_load(struct lsass *l)
 	return l->accounts ? 0 : -1;
 }
 
-static int write_all(int fd, const char *text, size_t size)
-{
-	while (size > 0) {
-		ssize_t written = write(fd, text, size);
-		if (written < 0 && errno != EINTR)
-			return -1;
-		if (written > 0) {
-			text += written;
-			size -= (size_t)written;
-		}
-	}
-	return 0;
-}
-
-/* Makes a rename in the directory last. It may be an O_PATH descriptor, hence openat. */
-static void directory_sync(int directory)
-{
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	/* the change is made and seen; only a power failure could still undo it */
-	if (fd < 0 || fsync(fd) < 0)
-		log_warn("the state directory cannot be synchronised: %s", strerror(errno));
-	fd_close(&fd);
-}
-
-/* Replaces the file by TEXT, whole or not at all. Returns 0, or -1 with errno. */
-static int file_replace(int directory, const char *text, size_t size)
-{
-	/* one that an interrupted lsass left would keep its mode and its owner */
-	if (unlinkat(directory, ACCOUNTS_NEW, 0) < 0 && errno != ENOENT)
-		return -1;
-	int fd = openat(
-	    directory, ACCOUNTS_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -1;
-	bool written = write_all(fd, text, size) == 0 && fsync(fd) == 0;
-	if (close(fd) < 0 || !written ||
-	    renameat(directory, ACCOUNTS_NEW, directory, ACCOUNTS_FILE) < 0) {
-		int error = errno;
-		unlinkat(directory, ACCOUNTS_NEW, 0);
-		errno = error;
-		return -1;
-	}
-	directory_sync(directory);
-	return 0;
-}
-
 /* Writes ACCOUNTS to the file. Returns a status. */
 static int32_t accounts_save(const struct lsass *l, const struct accounts *accounts)
 {
@@ -187,7 +140,7 @@ static int32_t accounts_save(const struct lsass *l, const struct accounts *accou
 
 	if (!text)
 		return STATUS_NO_MEMORY;
-	int result = file_replace(l->directory, text, size);
+	int result = replace_file(l->directory, ACCOUNTS_FILE, text, size);
 	if (result < 0)
 		log_error("the file \"%s\" in the state directory cannot be written, accounts are "
 		          "left as they were: %s",

@@ -1,6 +1,7 @@
 /*
  * musessd: options, configuration, privileges; then this process is smss.
  */
+#include "configured.h"
 #include "event.h"
 #include "lab.h"
 #include "log.h"
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,20 +92,18 @@ static int parse(int argc, char **argv, struct arguments *a)
 			return 0;
 		default:
 			fputs("musessd --help lists the options\n", stderr);
-			return 2;
+			return EXIT_USAGE;
 		}
 	if (optind < argc) {
 		fprintf(stderr, "musessd: '%s' is no option; musessd --help lists them\n",
 		    argv[optind]);
-		return 2;
+		return EXIT_USAGE;
 	}
 	return -1;
 }
 
 /* The command line, for when the configuration is read again. */
 static struct arguments arguments;
-static const char *config_name; /* of the file, in its directory */
-static int config_dir = -1;
 
 /* Defaults, those of --lab on top. */
 static void set_defaults(const struct arguments *a, struct musess_config *config)
@@ -123,10 +121,10 @@ static int read_config(const struct arguments *a, struct musess_config *config)
 
 	set_defaults(a, config);
 	if (a->config && config_read(config, a->config, stderr) < 0)
-		return 1;
+		return EXIT_CONFIGURATION;
 	if (a->port && config_set(config, "PortNumber", a->port, error, sizeof(error)) < 0) {
 		fprintf(stderr, "musessd: --port: %s\n", error);
-		return 2;
+		return EXIT_USAGE;
 	}
 	if (a->dump)
 		config_dump(config, stdout);
@@ -160,44 +158,33 @@ static bool has_ids(const struct musess_config *config)
 	    ((unsigned long)config->MaxInstanceCount + EXTRA_SESSIONS + 1) * HOST_ID_SPAN);
 }
 
-/* Its directory stays reachable: editors put a new file in the place of the old. */
-static void keep_config(void)
+/* Of FRESH, which was read again. */
+static int check_reload(const struct smss *smss, const struct musess_config *fresh, FILE *report)
 {
-	char *copy = strdup(arguments.config);
-
-	/* the words of the command line make room for the name that ps shows */
-	arguments.config = strdup(arguments.config);
-	if (copy && arguments.config) {
-		const char *slash = strrchr(arguments.config, '/');
-		config_name = slash ? slash + 1 : arguments.config;
-		config_dir = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	}
-	free(copy);
+	if (!smss->privileged || has_ids(fresh))
+		return 0;
+	fprintf(report, "%s: MaxInstanceCount is %u, and there are not as many ids here\n",
+	    arguments.config, fresh->MaxInstanceCount);
+	return -1;
 }
 
-static int reload_config(struct smss *smss, struct musess_config *fresh, FILE *errors)
+static int reload_config(
+    struct smss *smss, struct musess_config *fresh, int *certificate, FILE *report)
 {
-	int fd = openat(config_dir, config_name, O_RDONLY | O_CLOEXEC);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	FILE *file = configured_open(report);
 	int result;
 
-	set_defaults(&arguments, fresh);
-	if (!file) {
-		fprintf(errors, "%s: %s; allowed: a file that can be read\n", arguments.config,
-		    strerror(errno));
-		fd_close(&fd);
+	*certificate = -1;
+	if (!file)
 		return -1;
-	}
-	result = config_read_file(fresh, file, arguments.config, errors);
+	set_defaults(&arguments, fresh);
+	result = config_read_file(fresh, file, arguments.config, report);
 	fclose(file);
 	if (arguments.port)
 		fresh->PortNumber = smss->config->PortNumber;
-	if (result == 0 && smss->privileged && !has_ids(fresh)) {
-		fprintf(errors, "%s: MaxInstanceCount is %u, and there are not as many ids here\n",
-		    arguments.config, fresh->MaxInstanceCount);
-		return -1;
-	}
-	return result;
+	if (result == 0)
+		result = check_reload(smss, fresh, report);
+	return result < 0 ? -1 : configured_pair_again(smss->certificate, certificate, report);
 }
 
 static bool has_capabilities(void)
@@ -235,6 +222,25 @@ static int choose_mode(bool *privileged, const struct musess_config *config)
 		return -1;
 	}
 	return 0;
+}
+
+/* The configured one with its key, into *PAIR, while their paths can be reached. 0, or -1 after
+   logging what to do. */
+static int open_certificate(const struct musess_config *config, int *pair)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *report = open_memstream(&text, &size);
+	int result = report ? configured_pair(config, pair, report) : -1;
+
+	if (report && fclose(report) == 0 && result == 0)
+		log_lines(text, log_warn);
+	else if (text)
+		log_error("%.*s: name one that this user can read, or leave Certificate and "
+		          "PrivateKey empty, and one is made",
+		    (int)strcspn(text, "\n"), text);
+	free(text);
+	return result;
 }
 
 /* Connects to the service manager's socket while its path can still be reached. */
@@ -373,7 +379,6 @@ int main(int argc, char **argv)
 		.accounts_dir = -1,
 		.tls_dir = -1,
 		.certificate = -1,
-		.private_key = -1,
 		.cgroup = -1,
 		.admin_listener = -1 };
 	int status = parse(argc, argv, &arguments);
@@ -394,12 +399,13 @@ int main(int argc, char **argv)
 	if (smss.rdp_listener >= 0)
 		fcntl(smss.rdp_listener, F_SETFD, FD_CLOEXEC);
 	if (arguments.config) {
-		keep_config();
+		arguments.config = configured_keep(arguments.config);
 		smss.reload = reload_config;
 	}
 	smss.terminal = has_terminal();
-	if (choose_mode(&smss.privileged, &config) < 0)
-		return 1;
+	if (open_certificate(&config, &smss.certificate) < 0 ||
+	    choose_mode(&smss.privileged, &config) < 0)
+		return EXIT_CONFIGURATION;
 	raise_limits();
 	write_only(STDOUT_FILENO);
 	write_only(STDERR_FILENO);

@@ -100,7 +100,18 @@ static pid_t fork_worker(void)
 	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 }
 
-static void serve(int port, const struct nursery_kit *kit)
+/* The certificate in FD becomes that of workers from now on. 0, or an errno. */
+static int renew(struct nursery_kit *kit, int fd)
+{
+	int result = EINVAL;
+
+	if (fd >= 0 && certificate_read(&kit->certificate, kit->config, fd) == 0)
+		result = rdpwd_renew(kit) < 0 ? EINVAL : 0;
+	certificate_forget(&kit->certificate);
+	return result;
+}
+
+static void serve(int port, struct nursery_kit *kit)
 {
 	for (;;) {
 		struct msg_plain request;
@@ -111,6 +122,13 @@ static void serve(int port, const struct nursery_kit *kit)
 
 		if (got <= 0)
 			_exit(0); /* termsrv is gone */
+		if (request.h.type == RW_CERTIFICATE) {
+			reply.session = (uint32_t)renew(kit, worker_port);
+			fd_close(&worker_port);
+			port_header(&reply.h, RW_CERTIFICATE, sizeof(reply), 0);
+			port_send(port, &reply.h, -1);
+			continue;
+		}
 		pid = worker_port < 0 ? -1 : fork_worker();
 		if (pid == 0) {
 			close(port);

@@ -298,27 +298,43 @@ static BOOL on_synchronize(rdpInput *input, UINT32 flags)
 	return TRUE;
 }
 
-static int set_security(rdpSettings *s, const struct nursery_kit *kit)
+/* Whether FreeRDP can do with it what it does after each handshake. */
+static bool has_public_key(const rdpCertificate *certificate)
+{
+	BYTE *public_key = NULL;
+	DWORD size = 0;
+	bool has =
+	    certificate && freerdp_certificate_get_public_key(certificate, &public_key, &size);
+
+	free(public_key);
+	return has;
+}
+
+static int set_certificate(rdpSettings *s, const struct nursery_kit *kit)
 {
 	rdpCertificate *certificate = freerdp_certificate_new_from_pem(kit->certificate.pem);
 	rdpPrivateKey *key = freerdp_key_new_from_pem(kit->certificate.key_pem);
-	BYTE *public_key = NULL;
-	DWORD size = 0;
 
-	/* tls.c keeps it, encoded, for every connection */
-	if (!certificate || !key ||
-	    !freerdp_certificate_get_public_key(certificate, &public_key, &size)) {
+	if (!key || !has_public_key(certificate) || tls_prepare(&kit->certificate) < 0) {
 		log_error(
 		    "FreeRDP cannot use the certificate or its key: a PEM file with an RSA or EC "
 		    "key is needed");
+		freerdp_certificate_free(certificate);
+		freerdp_key_free(key);
 		return -1;
 	}
-	free(public_key);
+	has_public_key(certificate); /* tls.c keeps it, encoded, for every connection */
 	/* OpenSSL keeps what it finds out about a certificate with it; nobody asks who issued it */
 	freerdp_certificate_verify(certificate, NULL);
 	return freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerCertificate, certificate, 1) &&
-	               freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1) &&
-	               freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
+	               freerdp_settings_set_pointer_len(s, FreeRDP_RdpServerRsaKey, key, 1)
+	           ? 0
+	           : -1;
+}
+
+static int set_security(rdpSettings *s, const struct nursery_kit *kit)
+{
+	return freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
 	               freerdp_settings_set_bool(s, FreeRDP_RdstlsSecurity, FALSE) &&
 	               freerdp_settings_set_bool(s, FreeRDP_AadSecurity, FALSE) &&
 	               freerdp_settings_set_bool(
@@ -379,6 +395,11 @@ static int set_transport(rdpContext *context)
 	return freerdp_set_io_callbacks(context, &io) ? 0 : -1;
 }
 
+int peer_renew(struct rdpwd *w, const struct nursery_kit *kit)
+{
+	return set_certificate(w->peer->context->settings, kit);
+}
+
 int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
 {
 	freerdp_peer *peer;
@@ -399,7 +420,7 @@ int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit)
 	/* a client may send keys before it says which keyboard it has */
 	keymap_init(&w->keymap, 0x409);
 	set_callbacks(peer);
-	if (tls_prepare(&kit->certificate) < 0 || set_security(peer->context->settings, kit) < 0 ||
+	if (peer_renew(w, kit) < 0 || set_security(peer->context->settings, kit) < 0 ||
 	    set_features(peer->context->settings) < 0 || set_transport(peer->context) < 0)
 		return -1;
 	return peer->Initialize(peer) ? 0 : -1;

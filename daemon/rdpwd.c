@@ -36,6 +36,11 @@ int rdpwd_prepare(struct nursery_kit *kit)
 	return peer_prepare(&worker, kit);
 }
 
+int rdpwd_renew(const struct nursery_kit *kit)
+{
+	return peer_renew(&worker, kit);
+}
+
 /* Lets the client read what was sent: a socket that is closed over unread input sends a
    reset, which overtakes it. */
 static void linger(int socket)

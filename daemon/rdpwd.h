@@ -51,6 +51,9 @@ struct rdpwd {
 
 /* In the nursery: everything that can be done before there is a client. 0, or -1. */
 int rdpwd_prepare(struct nursery_kit *kit);
+/* In the nursery, later: its workers have KIT's certificate from now on. 0, or -1 after logging, and
+   they have the one of before. */
+int rdpwd_renew(const struct nursery_kit *kit);
 /* In a worker: serves one connection and ends. */
 void rdpwd_main(int port, const struct nursery_kit *kit) __attribute__((noreturn));
 /* Waits for the answer to a question that FreeRDP blocks for. 0, or -1. */
@@ -62,6 +65,8 @@ void rdpwd_end(struct rdpwd *w, uint32_t reason) __attribute__((noreturn));
 
 /* Makes the peer, unconnected, on a placeholder socket. 0, or -1 after logging. */
 int peer_prepare(struct rdpwd *w, const struct nursery_kit *kit);
+/* The peer has KIT's certificate from now on. 0, or -1 after logging. */
+int peer_renew(struct rdpwd *w, const struct nursery_kit *kit);
 /* The socket in place of the placeholder. 0 or -1. */
 int peer_connect(struct rdpwd *w, int socket);
 /* Sends pictures as far as the client takes them. 0, or -1 where it is gone. */

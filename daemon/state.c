@@ -17,7 +17,8 @@
 #define EVENTS_FILE "events.jsonl" /* of a laboratory */
 
 static const char *const owned_files[][2] = { { "accounts", "accounts" },
-	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" }, { "tls", "key.pem" } };
+	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" },
+	{ "tls", "certificate.pem.new" }, { "tls", "key.pem" }, { "tls", "key.pem.new" } };
 static const char *const owned_directories[] = { "accounts", "tls", "root" };
 
 /* Of \SmApiPort, beside the service's own. */
@@ -115,20 +116,6 @@ static int service_directory(
 	return tree < 0 ? failed("open", path) : tree;
 }
 
-static int open_configured(const char *what, const char *path, int *fd)
-{
-	*fd = -1;
-	if (!path[0])
-		return 0;
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (*fd >= 0)
-		return 0;
-	log_error("cannot read the %s %s: %s: name one that this user can read, or leave "
-	          "Certificate and PrivateKey empty, and one is made",
-	    what, path, strerror(errno));
-	return -1;
-}
-
 /* The configured file of events; a laboratory, which may have no journal, has one always. */
 static int open_events(const struct state *state, const struct smss *smss)
 {
@@ -219,8 +206,6 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 			return failed("make in the state directory", owned_directories[i]);
 	if (check_shell(smss->config) < 0 || listen_at(state, smss, port_path) < 0 ||
 	    programs_path(state->programs, sizeof(state->programs)) < 0 ||
-	    open_configured("certificate", smss->config->Certificate, &smss->certificate) < 0 ||
-	    open_configured("private key", smss->config->PrivateKey, &smss->private_key) < 0 ||
 	    open_events(state, smss) < 0)
 		return -1;
 	if (fstat(smss->state_dir, &status) < 0)

@@ -19,7 +19,7 @@ struct state {
 /*
  * Makes the state directory PATH (NULL: a new private one in /tmp, removed at the end)
  * with its subdirectories, takes its lock, listens at the SM API port (PORT_PATH, NULL:
- * in the directory), opens the configured certificate, key and event file, and moves this process
+ * in the directory), opens the configured event file, and moves this process
  * into its private root. Fills *STATE and the descriptors of *SMSS. Returns 0, or -1
  * after logging what to do.
  */

@@ -467,6 +467,8 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 	}
 	if (m->type == TS_FIGURES && size == sizeof(struct msg_plain))
 		return tell_figures(t, m->message_id);
+	if (m->type == TS_CERTIFICATE && size == sizeof(struct msg_plain))
+		return *passed < 0 ? -1 : certificate_offered(t, *passed);
 	if (m->type == TS_CONFIG && size == sizeof(struct msg_ts_config)) {
 		const struct msg_ts_config *config = (const void *)m;
 		t->config.KeepAliveEnable = config->KeepAliveEnable;

@@ -205,6 +205,17 @@ void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
 	worker_destroy(w);
 }
 
+void worker_replace_warm(struct termsrv *t)
+{
+	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
+		struct worker *w = t->workers[slot];
+		/* the nursery answers in order: of those forked since, none is born yet */
+		if (w && w->step <= WORKER_WARM && w->pid > 0)
+			worker_free(w);
+	}
+	worker_refill(t);
+}
+
 void worker_destroy(struct worker *w)
 {
 	struct termsrv *t = w->t;

@@ -288,6 +288,10 @@ static void on_nursery(int port, short what, void *argument)
 		event_base_loopbreak(t->base);
 		return;
 	}
+	if (m.h.type == RW_CERTIFICATE) {
+		certificate_taken(t, (int)m.session);
+		return;
+	}
 	/* session carries an error where there is no process */
 	worker_born(t, m.h.message_id, (pid_t)m.process, (int)m.session);
 }
@@ -452,7 +456,8 @@ static int prepare(struct termsrv *t, struct nursery_kit *kit)
 	t->listener = take_listener(&t->config);
 	if (t->listener < 0)
 		t->listener = open_listener(&t->config);
-	if (t->listener < 0 || certificate_load(&kit->certificate, &t->config) < 0)
+	if (t->listener < 0 ||
+	    certificate_load(&kit->certificate, &t->config, TERMSRV_CERTIFICATE) < 0)
 		return -1;
 	kit->config = &t->config;
 	kit->glyphs = glyphs_create(t->config.Font, t->config.FontBold, error, sizeof(error));

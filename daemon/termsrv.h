@@ -32,9 +32,8 @@ enum {
 	TERMSRV_SMSS = 3,
 	TERMSRV_STATE = 4,
 	TERMSRV_CONFIG = 5,
-	TERMSRV_CERTIFICATE = 6,
-	TERMSRV_KEY = 7,
-	TERMSRV_LISTENER = 8 /* of an earlier termsrv; or none */
+	TERMSRV_CERTIFICATE = 6, /* and its key (configured.h) */
+	TERMSRV_LISTENER = 7     /* of an earlier termsrv; or none */
 };
 
 enum {
@@ -152,6 +151,16 @@ struct worker *worker_of(struct termsrv *t, uint32_t number);
 uint32_t worker_number(const struct worker *w);
 /* Tells the worker no; it tells its client and ends. */
 void worker_deny(struct worker *w, int32_t status, enum end_reason reason);
+
+/* Those that have no client yet and were forked before now: others take their place. */
+void worker_replace_warm(struct termsrv *t);
+
+/* termsrv-certificate.c: 0, or -1 where smss does not read. */
+
+/* TS_CERTIFICATE: with FD, which stays the caller's. */
+int certificate_offered(struct termsrv *t, int fd);
+/* The nursery's answer: 0, or an errno. */
+int certificate_taken(struct termsrv *t, int error);
 
 /* termsrv-logon.c */
 

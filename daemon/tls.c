@@ -55,6 +55,15 @@ static void keep(const EVP_PKEY *key)
 		public_key.key = same;
 }
 
+/* The server has another. */
+static void forget_public_key(void)
+{
+	EVP_PKEY_free(public_key.key);
+	OPENSSL_free(public_key.encoded);
+	public_key.key = NULL;
+	public_key.encoded = NULL;
+}
+
 /* As OpenSSL's: the length, or -1; the encoded key to where *OUT points, which moves on, or to
    memory that becomes the caller's where that is NULL. */
 __attribute__((visibility("default"))) int i2d_PublicKey(const EVP_PKEY *key, unsigned char **out)
@@ -72,6 +81,22 @@ __attribute__((visibility("default"))) int i2d_PublicKey(const EVP_PKEY *key, un
 	memcpy(*out, public_key.encoded, (size_t)public_key.length);
 	*out += public_key.length;
 	return public_key.length;
+}
+
+/* FreeRDP shows the server's certificate alone: a client that knows no more than the root needs those
+   between. */
+static bool add_chain(SSL_CTX *context, const struct certificate *certificate)
+{
+	STACK_OF(X509) *chain = certificate_parse_chain(certificate->pem);
+	bool added = chain != NULL;
+
+	for (X509 *x; added && (x = sk_X509_shift(chain));)
+		if (SSL_CTX_add_extra_chain_cert(context, x) != 1) {
+			X509_free(x);
+			added = false;
+		}
+	sk_X509_pop_free(chain, X509_free);
+	return added;
 }
 
 static bool set_key(SSL *server, const struct certificate *certificate)
@@ -126,7 +151,7 @@ int tls_prepare(const struct certificate *certificate)
 	SSL_CTX *client_context = SSL_CTX_new_ex(NULL, NULL, TLS_client_method());
 	SSL *server, *client;
 
-	if (!context || !client_context) {
+	if (!context || !client_context || !add_chain(context, certificate)) {
 		SSL_CTX_free(client_context);
 		SSL_CTX_free(context);
 		return -1;
@@ -135,7 +160,9 @@ int tls_prepare(const struct certificate *certificate)
 	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_free(prepared);
 	prepared = context;
+	forget_public_key();
 	server = SSL_new(context);
 	client = SSL_new(client_context);
 	/* where that fails, a key too short for OpenSSL say, FreeRDP will say so */

@@ -55,6 +55,15 @@ LOG_LEVEL(log_info, "")
 LOG_LEVEL(log_warn, "warning: ")
 LOG_LEVEL(log_error, "error: ")
 
+void log_lines(char *lines, void (*say)(const char *format, ...))
+{
+	char *line;
+
+	while ((line = strsep(&lines, "\n")))
+		if (*line)
+			say("%s", line);
+}
+
 const char *log_quote(char *buffer, size_t size, const char *text)
 {
 	size_t n = 0;

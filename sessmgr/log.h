@@ -20,6 +20,9 @@ void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Each of the LINES as one of SAY's, log_warn say. LINES is taken apart. */
+void log_lines(char *lines, void (*say)(const char *format, ...));
+
 /*
  * Copies TEXT into BUFFER (SIZE bytes) with control characters and quotes replaced by
  * '?', so that a client cannot forge a line. Returns BUFFER.

@@ -33,13 +33,15 @@ enum message_type {
 	                     display port is passed beside it */
 	WS_LOGON,         /* the user of a session that began without one */
 	WS_PAINTED,       /* the client has its first picture */
-	WS_SESSION, /* to termsrv: the session that a worker's client has; WS_CONNECT's answer,
+	WS_SESSION,     /* to termsrv: the session that a worker's client has; WS_CONNECT's answer,
 	                     and when the client was moved to another */
-	WS_COOKIE,  /* what a client has to know to come back to a session; answered with the
+	WS_COOKIE,      /* what a client has to know to come back to a session; answered with the
 	                     same type */
-	WS_EVENT,   /* to smss: an event that only termsrv sees */
-	TS_CONFIG,  /* to termsrv: what of its configuration has changed */
-	TS_FIGURES, /* to termsrv: what has it counted? Answered with the same type */
+	WS_EVENT,       /* to smss: an event that only termsrv sees */
+	TS_CONFIG,      /* to termsrv: what of its configuration has changed */
+	TS_FIGURES,     /* to termsrv: what has it counted? Answered with the same type */
+	TS_CERTIFICATE, /* to termsrv: another certificate with its key, passed beside it; answered with
+	                   the same type */
 	/* lsass */
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
 	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
@@ -62,7 +64,9 @@ enum message_type {
 	RW_SESSION,       /* to rdpwd: the session; the display port is passed beside it */
 	RW_DENIED,        /* to rdpwd: no; with a status and a reason */
 	RW_PAINTED,       /* to termsrv: the first picture is out */
-	RW_COOKIE, /* to rdpwd: its client was moved to this session (struct msg_rw_session) */
+	RW_COOKIE,      /* to rdpwd: its client was moved to this session (struct msg_rw_session) */
+	RW_CERTIFICATE, /* to the nursery: another certificate, passed beside it; answered with the same
+	                   type (struct msg_process: an errno in session) */
 	/* csrss and smss */
 	CSR_CONNECT = 0x400, /* to smss: the handshake; smss answers with the same type */
 	CSR_CLIENT,          /* to csrss: WS_CONNECT, the display port passed beside it */
@@ -206,7 +210,7 @@ enum { CSRSS_NO_TERMINAL = 10, WINLOGON_NO_LOGON = 3 };
 
 /* A message that is its type alone: *_READY, LSA_PORT, TS_LSASS, RW_READY, CSR_SHELL,
    CSR_YIELD, CSR_INPUT, CSR_LOGOFF, DSP_READY, DSP_INPUT, WL_PROMPT, WL_LOGOFF, CTL_LIST,
-   CTL_SERVICE, CTL_END, CTL_RELOAD, CTL_STATS and TS_FIGURES (the questions), CTL_EVENTS,
+   CTL_SERVICE, CTL_END, CTL_RELOAD, CTL_STATS, TS_FIGURES and TS_CERTIFICATE (the questions), RW_CERTIFICATE, CTL_EVENTS,
    ACCT_LIST, MT_LIST. */
 struct msg_plain {
 	PORT_MESSAGE h;
@@ -305,6 +309,14 @@ struct msg_ts_config {
 	PORT_MESSAGE h;
 	uint32_t KeepAliveEnable, KeepAliveInterval, MaxInstanceCount;
 	uint32_t reserved;
+};
+
+/* TS_CERTIFICATE, the answer: whether it is taken, and what there is to be said of it. */
+struct msg_ts_certificate {
+	PORT_MESSAGE h;
+	int32_t status;
+	uint32_t reserved;
+	char text[1024]; /* lines */
 };
 
 /* LSA_LOGON, LSA_NTLM, RW_NTLM, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */

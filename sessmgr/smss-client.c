@@ -50,6 +50,7 @@ static void forget_termsrv(const struct client *client)
 	start_forget(smss, client);
 	stats_forget_termsrv(smss);
 	winstation_forget_termsrv(smss);
+	reload_forget_termsrv(smss);
 	for (uint32_t slot = 0; slot < smss->capacity; slot++)
 		if (smss->slots[slot] && smss->slots[slot]->awaits_client)
 			session_stop(smss->slots[slot], END_NONE, STATUS_PORT_DISCONNECTED);

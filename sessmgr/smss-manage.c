@@ -1,6 +1,6 @@
 /*
  * What administrators do with sessions, and users with their own: disconnect, connect, log off,
- * reset, say something; and with the service: drain it, read its configuration again.
+ * reset, say something; and with the service: drain it, follow its events.
  *
  * Who may do what is the table's matter in smss-api.c; that a user's call is about his own
  * session alone is this file's (may_manage).
@@ -275,109 +275,6 @@ int manage_drain(struct client *client, const PORT_MESSAGE *m, int *passed)
 		reply.status = set_drain(smss, (enum drain_mode)reply.mode);
 	reply.mode = manage_drain_mode(smss);
 	port_header(&reply.h, CTL_DRAIN, sizeof(reply), m->message_id);
-	client_send(client, &reply.h, -1);
-	return 0;
-}
-
-/* ---- the configuration ---- */
-
-/* termsrv has a configuration of its own, which it was started with. */
-static void tell_termsrv(struct smss *smss)
-{
-	struct msg_ts_config m = { .KeepAliveEnable = smss->config->KeepAliveEnable,
-		.KeepAliveInterval = smss->config->KeepAliveInterval,
-		.MaxInstanceCount = smss->config->MaxInstanceCount };
-
-	port_header(&m.h, TS_CONFIG, sizeof(m), 0);
-	client_send(smss->services[SERVICE_TERMSRV].client, &m.h, -1);
-}
-
-/* Reads it again. STATUS_SUCCESS, or the values in force are as they were. Lines about it go
-   to REPORT. */
-static int32_t reload(struct smss *smss, FILE *report, unsigned *changed)
-{
-	struct musess_config fresh;
-	uint32_t capacity;
-
-	*changed = 0;
-	if (!smss->reload) {
-		fprintf(report, "the service was started without a configuration file\n");
-		return STATUS_OBJECT_NAME_NOT_FOUND;
-	}
-	if (smss->reload(smss, &fresh, report) < 0)
-		return STATUS_INVALID_PARAMETER;
-	capacity = fresh.MaxInstanceCount + EXTRA_SESSIONS;
-	if (table_resize(smss, capacity) < 0)
-		return STATUS_NO_MEMORY;
-	record_grow(smss->record_dir, capacity); /* goes on without, too */
-	*changed = config_apply(smss->config, &fresh, report);
-	limits_reloaded(smss);
-	tell_termsrv(smss);
-	if (event_reopen() < 0)
-		fprintf(report, "the file of events cannot be opened again: the old one is used\n");
-	return STATUS_SUCCESS;
-}
-
-/* LINES, each for the log. */
-static void log_lines(char *lines, bool bad)
-{
-	char *rest = lines, *line;
-
-	while ((line = strsep(&rest, "\n")))
-		if (*line && bad)
-			log_error("%s", line);
-		else if (*line)
-			log_info("%s", line);
-}
-
-/* Reads it again, for the log and for whoever asked. *TEXT is the caller's to free; NULL where
-   memory is short. */
-static int32_t reload_logged(struct smss *smss, char **text, unsigned *changed)
-{
-	size_t size = 0;
-	FILE *report;
-	char *copy;
-	int32_t status;
-
-	*text = NULL;
-	report = open_memstream(text, &size);
-	if (!report)
-		return STATUS_NO_MEMORY;
-	status = reload(smss, report, changed);
-	if (fclose(report) != 0)
-		return STATUS_NO_MEMORY;
-	copy = strdup(*text);
-	if (copy)
-		log_lines(copy, status != STATUS_SUCCESS);
-	free(copy);
-	if (status == STATUS_SUCCESS)
-		log_info("the configuration was read again: %u options changed", *changed);
-	else
-		log_error("the configuration was not read: the values in force stay");
-	return status;
-}
-
-void manage_reload_logged(struct smss *smss)
-{
-	unsigned changed;
-	char *text;
-
-	reload_logged(smss, &text, &changed);
-	free(text);
-}
-
-int manage_reload(struct client *client, const PORT_MESSAGE *m, int *passed)
-{
-	struct msg_reloaded reply = { 0 };
-	unsigned changed = 0;
-	char *text;
-
-	(void)passed;
-	reply.status = reload_logged(client->smss, &text, &changed);
-	reply.changed = changed;
-	snprintf(reply.text, sizeof(reply.text), "%s", text ? text : "");
-	free(text);
-	port_header(&reply.h, CTL_RELOADED, sizeof(reply), m->message_id);
 	client_send(client, &reply.h, -1);
 	return 0;
 }

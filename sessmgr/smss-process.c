@@ -440,8 +440,7 @@ pid_t process_start_service(struct smss *smss, unsigned which, int port)
 	int config = which == SERVICE_LSASS ? -1 : config_file(smss);
 	int state = which == SERVICE_LSASS ? smss->accounts_dir : -1;
 	const int fds[SERVICE_FDS] = { port, termsrv ? smss->tls_dir : state, config,
-		termsrv ? smss->certificate : -1, termsrv ? smss->private_key : -1,
-		termsrv ? smss->rdp_listener : -1 };
+		termsrv ? smss->certificate : -1, termsrv ? smss->rdp_listener : -1 };
 	char map[64];
 	int go[2];
 	pid_t pid;

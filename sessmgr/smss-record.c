@@ -67,8 +67,14 @@ _Static_assert(
         offsetof(struct record, namespace) == STABLE_SIZE,
     "every build reads how a record begins");
 
+/* Reading and writing the file itself takes no memory for what is not there, and fails where there is
+   no room; the mapping is for what is known to have room. */
 static struct header *map;
 static size_t map_size;
+static int record_file = -1;
+static bool *roomy; /* by slot, below roomy_count: it has room in the file */
+static uint32_t roomy_count;
+static bool full; /* the log said so */
 
 static struct pair *pairs(void)
 {
@@ -97,16 +103,60 @@ static bool readable(const struct header *h, uint64_t size)
 	       size >= sizeof(*h) && h->capacity <= (size - sizeof(*h)) / pair;
 }
 
+static int write_at(int fd, const void *bytes, size_t size, uint64_t at)
+{
+	ssize_t put = pwrite(fd, bytes, size, (off_t)at);
+
+	if (put >= 0 && (size_t)put != size)
+		errno = ENOSPC;
+	return put == (ssize_t)size ? 0 : -1;
+}
+
 static int begin_anew(int fd, uint32_t capacity)
 {
+	struct header h = { .magic = RECORD_MAGIC,
+		.version = RECORD_VERSION,
+		.size = sizeof(struct record),
+		.capacity = capacity };
+
+	read_boot_id(h.boot);
 	/* zeroes: no page of it takes memory before a session does */
-	if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)map_size) < 0)
+	return ftruncate(fd, 0) < 0 ? -1 : write_at(fd, &h, sizeof(h), 0);
+}
+
+static off_t place_of(uint32_t slot)
+{
+	return (off_t)(sizeof(*map) + slot * sizeof(struct pair));
+}
+
+/* Whether SLOT's pair can be written to where it is mapped. */
+static bool has_room(uint32_t slot)
+{
+	struct pair same;
+	bool room;
+
+	if (roomy[slot])
+		return true;
+	room = pread(record_file, &same, sizeof(same), place_of(slot)) == sizeof(same) &&
+	       write_at(record_file, &same, sizeof(same), (uint64_t)place_of(slot)) == 0;
+	if (!room && !full)
+		log_warn("no room for the record of a session: %s; a later smss will not find it",
+		    strerror(errno));
+	full = !room;
+	roomy[slot] = room;
+	return room;
+}
+
+/* Of no slot of CAPACITY more than before it is known yet. 0, or -1. */
+static int grow_roomy(uint32_t capacity)
+{
+	bool *more = realloc(roomy, capacity * sizeof(*roomy));
+
+	if (!more)
 		return -1;
-	map->version = RECORD_VERSION;
-	map->size = sizeof(struct record);
-	map->capacity = capacity;
-	read_boot_id(map->boot);
-	map->magic = RECORD_MAGIC;
+	roomy = more;
+	for (; roomy_count < capacity; roomy_count++)
+		roomy[roomy_count] = false;
 	return 0;
 }
 
@@ -133,15 +183,6 @@ static void to_end(struct record *r)
 	r->step = SESSION_ENDING;
 	r->state = WTS_DOWN;
 	r->info.session = r->id;
-}
-
-static int write_at(int fd, const void *bytes, size_t size, uint64_t at)
-{
-	ssize_t put = pwrite(fd, bytes, size, (off_t)at);
-
-	if (put >= 0 && (size_t)put != size)
-		errno = ENOSPC;
-	return put == (ssize_t)size ? 0 : -1;
 }
 
 /* The records of FROM into FILE, as this build has them. How many, or -1. */
@@ -243,54 +284,46 @@ static int map_file(int fd, uint32_t capacity)
 int record_open(int dir, uint32_t capacity)
 {
 	int fd = openat(dir, RECORD_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int found = -1, result = -1;
+	int found = -1;
 
 	if (fd >= 0) {
 		unlinkat(dir, NEW_FILE, 0); /* of one that was killed before it was whole */
 		found = find_record(dir, &fd, capacity);
 	}
-	if (found < 0 || map_file(fd, capacity) < 0)
-		goto done;
 	if (found == 0 && begin_anew(fd, capacity) < 0)
-		goto done;
-	if (map->capacity < capacity)
-		map->capacity = capacity;
-	result = 0;
-done:
-	if (result < 0) {
+		found = -1;
+	record_file = fd;
+	if (found < 0 || map_file(fd, capacity) < 0 ||
+	    grow_roomy(map->capacity < capacity ? capacity : map->capacity) < 0) {
 		log_error("cannot keep a record of the sessions: %s", strerror(errno));
 		record_close(-1);
+		return -1;
 	}
-	fd_close(&fd);
-	return result;
+	map->capacity = roomy_count;
+	return 0;
 }
 
-int record_grow(int dir, uint32_t capacity)
+int record_grow(uint32_t capacity)
 {
 	size_t size = sizeof(*map) + capacity * sizeof(struct pair);
-	int fd, result = -1;
-	void *larger;
+	void *larger = map;
 
 	if (!map || capacity <= map->capacity)
 		return 0;
-	fd = openat(dir, RECORD_FILE, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || (size > map_size && ftruncate(fd, (off_t)size) < 0))
-		goto done;
-	if (size > map_size) {
-		larger = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (larger == MAP_FAILED)
-			goto done;
+	if (size > map_size && ftruncate(record_file, (off_t)size) == 0)
+		larger = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, record_file, 0);
+	if (grow_roomy(capacity) < 0 || larger == MAP_FAILED ||
+	    (size > map_size && larger == map)) {
+		log_warn("no room on the record for more sessions: %s", strerror(errno));
+		return -1;
+	}
+	if (larger != map) {
 		munmap(map, map_size);
 		map = larger;
 		map_size = size;
 	}
 	map->capacity = capacity;
-	result = 0;
-done:
-	if (result < 0)
-		log_warn("no room on the record for more sessions: %s", strerror(errno));
-	fd_close(&fd);
-	return result;
+	return 0;
 }
 
 void record_close(int dir)
@@ -300,6 +333,10 @@ void record_close(int dir)
 	if (map && dir >= 0)
 		unlinkat(dir, RECORD_FILE, 0);
 	map = NULL;
+	fd_close(&record_file);
+	free(roomy);
+	roomy = NULL;
+	roomy_count = 0;
 }
 
 void record_counters(const struct smss *smss)
@@ -344,7 +381,7 @@ void record_update(const struct session *session)
 	unsigned older;
 	uint64_t newest;
 
-	if (!map || session->slot >= map->capacity)
+	if (!map || session->slot >= map->capacity || !has_room(session->slot))
 		return;
 	pair = &pairs()[session->slot];
 	older = pair->copies[0].number > pair->copies[1].number;
@@ -358,7 +395,7 @@ void record_update(const struct session *session)
 
 void record_clear(const struct session *session)
 {
-	if (!map || session->slot >= map->capacity)
+	if (!map || session->slot >= map->capacity || !has_room(session->slot))
 		return;
 	/* the newer one last: at no moment does the older one count */
 	struct pair *pair = &pairs()[session->slot];
@@ -375,11 +412,14 @@ uint32_t record_capacity(void)
 
 bool record_read(uint32_t slot, struct record *record)
 {
-	const struct pair *pair = &pairs()[slot];
-	unsigned newer = pair->copies[0].number < pair->copies[1].number;
+	struct pair pair;
+	const struct copy *newer;
 
-	if (pair->copies[newer].number == 0)
+	if (pread(record_file, &pair, sizeof(pair), place_of(slot)) != sizeof(pair))
 		return false;
-	*record = pair->copies[newer].record;
+	newer = &pair.copies[pair.copies[0].number < pair.copies[1].number];
+	if (newer->number == 0)
+		return false;
+	*record = newer->record;
 	return record->generation != 0;
 }

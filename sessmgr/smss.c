@@ -116,7 +116,7 @@ static void on_end(int signal_number, short what, void *argument)
 	/* of a service it asks to read the configuration again; a terminal that is closed sends it
 	   too, and nothing may be left then */
 	if (signal_number == SIGHUP && !smss->terminal)
-		manage_reload_logged(smss);
+		reload_signalled(smss);
 	else
 		smss_stop(smss, 0);
 }

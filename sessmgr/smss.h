@@ -254,9 +254,11 @@ enum { NO_WORKER = 0xffffffff };
 
 struct smss {
 	struct musess_config *config; /* CTL_RELOAD changes it */
-	/* Reads the configuration file again into *FRESH: 0, or -1 with what is wrong in ERRORS. NULL
-	   where there is none. */
-	int (*reload)(struct smss *smss, struct musess_config *fresh, FILE *errors);
+	/* Reads the configuration file again into *FRESH, and the configured certificate with its key
+	   into *CERTIFICATE, a memory file, or -1 where it is the same: 0, or -1 with what is wrong in
+	   REPORT. NULL where there is no configuration file. */
+	int (*reload)(
+	    struct smss *smss, struct musess_config *fresh, int *certificate, FILE *report);
 	struct event_base *base;
 	bool privileged; /* ids of their own for every session, service processes too */
 	bool stopping;
@@ -264,7 +266,7 @@ struct smss {
 	bool terminal;  /* SIGHUP tells that it was closed */
 	int exit_status;
 	int state_dir, accounts_dir, tls_dir; /* descriptors */
-	int certificate, private_key;         /* descriptors of configured files, or -1 */
+	int certificate;  /* the configured one with its key, in a memory file; or -1 */
 	int rdp_listener; /* termsrv's, kept for the next: who connects meanwhile waits; or -1 */
 	/* Has the service manager keep it too, where there is one. */
 	void (*keep_listener)(int listener);
@@ -377,7 +379,7 @@ void process_creator_reports(struct session *session);
 /* The host's user id of a service process: owner of its state. */
 uid_t process_service_uid(const struct smss *smss, unsigned which);
 /* Starts service WHICH: 3 PORT, 4 its state directory, 5 the configuration but for lsass, and for
-   termsrv 6 and 7 the configured certificate and key, 8 the listener of an earlier one. Process id, or -1 with errno. */
+   termsrv 6 the configured certificate and key, 7 the listener of an earlier one. Process id, or -1 with errno. */
 pid_t process_start_service(struct smss *smss, unsigned which, int port);
 /*
  * Connects to the socket at PATH as process PID sees it, without following links out of what
@@ -421,7 +423,7 @@ _Noreturn void child_creator(const struct session *session, int port);
    -1 with errno. */
 int child_map_session(const struct session *session, pid_t pid);
 /* The child that becomes service WHICH once GO has a byte; FDS from 3 on, -1: /dev/null. */
-enum { SERVICE_FDS = 6 };
+enum { SERVICE_FDS = 5 };
 _Noreturn void child_service(
     const struct smss *smss, unsigned which, const char *image, int go, const int *fds);
 /* Writes MAP as the id maps of PID. 0, or -1 with errno. */
@@ -573,7 +575,7 @@ struct record {
    CAPACITY sessions. 0, or -1 after logging. Without it nothing is recorded. */
 int record_open(int dir, uint32_t capacity);
 /* For more sessions than before. 0, or -1 after logging: those beyond are not recorded. */
-int record_grow(int dir, uint32_t capacity);
+int record_grow(uint32_t capacity);
 /* The service ends, and its sessions with it: nobody needs the record. */
 void record_close(int dir);
 void record_update(const struct session *session);
@@ -672,7 +674,6 @@ int manage_logoff(struct client *client, const PORT_MESSAGE *message, int *passe
 int manage_reset(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_message(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_drain(struct client *client, const PORT_MESSAGE *message, int *passed);
-int manage_reload(struct client *client, const PORT_MESSAGE *message, int *passed);
 int manage_events(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* CSR_RESPONSE. */
 int manage_response(struct client *client, const PORT_MESSAGE *message, int *passed);
@@ -680,14 +681,22 @@ int manage_response(struct client *client, const PORT_MESSAGE *message, int *pas
 void manage_box(struct session *session, const char *title, const char *text, uint32_t seconds);
 /* SESSION is gone: who waits for its boxes is told. */
 void manage_forget_session(struct session *session);
-/* SIGHUP: as CTL_RELOAD, with what it says in the log. */
-void manage_reload_logged(struct smss *smss);
 /* Reads how the service drains from the state directory. */
 void manage_init(struct smss *smss);
 /* What administrators are told of it. */
 enum drain_mode manage_drain_mode(const struct smss *smss);
 /* Whether new sessions are refused. */
 bool manage_draining(const struct smss *smss);
+
+/* smss-reload.c: the configuration is read again. */
+
+/* CTL_RELOAD; TS_CERTIFICATE of termsrv. */
+int reload_asked(struct client *client, const PORT_MESSAGE *message, int *passed);
+int reload_termsrv(struct client *client, const PORT_MESSAGE *message, int *passed);
+/* SIGHUP: what CTL_RELOAD answers is in the log alone. */
+void reload_signalled(struct smss *smss);
+/* termsrv is gone: it does not answer. */
+void reload_forget_termsrv(struct smss *smss);
 
 /* smss-stats.c: what the service counts. */
 
@@ -866,8 +875,14 @@ void accounts_fail(void);
  * status.
  */
 int smss_run(struct smss *smss);
-/* Exit statuses of the service: 1 is any failure that was said. */
-enum { EXIT_WINDOWS_SUBSYSTEM = 3, EXIT_WINDOWS_LOGON_PROCESS = 4 };
+/* Exit statuses of the service: 1 is any failure that was said. That of a configuration which has to
+   be put right first is the one of sysexits.h. */
+enum {
+	EXIT_USAGE = 2,
+	EXIT_WINDOWS_SUBSYSTEM = 3,
+	EXIT_WINDOWS_LOGON_PROCESS = 4,
+	EXIT_CONFIGURATION = 78
+};
 
 /* The sessions of an earlier smss are there: the console, lsass and termsrv follow. 0 or -1. */
 int smss_begin_service(struct smss *smss);

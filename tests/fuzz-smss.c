@@ -441,11 +441,12 @@ static void control_message(void)
 		read_away(port);
 }
 
-/* The configuration that CTL_RELOAD reads. */
-static int reload(struct smss *smss, struct musess_config *fresh, FILE *errors)
+/* The configuration that CTL_RELOAD reads, and whether there is another certificate. */
+static int reload(struct smss *smss, struct musess_config *fresh, int *certificate, FILE *errors)
 {
 	unsigned flags = take();
 
+	*certificate = -1;
 	*fresh = *smss->config;
 	if (flags % 8 == 7) {
 		fprintf(errors, "it is bad\n");
@@ -457,6 +458,8 @@ static int reload(struct smss *smss, struct musess_config *fresh, FILE *errors)
 	fresh->MaxIdleTime = flags & 8 ? 5000 : 0;
 	fresh->fResetBroken = flags >> 6 & 1;
 	fresh->MaxDisconnectionTime = flags & 128 ? 9000 : 0;
+	if (take() & 1)
+		*certificate = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 

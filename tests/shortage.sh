@@ -84,6 +84,74 @@ starts_only_with_all() {
 	refuses few-ids '.* do not exist in this user namespace' unshare -U -r "${lab_service[@]}"
 }
 
+# What the state directory $1 has of the pair is whole.
+whole_pair() {
+	local certificate='' key=''
+	[ ! -e "$1/tls/certificate.pem" ] ||
+		certificate=$(openssl x509 -in "$1/tls/certificate.pem" -noout -pubkey) || return 1
+	[ ! -e "$1/tls/key.pem" ] || key=$(openssl pkey -in "$1/tls/key.pem" -pubout) || return 1
+	[ -z "$certificate" ] || [ -z "$key" ] || [ "$certificate" = "$key" ]
+}
+
+ready_or_ended() { # LOG
+	grep -q 'is ready' "$1" || ended "$musess_pid"
+}
+
+# Starts in the state directory $1, and ends: $2 is the log.
+starts_or_says() {
+	local status=0
+	env --default-signal=INT "$BIN/musessd" --lab --state "$1" --port 0 >"$2" 2>&1 &
+	musess_pid=$!
+	started+=("$musess_pid")
+	wait_until $PATIENCE ready_or_ended "$2" || fail "neither ready nor ended: $(cat "$2")"
+	kill -INT "$musess_pid" 2>/dev/null || true
+	wait "$musess_pid" || status=$?
+	grep -q 'is ready' "$2" || { [ $status = 1 ] && grep -q 'error: .*: No space' "$2"; } ||
+		fail "status $status: $(cat "$2")"
+}
+
+# In a state directory with no room, or too little, each file is whole or is not there; and what an
+# earlier run could not finish is made again. The sessions' record is there, too: where there is no
+# room for one's the service goes on.
+a_full_disk() {
+	local state=$WORK/full/state pages file
+	echo "== a full disk"
+	mkdir "$WORK/full"
+	trap 'status=$?; umount -l "$WORK/full" 2>/dev/null || true; (exit $status); end_everything' EXIT
+	mount -t tmpfs -o mode=700,size=256k musess-test "$WORK/full"
+	for pages in 0 1 2 3 4 5 6 7 8; do
+		rm -rf "$state" "$WORK/full/filler"
+		mkdir -m 700 "$state" "$state/tls" "$state/accounts" "$state/root"
+		cat /dev/zero >"$WORK/full/filler" 2>/dev/null || true
+		truncate -s -$((pages * 4096)) "$WORK/full/filler"
+		starts_or_says "$state" "$OUT/full-$pages.log"
+		whole_pair "$state" || fail "$pages pages: half a certificate: $(ls -l "$state/tls")"
+		echo "$pages pages: $(grep -E 'error: |is ready' "$OUT/full-$pages.log")"
+	done
+	rm "$WORK/full/filler"
+	for file in none key.pem certificate.pem; do
+		[ $file = none ] || truncate -s 100 "$state/tls/$file"
+		STATE_AGAIN=$state
+		start_musess
+		serves
+		STATE_AGAIN=''
+		stop_musess
+		[ -s "$state/tls/key.pem" ] && [ -s "$state/tls/certificate.pem" ] && whole_pair "$state" ||
+			fail "no pair in place of a part of $file"
+		[ $file = none ] || grep -q 'warning: .*: a new one is made' "$musess_log" ||
+			fail "a part of $file is not said"
+	done
+	STATE_AGAIN=$state
+	start_musess
+	STATE_AGAIN=''
+	cat /dev/zero >"$WORK/full/filler" 2>/dev/null || true
+	load -n 20 -c 20 -k 1 || fail "no sessions without a record of them"
+	grep -q 'warning: no room for the record of a session: No space' "$musess_log" ||
+		fail "a record that has no room is not said"
+	stop_musess
+	umount "$WORK/full"
+}
+
 # In the foreground of a terminal that is closed the service ends; elsewhere SIGHUP has it read its
 # configuration again (tests/reconnect.sh).
 terminal_is_closed() {
@@ -193,6 +261,7 @@ start_musess
 starts_only_with_all
 stop_musess
 terminal_is_closed
+a_full_disk
 out_of_descriptors
 out_of_processes
 BIN=$WORK/bin

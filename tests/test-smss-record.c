@@ -436,12 +436,12 @@ static void test_more_sessions_at_once(void **state)
 	struct record r;
 
 	(void)state;
-	assert_int_equal(record_grow(dir, 9), 0); /* there is none */
+	assert_int_equal(record_grow(9), 0); /* there is none */
 	assert_int_equal(record_open(dir, CAPACITY), 0);
 	record_update(&session);
-	assert_int_equal(record_grow(dir, 2), 0);
+	assert_int_equal(record_grow(2), 0);
 	assert_int_equal(record_capacity(), CAPACITY);
-	assert_int_equal(record_grow(dir, 1000), 0);
+	assert_int_equal(record_grow(1000), 0);
 	assert_int_equal(record_capacity(), 1000);
 	assert_true(record_read(2, &r));
 	session.slot = 999;
@@ -454,7 +454,7 @@ static void test_more_sessions_at_once(void **state)
 	record_close(-1);
 	session.slot = 2;
 	begins_anew(offsetof(struct file_header, magic));
-	assert_int_equal(record_grow(dir, 50), 0);
+	assert_int_equal(record_grow(50), 0);
 	assert_int_equal(record_capacity(), 50);
 	assert_int_equal(records(), 1);
 }

@@ -141,6 +141,7 @@ static const struct row {
 	{ WS_EVENT, sizeof(struct msg_ws_event), "T", false },
 	{ WS_COOKIE, sizeof(struct msg_cookie), "T", false },
 	{ TS_FIGURES, sizeof(struct msg_ts_figures), "T", false },
+	{ TS_CERTIFICATE, sizeof(struct msg_ts_certificate), "T", false },
 	{ MT_READY, sizeof(struct msg_plain), "M", false },
 	{ MT_LIST, sizeof(struct msg_plain), "M", false },
 	{ LSA_READY, sizeof(struct msg_plain), "L", false },

@@ -1,0 +1,191 @@
+#!/bin/bash
+# The configured certificate: what clients get of it, what is said of it, and how it is renewed.
+#
+#   tests/certificate.sh BUILD
+. "$(dirname "$0")/lib.sh" "$1"
+here=$(dirname "$0")
+chmod 755 "$WORK"
+
+# ---- certificates
+
+key() { # NAME [option of genpkey...]
+	local name=$1
+	shift
+	[ $# -gt 0 ] || set -- -algorithm EC -pkeyopt ec_paramgen_curve:P-256
+	openssl genpkey "$@" -out "$WORK/$name.key" 2>/dev/null
+}
+
+# issue NAME ISSUER SERIAL [option of x509...]: for the key NAME; its own issuer signs for itself.
+issue() {
+	local name=$1 issuer=$2 serial=$3 from=(-CA "$WORK/$2.pem" -CAkey "$WORK/$2.key")
+	shift 3
+	[ "$issuer" != "$name" ] || from=(-signkey "$WORK/$name.key")
+	openssl req -new -key "$WORK/$name.key" -subj "/CN=$name" -out "$WORK/request"
+	openssl x509 -req -in "$WORK/request" "${from[@]}" -set_serial "$serial" -out "$WORK/$name.pem" \
+		"$@" 2>/dev/null
+}
+
+authority() { # NAME ISSUER
+	printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n' >"$WORK/authority"
+	key "$1"
+	issue "$1" "$2" 1 -days 9 -extfile "$WORK/authority"
+}
+
+# server NAME SERIAL: its certificate, that of the authority between, and the key.
+server() {
+	key "$1"
+	issue "$1" middle "$2" -days 9
+	cat "$WORK/$1.pem" "$WORK/middle.pem" >"$WORK/$1.chain"
+}
+
+# configure CERTIFICATE KEY: by their names in $WORK.
+configure() {
+	limits=('[Listener]' "Certificate = $WORK/$1" "PrivateKey = $WORK/$2")
+}
+
+# The serial number of what a client gets, which knows the root alone.
+served() {
+	"$here/tls-client.py" "$MUSESS_ADDRESS" "$WORK/root.pem"
+}
+
+is_served() { # SERIAL
+	local got
+	got=$(served) || fail "no certificate $1"
+	[ "$got" = "$1" ] || fail "the certificate $got is served, not $1"
+}
+
+# says PATTERN: in a line of the log, in musess's own words.
+says() {
+	grep -qE "$1" "$musess_log" || fail "not said: $1"
+}
+
+# ---- tests
+
+warns_of() { # CERTIFICATE KEY PATTERN...
+	local pattern
+	configure "$1" "$2"
+	start_musess
+	shift 2
+	for pattern; do
+		says "warning: $pattern"
+	done
+	[ "$(grep -c 'warning: ' "$musess_log")" = $# ] || fail "more than $# warnings"
+	stop_musess
+	: >"$musess_log"
+}
+
+warnings() {
+	echo "== what clients will not like is said"
+	key old
+	issue old middle 0x10 -days -1
+	warns_of old.pem old.key "the certificate $WORK/old.pem has expired on 20[0-9-]+ [0-9:]+ UTC"
+	key weak -algorithm RSA -pkeyopt rsa_keygen_bits:1024
+	issue weak weak 0x11 -days 9
+	warns_of weak.pem weak.key "the certificate $WORK/weak.pem has a weak key, RSA of 1024 bits"
+	cat "$WORK/a.pem" "$WORK/root.pem" "$WORK/middle.pem" >"$WORK/order.pem"
+	warns_of order.pem a.key "certificate 2 in $WORK/order.pem did not issue the one before it" \
+		"certificate 3 in $WORK/order.pem did not issue the one before it"
+	chmod 644 "$WORK/a.key"
+	warns_of a.chain a.key "everybody on this machine may read the private key $WORK/a.key"
+	chmod 600 "$WORK/a.key"
+	warns_of a.chain a.key
+}
+
+# refused PATTERN: reload says so, and what was served is served.
+refused() {
+	local output
+	! output=$(musessctl reload 2>&1) || fail "reload takes it: $output"
+	grep -qE "$1" <<<"$output" || fail "reload says: $output"
+	is_served "$2"
+}
+
+takes() { # SERIAL
+	local output
+	output=$(musessctl reload) || fail "reload: $output"
+	grep -q 'clients that come from now on get the new certificate' <<<"$output" ||
+		fail "reload says nothing of a certificate: $output"
+	is_served "$1"
+}
+
+put() { # FROM TO: as whoever renews a file should
+	cp -p "$WORK/$1" "$WORK/new"
+	mv "$WORK/new" "$WORK/$2"
+}
+
+serial_is() {
+	[ "$(served 2>/dev/null)" = "$1" ]
+}
+
+termsrv_is_new() {
+	local now
+	now=$(pgrep -P "$musess_pid" -x termsrv) && [ "$now" != "$termsrv" ]
+}
+
+renewal() {
+	local holder termsrv
+	echo "== a renewed certificate"
+	put a.chain live.pem
+	put a.key live.key
+	configure live.pem live.key
+	start_musess
+	is_served AA
+	[ "$(musessctl reload)" = '0 options changed' ] || fail "a certificate that is the same is taken"
+	# who has a session keeps it
+	"$BIN/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" -n 1 -k 30 \
+		>"$WORK/holder" &
+	holder=$!
+	started+=("$holder")
+	wait_for_state 1 Active
+	put b.chain live.pem
+	refused "the certificate $WORK/live.pem does not fit the private key $WORK/live.key" AA
+	put b.key live.key
+	takes BB
+	echo rubbish >"$WORK/live.pem"
+	refused "$WORK/live.pem holds no PEM certificate" BB
+	rm "$WORK/live.pem"
+	refused "cannot read the certificate $WORK/live.pem" BB
+	echo "== another termsrv has what was taken last"
+	termsrv=$(pgrep -P "$musess_pid" -x termsrv)
+	kill -KILL "$termsrv"
+	wait_until $PATIENCE termsrv_is_new || fail "no new termsrv"
+	wait_until $PATIENCE serial_is BB || fail "the new termsrv serves $(served)"
+	put a.chain live.pem
+	put a.key live.key
+	kill -HUP "$musess_pid"
+	wait_until $PATIENCE serial_is AA || fail "SIGHUP takes no certificate"
+	! ended "$holder" && state_is 1 Active || fail "a session was cut off: $(cat "$WORK/holder")"
+	stop_musess
+}
+
+# As programs do that keep each certificate, and a link to the last.
+links() {
+	echo "== a link to the last one"
+	mkdir "$WORK/archive" "$WORK/live"
+	cp "$WORK/a.chain" "$WORK/archive/chain1.pem"
+	cp "$WORK/a.key" "$WORK/archive/key1.pem"
+	cp "$WORK/b.chain" "$WORK/archive/chain2.pem"
+	cp "$WORK/b.key" "$WORK/archive/key2.pem"
+	ln -s ../archive/chain1.pem "$WORK/live/chain.pem"
+	ln -s ../archive/key1.pem "$WORK/live/key.pem"
+	configure live/chain.pem live/key.pem
+	start_musess
+	is_served AA
+	ln -sfn ../archive/chain2.pem "$WORK/live/chain.pem"
+	ln -sfn ../archive/key2.pem "$WORK/live/key.pem"
+	takes BB
+	stop_musess
+}
+
+authority root root
+authority middle root
+server a 0xAA
+server b 0xBB
+echo "== the chain"
+configure a.chain a.key
+start_musess
+is_served AA
+stop_musess
+warnings
+renewal
+links
+echo "certificates are served whole, looked at, and renewed"

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <freerdp/primary.h>
+#include <freerdp/session.h>
 #include <freerdp/transport_io.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -297,6 +298,41 @@ static int on_certificate(
 	return 1;
 }
 
+/* ---- the logon ---- */
+
+/* Whether the server gives up the logon, or only says how it goes on: [MS-RDPBCGR] 2.2.10.1.1.4.1.1,
+   whose type is an NTSTATUS or one of these. */
+static bool is_refusal(uint32_t type, uint32_t data)
+{
+	switch (type) {
+	case LOGON_MSG_SESSION_CONTINUE:
+	case LOGON_MSG_BUMP_OPTIONS:
+	case LOGON_MSG_RECONNECT_OPTIONS:
+		return false;
+	default:
+		return (int32_t)type < 0 && data != LOGON_WARNING;
+	}
+}
+
+static BOOL on_session_info(rdpContext *context, UINT32 type, void *data)
+{
+	const logon_info_ex *more = type == INFO_TYPE_LOGON_EXTENDED_INF ? data : NULL;
+	struct rdp *rdp = rdp_of(context);
+	char what[48], why[48];
+
+	/* only who is logged on has a cookie to come back with */
+	if (!more || more->haveCookie)
+		mark(&rdp->marks.logon);
+	if (more && more->haveErrorInfo &&
+	    is_refusal(more->ErrorNotificationType, more->ErrorNotificationData))
+		snprintf(rdp->refused, sizeof(rdp->refused), "%.44s %.44s",
+		    freerdp_get_logon_error_info_data_ex(
+		        more->ErrorNotificationData, why, sizeof(why)),
+		    freerdp_get_logon_error_info_type_ex(
+		        more->ErrorNotificationType, what, sizeof(what)));
+	return TRUE;
+}
+
 /* ---- pictures ---- */
 
 static void note_picture(rdpContext *context)
@@ -382,6 +418,7 @@ bool hooks_install(struct rdp *rdp)
 	instance->PreConnect = on_pre_connect;
 	instance->PostConnect = on_post_connect;
 	instance->VerifyX509Certificate = on_certificate;
+	instance->context->update->SaveSessionInfo = on_session_info;
 	/* a client has no such event but where somebody adds it */
 	PubSub_AddEventTypes(instance->context->pubSub, events, 1);
 	return freerdp_set_io_callbacks(instance->context, &io) &&

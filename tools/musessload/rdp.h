@@ -21,7 +21,7 @@
 
 struct rdp_marks {
 	uint64_t tcp_begin, tcp_end, x224_begin, x224_end, tls_begin, tls_end, mcs_begin, mcs_end,
-	    activated, picture, shell;
+	    activated, picture, logon, shell;
 	bool nla; /* CredSSP is between tls_end and mcs_begin */
 };
 
@@ -42,11 +42,12 @@ struct rdp {
 	struct screen *screen;         /* pictures are decoded into it; NULL: they are not */
 	/* what an error is told by */
 	unsigned attempts;
-	int tcp_error;               /* errno of the TCP connection */
-	uint32_t failure_code;       /* RDP_NEG_FAILURE's, 0: there was none */
-	uint64_t before_tls;         /* bytes received before the TLS handshake */
-	bool lost;                   /* the transport could not be read or written on */
-	char said[LOAD_DETAIL_SIZE]; /* by FreeRDP */
+	int tcp_error;                  /* errno of the TCP connection */
+	uint32_t failure_code;          /* RDP_NEG_FAILURE's, 0: there was none */
+	uint64_t before_tls;            /* bytes received before the TLS handshake */
+	bool lost;                      /* the transport could not be read or written on */
+	char said[LOAD_DETAIL_SIZE];    /* by FreeRDP */
+	char refused[LOAD_DETAIL_SIZE]; /* what the server said of the logon that it refused; "" */
 	bool name_differs;
 	char certificate[64]; /* the name that the certificate is for */
 };
@@ -80,11 +81,15 @@ void rdp_end(struct rdp *rdp, enum load_end how);
 /* The cookie that the server gave it. */
 struct rdp_cookie rdp_cookie(const struct rdp *rdp);
 
-/* What became of the phases; TOTAL of the result is set before. */
-void rdp_phases(const struct rdp_marks *marks, struct result *result);
+/* When it came to UNTIL; 0: it has not. */
+uint64_t rdp_reached(const struct rdp_marks *marks, enum load_until until);
 
-/* Why it failed: error, failed_in, errinfo, detail. */
-void rdp_failure(struct rdp *rdp, struct result *result);
+/* What became of the phases on the way to UNTIL; TOTAL of the result is set before. What came behind
+   that is a phase too, and no part of the total. */
+void rdp_phases(const struct rdp_marks *marks, enum load_until until, struct result *result);
+
+/* Why it failed on the way to UNTIL: error, failed_in, errinfo, detail. */
+void rdp_failure(struct rdp *rdp, enum load_until until, struct result *result);
 
 /* NULL is allowed. */
 void rdp_destroy(struct rdp *rdp);

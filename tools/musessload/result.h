@@ -30,6 +30,7 @@
 	X(LOAD_MCS, "mcs", "MCS connect to the client info")                                       \
 	X(LOAD_ACTIVATION, "activation", "licence, capabilities, finalization")                    \
 	X(LOAD_PICTURE, "first_picture", "to the first picture")                                   \
+	X(LOAD_LOGGED_ON, "logon", "of --until logon: the server's word that the user is there")   \
 	X(LOAD_SHELL, "shell", "until the picture is at rest: the shell's prompt is there")        \
 	X(LOAD_START, "start_csr", "StartCsr, from the call to its answer")                        \
 	X(LOAD_STOP, "stop_csr", "StopCsr, from the call to its answer")                           \
@@ -50,7 +51,7 @@ enum load_phase {
 	X(LOAD_UNREACHABLE, "unreachable", "no route, or no answer to a TCP connection")           \
 	X(LOAD_NEGOTIATION, "negotiation", "no protocol that both sides allow (RDP_NEG_FAILURE)")  \
 	X(LOAD_TLS_FAILED, "tls_failed", "the TLS handshake failed")                               \
-	X(LOAD_LOGON, "logon", "wrong user or password")                                           \
+	X(LOAD_LOGON, "logon", "the logon was refused: a wrong user or password")                  \
 	X(LOAD_PROTOCOL, "protocol", "what the server sends is not RDP")                           \
 	X(LOAD_ERRINFO, "errinfo", "the server ended it with a Set Error Info PDU")                \
 	X(LOAD_DEADLINE, "deadline", "the deadline passed")                                        \

@@ -23,7 +23,7 @@ enum {
 };
 
 enum load_security { SECURITY_NLA, SECURITY_TLS };
-enum load_until { UNTIL_CONNECTED, UNTIL_PICTURE, UNTIL_SHELL };
+enum load_until { UNTIL_CONNECTED, UNTIL_PICTURE, UNTIL_LOGON, UNTIL_SHELL };
 enum load_end { END_DISCONNECT, END_LOGOFF, END_DROP };
 
 enum { SOURCES_MAX = 64, THRESHOLDS_MAX = 32 };

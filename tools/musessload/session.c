@@ -209,7 +209,7 @@ static void fill_result(struct session *s)
 {
 	struct result *r = &s->result;
 
-	rdp_phases(&s->rdp->marks, r);
+	rdp_phases(&s->rdp->marks, s->worker->options->until, r);
 	if (s->reached)
 		r->held = clock_us() - s->reached;
 	if (r->errinfo == 0)
@@ -259,26 +259,27 @@ static void end_session(struct session *s, bool open)
 static void fail(struct session *s, enum load_error error)
 {
 	rdp_cut(s->rdp, error);
-	rdp_failure(s->rdp, &s->result);
+	rdp_failure(s->rdp, s->worker->options->until, &s->result);
 	end_session(s, false);
 }
 
-/* The server has closed it. */
+/* The server has closed it, or has refused the logon and shows its own prompt now. */
 static void lost(struct session *s)
 {
+	bool open = *s->rdp->refused != 0;
 	char how[LOAD_DETAIL_SIZE];
 
-	if (s->state == SESSION_LOGGING_OFF) {
+	if (s->state == SESSION_LOGGING_OFF && !open) {
 		end_session(s, false);
 		return;
 	}
-	rdp_failure(s->rdp, &s->result);
+	rdp_failure(s->rdp, s->worker->options->until, &s->result);
 	if (s->state == SESSION_HELD) {
 		memcpy(how, s->result.detail, sizeof(how));
 		snprintf(
 		    s->result.detail, sizeof(s->result.detail), "while it was held: %.70s", how);
 	}
-	end_session(s, false);
+	end_session(s, open);
 }
 
 static void press(void *context, uint16_t key, bool down)
@@ -331,16 +332,13 @@ static void advance_waiting(struct session *s)
 	struct rdp_marks *m = &((struct rdp *)s->rdp)->marks;
 	enum load_until until = s->worker->options->until;
 	uint64_t now = clock_us(), deadline = s->result.started + s->worker->options->deadline;
-	uint64_t rest = ((struct rdp *)s->rdp)->last_update + PLAY_REST_US;
+	uint64_t rest = ((struct rdp *)s->rdp)->last_update + PLAY_REST_US, when;
 
 	if (until == UNTIL_SHELL && m->picture && now >= rest)
 		m->shell = rest - PLAY_REST_US;
-	if (until == UNTIL_CONNECTED)
-		reached(s, m->activated);
-	else if (until == UNTIL_PICTURE && m->picture)
-		reached(s, m->picture);
-	else if (m->shell)
-		reached(s, m->shell);
+	when = rdp_reached(m, until);
+	if (when)
+		reached(s, when);
 	else if (now >= deadline)
 		fail(s, LOAD_DEADLINE);
 	else
@@ -379,6 +377,10 @@ static void advance_held(struct session *s)
 
 static void advance(struct session *s)
 {
+	if (s->state != SESSION_CONNECTING && *s->rdp->refused) {
+		lost(s);
+		return;
+	}
 	switch (s->state) {
 	case SESSION_CONNECTING:
 		break;
@@ -416,7 +418,7 @@ void session_connected(struct session *s)
 		return;
 	}
 	if (!s->connected) {
-		rdp_failure(rdp, &s->result);
+		rdp_failure(rdp, s->worker->options->until, &s->result);
 		end_session(s, false);
 		return;
 	}

@@ -48,3 +48,16 @@ for until in first-picture logon; do
 done
 word late-no 1 '"error":"logon".*"total":[0-9]+.*"failed_in":"logon","detail":"while it was held: .*NO_PERMISSION' --hold 5s
 says '^  logon +2  the logon was refused'
+
+echo "--- phases make the total up; what comes behind it is no part of it"
+serve "$BIN/tests/logon-server" nothing
+load_port 0 "${storm[@]}" --until connected --hold 1s
+python3 - "$run_file" <<'END' || fail "the phases do not make the total up: $(cat "$run_file")"
+import json, sys
+sessions = [r for r in map(json.loads, open(sys.argv[1])) if r["type"] == "session"]
+for s in sessions:
+    p = s["phases"]
+    assert "first_picture" in p
+    assert sum(p.values()) - p["first_picture"] == s["total"] and p["unaccounted"] < s["total"]
+END
+end_process "$server"

@@ -61,3 +61,68 @@ for s in sessions:
     assert sum(p.values()) - p["first_picture"] == s["total"] and p["unaccounted"] < s["total"]
 END
 end_process "$server"
+
+echo "--- a session that was to log off and did not is said"
+serve "$BIN/tests/logon-server" logon
+load_port 0 "${storm[@]}" --end logoff --until logon
+expect 2 '"error":"ok".*"detail":"the server did not log it off".*"not_logged_off":true'
+says 'not logged off by the server within 10 s, and disconnected: 2'
+
+echo "--- what a run knows is in its file, whatever ends it"
+# begin OPTION...: a run that goes on, in a process group of its own, as $run; until sessions are held.
+begin() {
+	rm -f "$run_file"
+	: >"$WORK/lines"
+	setsid env --default-signal=INT,TERM "$LOAD" run "127.0.0.1:$port" -u 'lab%04d' --security tls \
+		--password-file "$WORK/password" --out "$run_file" "$@" >"$WORK/report" 2>"$WORK/lines" &
+	run=$!
+	started+=("$run")
+	wait_until $PATIENCE grep -qE 'live +4 ' "$WORK/lines" || fail "nothing is held: $(cat "$WORK/lines")"
+}
+finish() { # STATUS
+	local status=0
+	wait_until $PATIENCE ended "$run" || fail "it does not end"
+	wait "$run" || status=$?
+	[ $status = "$1" ] || fail "status $status, not $1: $(cat "$WORK/lines" "$WORK/report")"
+}
+storm=(--storm 4 --hold 100s)
+begin "${storm[@]}"
+kill -TERM -"$run" # its workers get it too
+kill -TERM "$run"  # and it gets it twice, as from timeout
+finish 130
+expect 4 '"error":"ok".*"total":[0-9]+'
+begin "${storm[@]}"
+worker=$(descendants "$run" | head -n 1)
+kill -KILL "$worker"
+wait_until $PATIENCE grep -q '"error":"local"' "$run_file" || fail "a killed worker's sessions are not in the file"
+kill -INT "$run"
+finish 130
+expect 4 '"user":"lab000[1-4]".*"phases":.*"first_picture":[0-9]+.*"total":[0-9]+'
+grep -q '"error":"local".*"held":[0-9]*.*"detail":"its worker ended"' "$run_file" || fail "$(cat "$run_file")"
+begin "${storm[@]}" --end logoff
+kill -INT "$run"
+sleep 0.3
+kill -INT "$run"
+finish 130
+expect 4 '"error":"interrupted".*"first_picture":[0-9]+.*"total":[0-9]+'
+
+echo "--- a run that starts as fast as it can still listens"
+begin --rate 1000000/s --duration 60s --max-live 4 --hold 100s
+kill -INT "$run"
+wait_until $PATIENCE grep -q '"type":"session"' "$run_file" || fail "it does not listen"
+kill -INT "$run"
+finish 130
+load 0 "127.0.0.1:$port" -u lab --password-file "$WORK/password" --security tls --rate 1/h --duration 1ms --out "$run_file"
+expect 1 '"type":"session"'
+says 'planned 1, made 1,'
+
+echo "--- tries of a search have users and a plan of their own"
+load 0 "127.0.0.1:$port" -u 'lab%d' --password-file "$WORK/password" --security tls --out "$run_file" \
+	--max-search --seed 3 --rate 2/s --duration 1s --hold 1s --max-live 4 --threshold 'fail<1%'
+grep -h -o '"user":"lab[0-9]*"' "$run_file".* >"$WORK/users"
+[ "$(sort "$WORK/users" | uniq -d | wc -l)" = 0 ] || fail "tries share users: $(sort "$WORK/users" | uniq -d)"
+highest=$(tr -dc '0-9\n' <"$WORK/users" | sort -n | tail -n 1)
+turns=$(grep -h '"type":"run"' "$run_file".* | sed -E 's/.*"planned":([0-9]+).*/\1/' | awk "{ sum += \$1 } END { print sum }")
+[ "$highest" -le "$turns" ] || fail "user $highest of $turns is nobody's turn"
+grep -q '"plan":"4/s"' "$run_file.2" || fail "the second try's plan is not its own: $(head -n 1 "$run_file.2")"
+end_process "$server"

@@ -89,10 +89,12 @@ load_musess 99 --storm 2 --threshold 'p50(total)<1us'
 says 'p50\(total\)<1us: CROSSED'
 load_musess 99 --rate 10/s --duration 60s --threshold 'max(tcp)<1us' --abort-on-fail
 expect 1 '"type":"end".*"aborted":true'
+says 'NOT MADE AS PLANNED: aborted by a threshold, [0-9]+ starts of its plan not made'
 # a rate whose starts are missed is not reached: more than four do not fit
 load_musess 0 --max-search --rate 2/s --duration 1s --hold 1s --max-live 4 --threshold 'max(total)<30s'
 says '^highest rate that kept the thresholds: 4.00/s \(4.12/s did not\)'
 [ -s "$run_file.2" ] || fail "the second try has no file"
+[ -z "$(grep -h -o '"user":"lab[0-9]*"' "$run_file".[0-9] | sort | uniq -d)" ] || fail "a try has the users of another"
 
 # ---- interrupted
 
@@ -164,6 +166,9 @@ until(b"sessions  ok")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
 expect 0 '"type":"missed"'
+expect 1 '"type":"end".*"stopped":true,"rate_changes":3,"pauses":1,"not_started":[1-9]'
+grep -q 'NOT MADE AS PLANNED: stopped by a key, its rate changed by a key (3), paused by a key (1)' "$WORK/screen" ||
+	fail "the report does not say what keys did: $(tail -n 30 "$WORK/screen")"
 
 # ---- bad servers
 

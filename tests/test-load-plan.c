@@ -61,6 +61,10 @@ static void test_rate(void **data)
 	assert_int_equal(plan_due(&p, 3), S);
 	assert_true(plan_rate(&p, S) == 3);
 	assert_true(plan_rate(&p, 100 * S) == 0);
+	/* less than one start in all that time: the first is at its begin */
+	plan_set_rate(&p, 1.0 / 3600, 1000, 0);
+	assert_int_equal(plan_count(&p), 1);
+	assert_int_equal(plan_due(&p, 0), 0);
 }
 
 static void test_stages(void **data)
@@ -155,6 +159,13 @@ static void test_seed(void **data)
 	assert_in_range(same, 0, 10);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(seen[i], 1);
+	/* another plan has nothing of the order of this one */
+	a.first_turn = 100;
+	plan_set_rate(&a, 20, 0, 200);
+	assert_int_equal(plan_turn(&a, 199), 299);
+	assert_int_equal(plan_shuffle(&a, 7), 0);
+	for (uint64_t i = 0; i < 200; i++)
+		assert_in_range(plan_turn(&a, i), 100, 299);
 	plan_finish(&a);
 	plan_finish(&b);
 	plan_finish(&c);

@@ -359,12 +359,17 @@ static void write_results(struct result_file *file)
 		.planned = 3 };
 	struct result r = good_session(0, 0, 1000);
 	struct missed missed = { .number = 2, .planned = 100000, .why = "max-live" };
-	struct run_end end = { .duration_us = 123456, .client_limited = true, .limit = "slow" };
+	struct run_end end = { .duration_us = 123456,
+		.client_limited = true,
+		.limit = "slow",
+		.stopped = true,
+		.rate_changes = 3,
+		.not_started = 192 };
 
 	result_file_write_run(file, &info);
 	r.echo[0] = 17;
 	r.echoes = 1;
-	r.certificate_mismatch = r.reconnected = true;
+	r.certificate_mismatch = r.reconnected = r.not_logged_off = true;
 	result_file_write_session(file, &r);
 	r = failed_session(1, LOAD_SM, "a\nb\"c");
 	r.status = (int32_t)0xc000009a;
@@ -399,6 +404,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(summary.missed, 1);
 	assert_int_equal(summary.certificate_mismatches, 1);
 	assert_int_equal(summary.reconnected, 1);
+	assert_int_equal(summary.not_logged_off, 1);
+	assert_int_equal(summary.runs[0].end.rate_changes, 3);
+	assert_int_equal(summary.runs[0].end.not_started, 192);
 	assert_int_equal(dist_max(&summary.metric[METRIC_ECHO]), 17);
 	assert_int_equal(dist_max(&summary.metric[METRIC_RESPONSE]), 1100);
 	assert_int_equal(dist_count(&summary.metric[LOAD_TLS]), 1);

@@ -181,12 +181,19 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 	return 0;
 }
 
+void plan_finish(struct plan *plan)
+{
+	free(plan->order);
+	plan->order = NULL;
+}
+
 void plan_set_rate(struct plan *plan, double rate, uint64_t duration, uint64_t count)
 {
 	if (duration == 0)
 		duration = (uint64_t)((double)count / rate * SECOND + 0.5);
 	else
-		count = (uint64_t)ceil(rate * (double)duration / SECOND - EPSILON);
+		count = (uint64_t)fmax(1, ceil(rate * (double)duration / SECOND - EPSILON));
+	plan_finish(plan);
 	plan->model = PLAN_RATE;
 	plan->stage[0] = (struct plan_stage){ 0, rate };
 	plan->stage[1] = (struct plan_stage){ duration, rate };
@@ -206,6 +213,7 @@ static uint64_t next_random(uint64_t *state)
 
 int plan_shuffle(struct plan *plan, uint64_t seed)
 {
+	plan_finish(plan);
 	plan->order = calloc(plan->count, sizeof(*plan->order));
 	if (!plan->order)
 		return -1;
@@ -216,12 +224,6 @@ int plan_shuffle(struct plan *plan, uint64_t seed)
 		plan->order[other] = (uint32_t)i;
 	}
 	return 0;
-}
-
-void plan_finish(struct plan *plan)
-{
-	free(plan->order);
-	plan->order = NULL;
 }
 
 uint64_t plan_count(const struct plan *plan)
@@ -251,7 +253,7 @@ uint64_t plan_due(const struct plan *plan, uint64_t number)
 
 uint64_t plan_turn(const struct plan *plan, uint64_t number)
 {
-	return plan->order ? plan->order[number] : number;
+	return plan->first_turn + (plan->order ? plan->order[number] : number);
 }
 
 bool plan_may_be_late(const struct plan *plan)

@@ -170,6 +170,8 @@ static const char *read_session(struct summary *summary, const json_t *object)
 		return "certificate_mismatch";
 	if (!read_flag(object, "reconnected", &r.reconnected))
 		return "reconnected";
+	if (!read_flag(object, "not_logged_off", &r.not_logged_off))
+		return "not_logged_off";
 	return summary_add_session(summary, &r) < 0 ? no_memory : NULL;
 }
 

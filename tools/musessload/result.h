@@ -90,6 +90,7 @@ struct result {
 	char detail[LOAD_DETAIL_SIZE]; /* for people: an error-info's name, errno, an alert */
 	bool certificate_mismatch;     /* accepted, counted and named */
 	bool reconnected;              /* it came back to the session of an earlier one */
+	bool not_logged_off; /* it was to, and the server did not end it: it was disconnected */
 };
 
 /* A start that was not made. */
@@ -117,10 +118,13 @@ struct run_info {
 /* The last line. */
 struct run_end {
 	uint64_t duration_us;
-	bool interrupted, aborted; /* by Ctrl-C; by --abort-on-fail */
-	uint64_t cpu_us;           /* processor time of the engine and its workers */
-	uint64_t memory;           /* their private memory at the peak of live sessions, bytes */
-	uint64_t memory_live;      /* how many there were then; 0: none was held, it is not known */
+	bool interrupted, aborted;     /* by Ctrl-C; by --abort-on-fail */
+	bool stopped;                  /* by a key */
+	unsigned rate_changes, pauses; /* by keys */
+	uint64_t not_started; /* starts that the plan still had then, and that are not missed */
+	uint64_t cpu_us;      /* processor time of the engine and its workers */
+	uint64_t memory;      /* their private memory at the peak of live sessions, bytes */
+	uint64_t memory_live; /* how many there were then; 0: none was held, it is not known */
 	uint64_t live_peak;
 	uint64_t late_us;    /* the latest start: actual minus planned */
 	bool client_limited; /* it, not the server, was the limit */

@@ -26,6 +26,10 @@ int run_end_copy(struct run_end *to, const struct run_end *from);
 void run_info_free(struct run_info *info);
 void run_end_free(struct run_end *end);
 
+/* In TEXT (SIZE bytes) how the run was not made as it was planned, for people: "interrupted, paused by a key (2)"; ""
+   where it was. */
+void run_end_changes(const struct run_end *end, char *text, size_t size);
+
 /* A field of the run's first line, I of run_info_fields(): its name, and in TEXT (SIZE bytes) its
    value for people, "" where it is not known. */
 size_t run_info_fields(void);

@@ -217,6 +217,8 @@ static void fill_result(struct session *s)
 	r->certificate_mismatch = s->rdp->name_differs;
 	if (s->again && r->error == LOAD_OK)
 		compare_cookies(s);
+	else if (r->not_logged_off)
+		snprintf(r->detail, sizeof(r->detail), "the server did not log it off");
 	else if (r->certificate_mismatch && r->error == LOAD_OK)
 		snprintf(r->detail, sizeof(r->detail), "the certificate is for %.63s",
 		    s->rdp->certificate);
@@ -318,6 +320,7 @@ static void reached(struct session *s, uint64_t when)
 	s->state = SESSION_HELD;
 	s->reached = when;
 	s->result.total = when - s->result.started;
+	rdp_phases(&s->rdp->marks, s->worker->options->until, &s->result);
 	worker_report(s->worker, REPORT_REACHED, &s->result);
 	if (script->steps && !s->again) {
 		play_init(&s->play, script, (struct play_port){ press, matches, s });
@@ -391,8 +394,10 @@ static void advance(struct session *s)
 		advance_held(s);
 		break;
 	case SESSION_LOGGING_OFF:
-		if (!event_pending(s->timer, EV_TIMEOUT, NULL))
-			end_session(s, true); /* the server did not */
+		if (!event_pending(s->timer, EV_TIMEOUT, NULL)) {
+			s->result.not_logged_off = true;
+			end_session(s, true);
+		}
 		break;
 	}
 }

@@ -46,6 +46,7 @@ done
 for until in first-picture logon; do
 	word wrong-password 1 '"error":"logon".*"failed_in":"logon","detail":".*BAD_PASSWORD.*0xc000006d' --hold 2s --until $until
 done
+word logon 1 '"error":"negotiation".*--security tls' --security nla
 word late-no 1 '"error":"logon".*"total":[0-9]+.*"failed_in":"logon","detail":"while it was held: .*NO_PERMISSION' --hold 5s
 says '^  logon +2  the logon was refused'
 

@@ -199,6 +199,11 @@ for phase in tcp x224; do
 	bad $phase-rubbish '"error":"protocol".*"failed_in":"x224","detail":"[^"]'
 done
 bad x224-failure '"error":"negotiation".*HYBRID_REQUIRED_BY_SERVER'
+bad x224-tls '"error":"negotiation".*chose TLS'
+bad x224-nla '"error":"negotiation".*chose NLA' "${tls[@]}"
+for what in rdp old; do
+	bad x224-$what '"error":"negotiation".*"failed_in":"x224","detail":"the server chose RDP.s own security'
+done
 bad tls-reset '"error":"reset".*"failed_in":"tls"' "${tls[@]}"
 bad tls-stall '"error":"deadline".*"failed_in":"tls"' "${soon[@]}" "${tls[@]}"
 bad tls-rubbish '"error":"tls_failed".*"failed_in":"tls"' "${tls[@]}"

@@ -146,15 +146,25 @@ static int on_write_pdu(rdpTransport *transport, wStream *s)
 	return written;
 }
 
-/* An X.224 Connection Confirm with an RDP_NEG_FAILURE in it. */
-static uint32_t failure_code(const BYTE *pdu, size_t length)
+/* What an X.224 Connection Confirm says: with an RDP_NEG_RSP or an RDP_NEG_FAILURE in it, or, of an old
+   server, with neither. */
+static void note_confirm(struct rdp *rdp, const BYTE *pdu, size_t length)
 {
-	enum { TPKT = 3, CONFIRM = 0xd0, FAILURE = 3 };
+	enum { TPKT = 3, CONFIRM = 0xd0, RESPONSE = 2, FAILURE = 3 };
+	uint32_t value;
 
-	if (length < 19 || pdu[0] != TPKT || pdu[5] != CONFIRM || pdu[11] != FAILURE)
-		return 0;
-	return (uint32_t)pdu[15] | (uint32_t)pdu[16] << 8 | (uint32_t)pdu[17] << 16 |
-	       (uint32_t)pdu[18] << 24;
+	if (length < 11 || pdu[0] != TPKT || pdu[5] != CONFIRM)
+		return;
+	rdp->confirmed = true;
+	rdp->chosen = rdp->failure_code = 0;
+	if (length < 19)
+		return;
+	value = (uint32_t)pdu[15] | (uint32_t)pdu[16] << 8 | (uint32_t)pdu[17] << 16 |
+	        (uint32_t)pdu[18] << 24;
+	if (pdu[11] == RESPONSE)
+		rdp->chosen = value;
+	else if (pdu[11] == FAILURE)
+		rdp->failure_code = value;
 }
 
 static SSIZE_T on_read_bytes(rdpTransport *transport, BYTE *data, size_t bytes)
@@ -215,7 +225,7 @@ static int on_read_pdu(rdpTransport *transport, wStream *s)
 	rdp->drained = length <= 0;
 	if (length > 0 && rdp->marks.tls_begin == 0) {
 		rdp->before_tls += (uint64_t)length;
-		rdp->failure_code = failure_code(Stream_Buffer(s), (size_t)length);
+		note_confirm(rdp, Stream_Buffer(s), (size_t)length);
 	}
 	return length;
 }

@@ -99,6 +99,31 @@ static const char *negotiation_text(uint32_t code)
 	return code < sizeof(texts) / sizeof(*texts) ? texts[code] : "a code that is not known";
 }
 
+/* The protocol that the server chose, where it is none that was asked for; NULL: it is one. */
+static const char *other_protocol(const struct rdp *rdp)
+{
+	enum { SSL = 1, HYBRID = 2, RDSTLS = 4, HYBRID_EX = 8, AAD = 16 };
+	const uint32_t asked = rdp->marks.nla ? HYBRID | HYBRID_EX : SSL;
+
+	if (!rdp->confirmed || rdp->chosen & asked)
+		return NULL;
+	switch (rdp->chosen) {
+	case 0:
+		return "the server chose RDP's own security";
+	case SSL:
+		return "the server chose TLS without NLA: --security tls";
+	case HYBRID:
+	case HYBRID_EX:
+		return "the server chose NLA: --security nla";
+	case RDSTLS:
+		return "the server chose RDSTLS";
+	case AAD:
+		return "the server chose RDSAAD";
+	default:
+		return "the server chose a protocol that is not known";
+	}
+}
+
 static enum load_error tcp_failure(int error)
 {
 	switch (error) {
@@ -188,6 +213,8 @@ void rdp_failure(struct rdp *rdp, enum load_until until, struct result *r)
 		set_error(r, LOAD_ERRINFO, freerdp_get_error_info_name(r->errinfo));
 	else if (rdp->failure_code)
 		set_error(r, LOAD_NEGOTIATION, negotiation_text(rdp->failure_code));
+	else if (other_protocol(rdp))
+		set_error(r, LOAD_NEGOTIATION, other_protocol(rdp));
 	else if (r->failed_in >= LOAD_NLA && is_logon_error(last))
 		set_error(r, LOAD_LOGON, freerdp_get_last_error_name(last));
 	else

@@ -43,6 +43,8 @@ struct rdp {
 	/* what an error is told by */
 	unsigned attempts;
 	int tcp_error;                  /* errno of the TCP connection */
+	bool confirmed;                 /* an X.224 Connection Confirm came */
+	uint32_t chosen;                /* by it: the protocol; 0 is RDP's own security */
 	uint32_t failure_code;          /* RDP_NEG_FAILURE's, 0: there was none */
 	uint64_t before_tls;            /* bytes received before the TLS handshake */
 	bool lost;                      /* the transport could not be read or written on */

@@ -49,7 +49,7 @@ enum load_phase {
 	X(LOAD_REFUSED, "refused", "the server refuses TCP connections")                           \
 	X(LOAD_RESET, "reset", "the server closed or reset the connection")                        \
 	X(LOAD_UNREACHABLE, "unreachable", "no route, or no answer to a TCP connection")           \
-	X(LOAD_NEGOTIATION, "negotiation", "no protocol that both sides allow (RDP_NEG_FAILURE)")  \
+	X(LOAD_NEGOTIATION, "negotiation", "no security protocol that both sides allow")           \
 	X(LOAD_TLS_FAILED, "tls_failed", "the TLS handshake failed")                               \
 	X(LOAD_LOGON, "logon", "the logon was refused: a wrong user or password")                  \
 	X(LOAD_PROTOCOL, "protocol", "what the server sends is not RDP")                           \

@@ -50,6 +50,17 @@ word logon 1 '"error":"negotiation".*--security tls' --security nla
 word late-no 1 '"error":"logon".*"total":[0-9]+.*"failed_in":"logon","detail":"while it was held: .*NO_PERMISSION' --hold 5s
 says '^  logon +2  the logon was refused'
 
+echo "--- a domain is sent as one"
+serve "$BIN/tests/logon-server" logon
+load_port 0 -u 'CORP\lab%04d' --security tls --storm 2 --until logon
+expect 2 '"user":"CORP\\\\lab000[12]"'
+for user in lab0001 lab0002; do
+	grep -qxF "CORP|$user" "$WORK/served" || fail "sent: $(cat "$WORK/served")"
+done
+load_port 0 -u lab --security tls --storm 1 --until logon
+grep -qxF "|lab" "$WORK/served" || fail "sent: $(cat "$WORK/served")"
+end_process "$server"
+
 echo "--- phases make the total up; what comes behind it is no part of it"
 serve "$BIN/tests/logon-server" nothing
 load_port 0 "${storm[@]}" --until connected --hold 1s

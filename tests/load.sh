@@ -36,7 +36,7 @@ expect 0 '"nla":'
 
 load_musess 0 --storm 20 --security tls --until shell --hold 300ms
 expect 20 '"planned":0,.*"error":"ok".*"shell":[0-9]+'
-load_musess 0 --storm 3 --until logon
+load_musess 0 --storm 3 --until logon -u 'CORP\lab%04d'
 expect 3 '"error":"ok".*"logon":[0-9]+'
 load_musess 0 --concurrency 3 --count 9 --until connected --end drop
 expect 9 '"error":"ok"'

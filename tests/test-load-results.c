@@ -274,6 +274,8 @@ static void test_thresholds(void **state)
 	assert_int_equal(check("fail<1%", found), THRESHOLD_KEPT);
 	assert_string_equal(found, "0.99%");
 	assert_int_equal(check("fail<0.5%", found), THRESHOLD_CROSSED);
+	assert_int_equal(check(" fail < 1 % ", found), THRESHOLD_KEPT);
+	assert_int_equal(check("p95( total )\t<= 800 ms", found), THRESHOLD_KEPT);
 	assert_int_equal(check("missed<1%", found), THRESHOLD_KEPT);
 }
 
@@ -492,6 +494,21 @@ static void test_torn_line(void **state)
 	assert_non_null(strstr(said, "but all of it is there"));
 }
 
+/* An editor's mark at the begin changes nothing. */
+static void test_mark(void **state)
+{
+	char said[TEXT_SIZE], marked[256];
+	int length = snprintf(marked, sizeof(marked), "\xef\xbb\xbf%s\n", SESSION);
+
+	(void)state;
+	write_text(marked, (size_t)length);
+	assert_int_equal(read_results(said), 0);
+	assert_string_equal(said, "");
+	assert_int_equal(summary.ok, 1);
+	write_text(marked, 3);
+	assert_int_equal(read_results(said), -1);
+}
+
 static void test_bad_lines(void **state)
 {
 	static const char lines[] =
@@ -551,6 +568,7 @@ int main(void)
 		TEST(test_full_disk),
 		TEST(test_no_space),
 		TEST(test_torn_line),
+		TEST(test_mark),
 		TEST(test_bad_lines),
 		TEST(test_no_results),
 	};

@@ -65,7 +65,7 @@ int plan_parse_rate(const char *text, double *rate)
 
 int plan_parse_time(const char *text, uint64_t *us)
 {
-	static const struct unit units[] = { { "", SECOND }, { "s", SECOND }, { "ms", 1e3 },
+	static const struct unit units[] = { { "", 0 }, { "s", SECOND }, { "ms", 1e3 },
 		{ "m", 60 * SECOND }, { "h", 3600 * SECOND }, { NULL, 0 } };
 	const char *rest;
 	double value, factor;
@@ -73,7 +73,7 @@ int plan_parse_time(const char *text, uint64_t *us)
 	if (parse_number(text, &value, &rest) < 0)
 		return -1;
 	factor = find_unit(units, rest);
-	if (factor < 0 || value * factor > 365.0 * 86400 * SECOND)
+	if (factor < 0 || (factor == 0 && value != 0) || value * factor > 365.0 * 86400 * SECOND)
 		return -1;
 	*us = (uint64_t)(value * factor + 0.5);
 	return 0;
@@ -160,8 +160,10 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 			snprintf(error, size, "there are more than %d stages", PLAN_STAGES_MAX);
 			status = -1;
 		} else if (parse_stage(plan, one) < 0) {
-			snprintf(
-			    error, size, "\"%s\" is no stage: TIME:RATE is, as in 2m:20/s", one);
+			snprintf(error, size,
+			    "\"%s\" is no stage: TIME:RATE is, as in 2m:20/s; a time needs its "
+			    "unit",
+			    one);
 			status = -1;
 		}
 	}

@@ -44,7 +44,8 @@ struct plan {
 /* "20/s", "30/m", "1.5/h"; a number alone is per second. Returns 0 or -1. */
 int plan_parse_rate(const char *text, double *rate);
 
-/* "30s", "2m", "1.5h", "500ms"; a number alone is seconds. Returns 0 or -1. */
+/* "30s", "2m", "1.5h", "500ms", and 0. Any other number without a unit is none: in musess.conf it is
+   milliseconds, and who is used to other programs takes it for seconds. Returns 0 or -1. */
 int plan_parse_time(const char *text, uint64_t *us);
 
 /* "0:0,2m:20/s,5m:20/s": after each time, from the point before, there is that rate. Returns 0,

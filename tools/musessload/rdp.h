@@ -60,7 +60,7 @@ int rdp_warm_up(const struct options *options);
 /* A connection that is not made yet. Returns it, or NULL where memory or descriptors are short. */
 struct rdp *rdp_create(void);
 
-/* Whose it is to be, and from where. COOKIE brings it back to a session where it was given. Returns
+/* Whose it is to be (USER, or DOMAIN\USER), and from where. COOKIE brings it back to a session where it was given. Returns
    0, or -1 where memory is short. */
 int rdp_name(struct rdp *rdp, const char *user, const char *password, const struct source *from,
     const struct rdp_cookie *cookie);

@@ -272,8 +272,12 @@ int result_read_stream(FILE *stream, const char *name, struct summary *summary)
 	char *line = NULL;
 	ssize_t length;
 
-	while ((length = getline(&line, &size, stream)) > 0)
-		take_line(&reading, summary, line, (size_t)length);
+	while ((length = getline(&line, &size, stream)) > 0) {
+		size_t skip = reading.line ? 0 : load_mark_length(line);
+
+		if ((size_t)length > skip)
+			take_line(&reading, summary, line + skip, (size_t)length - skip);
+	}
 	free(line);
 	if (ferror(stream)) {
 		fprintf(stderr, "musessload: cannot read %s: %s\n", name, strerror(errno));

@@ -87,6 +87,13 @@ void load_clean(char *text)
 	}
 }
 
+size_t load_mark_length(const char *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	return strncmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
+}
+
 json_t *load_json_text(const char *text)
 {
 	char *clean = strdup(text);

@@ -43,6 +43,10 @@ const char *run_info_field(const struct run_info *info, size_t i, char *text, si
    terminals and pages. */
 void load_clean(char *text);
 
+/* How many bytes at the begin of a file's TEXT are UTF-8's byte order mark, which editors on Windows write and nobody
+   means: 3 or 0. */
+size_t load_mark_length(const char *text);
+
 /* A JSON string of TEXT, clean. A new reference; NULL where memory is short. */
 json_t *load_json_text(const char *text);
 

@@ -64,7 +64,9 @@ int take_time(const char *option, const char *text, uint64_t *us)
 {
 	if (plan_parse_time(text, us) == 0)
 		return 0;
-	return usage_error("--%s: \"%s\" is no time: 30s, 500ms and 2m are", option, text);
+	return usage_error(
+	    "--%s: \"%s\" is no time: 30s, 500ms and 2m are, a number needs its unit", option,
+	    text);
 }
 
 /* ---- the table ---- */
@@ -184,7 +186,8 @@ static const struct row {
 	const char *help;
 } table[] = {
 	{ "user", "PATTERN", 'u', take_user,
-	    "the sessions' users; %d or %04d in it is a number from 1" },
+	    "the sessions' users, DOMAIN\\USER where they have a domain; %d or\n"
+	    "%04d in it is a number from 1" },
 	{ "password-file", "FILE", 'p', take_password_file,
 	    "its first line is everybody's password; of several lines each\n"
 	    "is one user's, and so many users take turns. - is standard input" },

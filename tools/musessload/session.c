@@ -55,7 +55,6 @@ static void destroy(struct session *s)
 	rdp_destroy(s->prepared);
 	if (s->timer)
 		event_free(s->timer);
-	explicit_bzero(s->password, sizeof(s->password));
 	free(s);
 }
 
@@ -95,7 +94,8 @@ static void *connect_thread(void *argument)
 
 	setpriority(PRIO_PROCESS, 0, 0); /* of this thread: it has inherited the event loop's */
 	rdp = s->prepared ? s->prepared : rdp_create();
-	if (rdp && rdp_name(rdp, s->result.user, s->password, s->from, &s->cookie) < 0) {
+	if (rdp && rdp_name(rdp, s->result.user, users_password(&o->users, s->order.turn), s->from,
+	               &s->cookie) < 0) {
 		rdp_destroy(rdp);
 		rdp = NULL;
 	}
@@ -175,7 +175,6 @@ void session_start(struct worker *w, const struct order *order)
 	s->order = *order;
 	s->result = result;
 	link_session(s);
-	snprintf(s->password, sizeof(s->password), "%s", users_password(&o->users, order->turn));
 	if (o->sources) {
 		s->from = &o->source[order->number % o->sources];
 		snprintf(s->result.from, sizeof(s->result.from), "%s", s->from->text);

@@ -138,3 +138,23 @@ turns=$(grep -h '"type":"run"' "$run_file".* | sed -E 's/.*"planned":([0-9]+).*/
 [ "$highest" -le "$turns" ] || fail "user $highest of $turns is nobody's turn"
 grep -q '"plan":"4/s"' "$run_file.2" || fail "the second try's plan is not its own: $(head -n 1 "$run_file.2")"
 end_process "$server"
+
+echo "--- all addresses of a name are tried"
+# (The C library sorts them, but not those that are equally far from 127.0.0.1.)
+LISTEN=127.0.0.6 serve "$BIN/tests/logon-server" logon
+printf '127.0.0.%d several.test\n' 4 5 6 7 >"$WORK/hosts"
+cat >"$WORK/elsewhere" <<END
+#!/bin/sh
+exec unshare $([ "$(id -u)" = 0 ] || echo -r) -m sh -c 'mount --bind "$WORK/hosts" /etc/hosts && exec "\$@"' sh "$LOAD" "\$@"
+END
+chmod +x "$WORK/elsewhere"
+LOAD=$WORK/elsewhere load 0 "several.test:$port" -u lab --password-file "$WORK/password" --security tls --out "$run_file" \
+	--storm 4
+expect 4 '"error":"ok"'
+LOAD=$WORK/elsewhere load 0 "several.test:$port" -u lab --password-file "$WORK/password" --security tls --out "$run_file" \
+	--storm 1 --connect-from 127.0.0.3
+expect 1 '"error":"ok"'
+end_process "$server"
+LOAD=$WORK/elsewhere load 1 "several.test:$port" -u lab --password-file "$WORK/password" --security tls --out "$run_file" \
+	--storm 1
+expect 1 '"error":"refused"'

@@ -2,7 +2,7 @@
  * An RDP server that says of each logon what it is told to, and shows a picture whatever it says: as servers do
  * that refuse a logon and show their own prompt. TLS alone; it ends no session.
  *
- *   logon-server WORD CERTIFICATE KEY
+ *   [LISTEN=ADDRESS] logon-server WORD CERTIFICATE KEY
  *
  * Prints its port, then DOMAIN|USER of each client. A process for each connection.
  */
@@ -139,11 +139,12 @@ static void serve(int fd, const char *certificate, const char *key)
 
 static int listen_somewhere(void)
 {
+	const char *where = getenv("LISTEN");
 	struct sockaddr_in address = { .sin_family = AF_INET };
 	socklen_t size = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	address.sin_addr.s_addr = inet_addr(where ? where : "127.0.0.1");
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, 64) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
 		return -1;

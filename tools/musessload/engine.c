@@ -376,8 +376,10 @@ static bool is_limit(const struct engine *e, const struct run_end *end, char *wh
 	                                     machine_processors()
 	                               : 0;
 	double total = all ? 100.0 * (double)busy / (double)all : 0;
-	bool shared = o->sm || machine_has(&o->address, o->address_length);
+	bool shared = o->sm;
 
+	for (unsigned i = 0; i < o->addresses; i++)
+		shared = shared || machine_has(&o->address[i].address, o->address[i].length);
 	*why = 0;
 	if (e->late > LIMIT_LATE_US)
 		snprintf(why, size, "a start was %.0f ms late", (double)e->late / 1e3);

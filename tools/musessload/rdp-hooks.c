@@ -41,8 +41,8 @@ static void mark(uint64_t *time)
 
 /* ---- the TCP connection ---- */
 
-/* Waits until FD is connected. Returns 0, or -1 with errno. */
-static int await_connection(struct rdp *rdp, int fd)
+/* Waits until FD is connected, until END. Returns 0, or -1 with errno. */
+static int await_connection(struct rdp *rdp, int fd, uint64_t end)
 {
 	struct pollfd p = { fd, POLLOUT, 0 };
 	int error = 0;
@@ -57,6 +57,10 @@ static int await_connection(struct rdp *rdp, int fd)
 		}
 		if (ready > 0)
 			break;
+		if (clock_us() >= end) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		return -1;
@@ -64,19 +68,20 @@ static int await_connection(struct rdp *rdp, int fd)
 	return error ? -1 : 0;
 }
 
-/* Returns a socket that is connected, or -1 with errno. */
-static int connect_from(struct rdp *rdp, int fd)
+/* Connects FD to TO, until END. Returns 0, or -1 with errno. */
+static int connect_from(struct rdp *rdp, int fd, const struct address *to, uint64_t end)
 {
 	const int on = 1;
 
 	if (rdp->from) {
 		/* a port only when the other end is known, or they run out */
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-		if (bind(fd, (const struct sockaddr *)&rdp->from->address, rdp->from->length) < 0)
+		if (bind(fd, (const struct sockaddr *)&rdp->from->address.address,
+		        rdp->from->address.length) < 0)
 			return -1;
 	}
-	if (connect(fd, (const struct sockaddr *)&options->address, options->address_length) < 0 &&
-	    (errno != EINPROGRESS || await_connection(rdp, fd) < 0))
+	if (connect(fd, (const struct sockaddr *)&to->address, to->length) < 0 &&
+	    (errno != EINPROGRESS || await_connection(rdp, fd, end) < 0))
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return fcntl(fd, F_SETFL, 0);
@@ -97,19 +102,45 @@ static int keep_socket(struct rdp *rdp, int fd)
 	return -1;
 }
 
+/* Returns a socket that is connected to TO by END, or -1 with errno. */
+static int connect_to(struct rdp *rdp, const struct address *to, uint64_t end)
+{
+	int fd = socket(to->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error;
+
+	if (fd >= 0 && connect_from(rdp, fd, to, end) == 0 && keep_socket(rdp, fd) == 0)
+		return fd;
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return -1;
+}
+
+/* Tries the host's addresses in their order, from the one on that the worker's last connection was made to. Each but
+   the last has its part of the deadline. */
 static int first_connection(struct rdp *rdp)
 {
-	int fd;
+	static atomic_uint good;
+	unsigned first = atomic_load(&good);
+	int fd = -1;
 
 	mark(&rdp->marks.tcp_begin);
-	fd = socket(options->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect_from(rdp, fd) < 0 || keep_socket(rdp, fd) < 0) {
-		rdp->tcp_error = errno;
+	for (unsigned i = 0; i < options->addresses && fd < 0; i++) {
+		unsigned which = (first + i) % options->addresses;
+		bool last = i + 1 == options->addresses;
+
+		if (i && atomic_load(&rdp->cut) != LOAD_OK)
+			break;
+		fd = connect_to(rdp, &options->address[which],
+		    last ? UINT64_MAX : clock_us() + options->deadline / options->addresses);
 		if (fd >= 0)
-			close(fd);
-		return -1;
+			atomic_store(&good, which);
 	}
-	mark(&rdp->marks.tcp_end);
+	if (fd < 0)
+		rdp->tcp_error = errno;
+	else
+		mark(&rdp->marks.tcp_end);
 	return fd;
 }
 

@@ -6,7 +6,8 @@
 WHAT is <phase>-<sin>: what it does when a client has come to that phase.
     phases  tcp (accepted), x224 (its request was read), tls (it was confirmed: a ClientHello is
             awaited), mcs (TLS is there), nla (TLS is there, and CredSSP was agreed on)
-    sins    reset, close, stall, rubbish; x224-failure is an RDP_NEG_FAILURE
+    sins    reset, close, stall, rubbish; x224-failure is an RDP_NEG_FAILURE, x224-tls, x224-nla and x224-rdp choose
+            that protocol and close, x224-old confirms without a word of protocols, as before there were any
 """
 import os
 import socket
@@ -17,6 +18,7 @@ import threading
 import time
 
 PROTOCOL_TLS, PROTOCOL_NLA = 1, 2
+CHOICES = {"rdp": 0, "tls": PROTOCOL_TLS, "nla": PROTOCOL_NLA}
 HYBRID_REQUIRED = 5
 
 
@@ -38,6 +40,10 @@ def sin(client, what):
         time.sleep(3600)
     elif what == "failure":
         client.sendall(answer(3, HYBRID_REQUIRED))
+    elif what in CHOICES:
+        client.sendall(answer(2, CHOICES[what]))
+    elif what == "old":
+        client.sendall(struct.pack(">BBHBBHHB", 3, 0, 11, 6, 0xD0, 0, 0x1234, 0))
     client.close()
 
 

@@ -31,6 +31,18 @@ start_xrdp
 [ "$(count "$OUT/xrdp.jsonl" '"error":"ok"')" = 6 ] || fail "xrdp: not all sessions are good"
 [ "$(ps -e -o comm= | grep -c '^Xorg')" = 6 ] || fail "xrdp: no Xorg for each user: $(ps -e -o comm=)"
 
+# what docs/load-testing.md says of xrdp: it shows its prompt to a user whom it refuses, and says nothing. (Should this
+# fail, xrdp has learnt it: so much the better, and the documentation is to be changed.)
+(umask 077 && echo wrong >"$WORK/wrong")
+xrdp_once() { # OPTION...
+	"$LOAD" run 127.0.0.1:4489 -u load1 --security tls --storm 1 --hold 3s --out "$OUT/xrdp.jsonl" "$@"
+}
+xrdp_once --password-file "$WORK/wrong" || fail "xrdp: a refused logon shows no picture, or is said"
+! xrdp_once --password-file "$WORK/wrong" --until logon --deadline 5s ||
+	fail "xrdp: a refused logon is one"
+[ "$(count "$OUT/xrdp.jsonl" '"error":"deadline".*"failed_in":"logon"')" = 1 ] ||
+	fail "xrdp: $(cat "$OUT/xrdp.jsonl")"
+
 # ---- FreeRDP's shadow server
 
 start_x shadow

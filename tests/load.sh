@@ -4,38 +4,8 @@
 #
 #   tests/load.sh BUILD
 . "$(dirname "$0")/lib.sh" "$1"
-LOAD=$BIN/musessload
+. "$(dirname "$0")/load-lib.sh"
 here=$(realpath "$(dirname "$0")")
-run_file=$WORK/run.jsonl
-
-# load STATUS OPTION...: a run that has to end with STATUS; its report is in $WORK/report.
-load() {
-	local want=$1 status=0
-	shift
-	rm -f "$run_file"
-	"$LOAD" run "$@" >"$WORK/report" 2>"$WORK/lines" || status=$?
-	[ $status = "$want" ] || fail "status $status, not $want: run $*: $(cat "$WORK/lines" "$WORK/report")"
-}
-
-# The same with a user for each session, and a file.
-load_musess() {
-	local want=$1
-	shift
-	load "$want" "$MUSESS_ADDRESS" -u 'lab%04d' --password-file "$WORK/password" --out "$run_file" "$@"
-}
-
-# lines PATTERN: how many lines of the file have it.
-lines() {
-	grep -cE -- "$1" "$run_file" || true
-}
-
-expect() { # NUMBER PATTERN
-	[ "$(lines "$2")" = "$1" ] || fail "$(lines "$2") lines, not $1, have $2: $(head -c 3000 "$run_file")"
-}
-
-says() { # PATTERN: the report does
-	grep -qE -- "$1" "$WORK/report" || fail "the report does not say '$1': $(cat "$WORK/report")"
-}
 
 # values KEY: of all sessions, one a line.
 values() {
@@ -66,6 +36,8 @@ expect 0 '"nla":'
 
 load_musess 0 --storm 20 --security tls --until shell --hold 300ms
 expect 20 '"planned":0,.*"error":"ok".*"shell":[0-9]+'
+load_musess 0 --storm 3 --until logon -u 'CORP\lab%04d'
+expect 3 '"error":"ok".*"logon":[0-9]+'
 load_musess 0 --concurrency 3 --count 9 --until connected --end drop
 expect 9 '"error":"ok"'
 says '[Cc]losed loop'
@@ -117,10 +89,12 @@ load_musess 99 --storm 2 --threshold 'p50(total)<1us'
 says 'p50\(total\)<1us: CROSSED'
 load_musess 99 --rate 10/s --duration 60s --threshold 'max(tcp)<1us' --abort-on-fail
 expect 1 '"type":"end".*"aborted":true'
+says 'NOT MADE AS PLANNED: aborted by a threshold, [0-9]+ starts of its plan not made'
 # a rate whose starts are missed is not reached: more than four do not fit
 load_musess 0 --max-search --rate 2/s --duration 1s --hold 1s --max-live 4 --threshold 'max(total)<30s'
 says '^highest rate that kept the thresholds: 4.00/s \(4.12/s did not\)'
 [ -s "$run_file.2" ] || fail "the second try has no file"
+[ -z "$(grep -h -o '"user":"lab[0-9]*"' "$run_file".[0-9] | sort | uniq -d)" ] || fail "a try has the users of another"
 
 # ---- interrupted
 
@@ -192,6 +166,9 @@ until(b"sessions  ok")
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 END
 expect 0 '"type":"missed"'
+expect 1 '"type":"end".*"stopped":true,"rate_changes":3,"pauses":1,"not_started":[1-9]'
+grep -q 'NOT MADE AS PLANNED: stopped by a key, its rate changed by a key (3), paused by a key (1)' "$WORK/screen" ||
+	fail "the report does not say what keys did: $(tail -n 30 "$WORK/screen")"
 
 # ---- bad servers
 
@@ -222,6 +199,11 @@ for phase in tcp x224; do
 	bad $phase-rubbish '"error":"protocol".*"failed_in":"x224","detail":"[^"]'
 done
 bad x224-failure '"error":"negotiation".*HYBRID_REQUIRED_BY_SERVER'
+bad x224-tls '"error":"negotiation".*chose TLS'
+bad x224-nla '"error":"negotiation".*chose NLA' "${tls[@]}"
+for what in rdp old; do
+	bad x224-$what '"error":"negotiation".*"failed_in":"x224","detail":"the server chose RDP.s own security'
+done
 bad tls-reset '"error":"reset".*"failed_in":"tls"' "${tls[@]}"
 bad tls-stall '"error":"deadline".*"failed_in":"tls"' "${soon[@]}" "${tls[@]}"
 bad tls-rubbish '"error":"tls_failed".*"failed_in":"tls"' "${tls[@]}"

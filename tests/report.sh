@@ -95,6 +95,20 @@ grep -qE '^total +better ' out || fail "$(cat out)"
 expect 0 "$load" compare b.jsonl torn.jsonl
 says out 'LOADS DIFFER'
 
+expect 2 "$load" compare a.jsonl b.jsonl slow.jsonl
+expect 2 "$load" compare a.jsonl vs
+says err 'A1 A2 vs B1 B2'
+for i in 1 2 3 4 5; do
+	sample 300 1 "1$i" >"same$i.jsonl"
+	sample 300 1.5 "2$i" >"slower$i.jsonl"
+done
+expect 0 "$load" compare same?.jsonl vs slower?.jsonl
+grep -qE '^total +worse ' out || fail "$(cat out)"
+says out 'A same1.jsonl same2.jsonl same3.jsonl same4.jsonl same5.jsonl -> B slower1.jsonl'
+expect 0 "$load" compare --json same1.jsonl same2.jsonl vs same3.jsonl same4.jsonl same5.jsonl
+json 'd["files"] == [2, 3] and {m["verdict"] for m in d["metrics"].values()} == {"same"}'
+json 'd["metrics"]["total"]["n"] == [588, 882] and d["metrics"]["total"]["p50_p"] > 0.01'
+
 echo "--- the page, in a browser"
 # browse PAGE OPTION...: what the page became in out; what its script had to say in err.
 browse() {

@@ -107,6 +107,10 @@ static void test_bad(void **data)
 	check_bad(
 	    "127.0.0.1 @ --rate 5 --count 3 --duration 3s", "--duration and --count contradict");
 	check_bad("127.0.0.1 @ --rate 5 --duration 0", "no time in which");
+	check_bad("127.0.0.1 @ --rate 5 --duration 10",
+	    "\"10\" is no time: 30s, 500ms and 2m are, a number needs its unit");
+	check_bad("127.0.0.1 @ --rate 5 --count 3 --hold 10", "needs its unit");
+	check_bad("127.0.0.1 @ --stages 0:0,10:5/s", "needs its unit");
 	check_bad("127.0.0.1 @ --rate 5 --count 0", "\"0\" is no number");
 	check_bad("127.0.0.1 @ --storm 5 --count 5", "--count contradicts");
 	check_bad("127.0.0.1 @ --stages 0:1,1s:1 --duration 5s", "--duration contradicts");

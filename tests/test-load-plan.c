@@ -1,5 +1,6 @@
 /* musessload's plan: what it parses, when starts are due, whose they are; and its users. */
 #include "plan.h"
+#include "result.h"
 #include "users.h"
 
 #include <setjmp.h>
@@ -24,7 +25,8 @@ static void test_values(void **data)
 {
 	static const char *const bad_rates[] = { "", "x", "-1", "20/d", "20 /s", "inf", "nan",
 		"/s" };
-	static const char *const bad_times[] = { "", "s", "-1s", "3d", "1s ", "1e9h", "0x10x" };
+	static const char *const bad_times[] = { "", "3", "0.5", "s", "-1s", "3d", "1s ", "1e9h",
+		"0x10x" };
 	double rate;
 	uint64_t us;
 
@@ -41,8 +43,8 @@ static void test_values(void **data)
 	assert_int_equal(us, 90 * S);
 	assert_int_equal(plan_parse_time("250ms", &us), 0);
 	assert_int_equal(us, 250000);
-	assert_int_equal(plan_parse_time("3", &us), 0);
-	assert_int_equal(us, 3 * S);
+	assert_int_equal(plan_parse_time("0", &us), 0);
+	assert_int_equal(us, 0);
 	for (size_t i = 0; i < sizeof(bad_times) / sizeof(*bad_times); i++)
 		assert_int_equal(plan_parse_time(bad_times[i], &us), -1);
 }
@@ -61,6 +63,10 @@ static void test_rate(void **data)
 	assert_int_equal(plan_due(&p, 3), S);
 	assert_true(plan_rate(&p, S) == 3);
 	assert_true(plan_rate(&p, 100 * S) == 0);
+	/* less than one start in all that time: the first is at its begin */
+	plan_set_rate(&p, 1.0 / 3600, 1000, 0);
+	assert_int_equal(plan_count(&p), 1);
+	assert_int_equal(plan_due(&p, 0), 0);
 }
 
 static void test_stages(void **data)
@@ -155,6 +161,13 @@ static void test_seed(void **data)
 	assert_in_range(same, 0, 10);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(seen[i], 1);
+	/* another plan has nothing of the order of this one */
+	a.first_turn = 100;
+	plan_set_rate(&a, 20, 0, 200);
+	assert_int_equal(plan_turn(&a, 199), 299);
+	assert_int_equal(plan_shuffle(&a, 7), 0);
+	for (uint64_t i = 0; i < 200; i++)
+		assert_in_range(plan_turn(&a, i), 100, 299);
 	plan_finish(&a);
 	plan_finish(&b);
 	plan_finish(&c);
@@ -192,7 +205,7 @@ static void test_names(void **data)
 {
 	static const char *const bad[] = { "", "lab%s", "lab%", "%d%d", "%ld", "%n", "%5", "%-4d",
 		"%0999999999999d", "%i" };
-	char error[256];
+	char error[256], pattern[LOAD_USER_SIZE + 1];
 
 	(void)data;
 	check_name("lab%04d", 0, "lab0001");
@@ -203,6 +216,19 @@ static void test_names(void **data)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		assert_int_equal(
 		    users_set_pattern(&(struct users){ 0 }, bad[i], error, sizeof(error)), -1);
+	/* what has no room is refused, of whatever turn: a number may have ten digits */
+	for (int digits = 0; digits <= 10; digits += 10) {
+		struct users users = { 0 };
+		size_t most = LOAD_USER_SIZE - 1 - (size_t)digits;
+		const char *number = digits ? "%d" : "";
+
+		snprintf(pattern, sizeof(pattern), "%0*d%s", (int)most, 0, number);
+		assert_int_equal(users_set_pattern(&users, pattern, error, sizeof(error)), 0);
+		snprintf(pattern, sizeof(pattern), "%0*d%s", (int)most + 1, 0, number);
+		assert_int_equal(users_set_pattern(&users, pattern, error, sizeof(error)), -1);
+		assert_non_null(strstr(error, "more than 127 bytes"));
+		users_finish(&users);
+	}
 }
 
 static int read_file(struct users *users, const char *text, mode_t mode, char error[512])
@@ -230,8 +256,8 @@ static void check_bad_file(const char *text, mode_t mode, const char *want)
 
 static void test_passwords(void **data)
 {
-	struct users one = { 0 }, three = { 0 };
-	char error[512], name[16];
+	struct users one = { 0 }, three = { 0 }, marked = { 0 }, longest = { 0 };
+	char error[512], name[16], text[1024];
 
 	(void)data;
 	assert_int_equal(read_file(&one, "secret word\n", 0600, error), 0);
@@ -246,6 +272,19 @@ static void test_passwords(void **data)
 	assert_string_equal(name, "u2");
 	users_finish(&one);
 	users_finish(&three);
+	assert_int_equal(read_file(&marked, "\xef\xbb\xbfsecret\r\n", 0600, error), 0);
+	assert_string_equal(users_password(&marked, 0), "secret");
+	users_finish(&marked);
+	/* 255 characters, of one byte or of two; one more is refused */
+	snprintf(text, sizeof(text), "%0255d\n", 0);
+	for (int i = 0; i < 255; i++)
+		memcpy(text + 256 + 2 * (size_t)i, "\xc3\xa4", 3);
+	assert_int_equal(read_file(&longest, text, 0600, error), 0);
+	assert_int_equal(strlen(users_password(&longest, 0)), 255);
+	assert_int_equal(strlen(users_password(&longest, 1)), 510);
+	users_finish(&longest);
+	strcat(text, "x");
+	check_bad_file(text, 0600, ":2: the password in this line is too long");
 	check_bad_file("", 0600, "no password in it");
 	check_bad_file("\n", 0600, ":1: there is no password");
 	check_bad_file("a\n\nb\n", 0600, ":2: there is no password");

@@ -308,7 +308,11 @@ static void test_escaping(void **state)
 static void test_text(void **state)
 {
 	struct run_info info = { .target = "server", .model = "concurrency", .plan = "8" };
-	struct run_end end = { .client_limited = true, .limit = "no processor time left" };
+	struct run_end end = { .client_limited = true,
+		.limit = "no processor time left",
+		.stopped = true,
+		.pauses = 2,
+		.not_started = 7 };
 	char *t;
 
 	(void)state;
@@ -321,6 +325,8 @@ static void test_text(void **state)
 	assert_non_null(strstr(t, "CLOSED LOOP: a start waits"));
 	assert_non_null(
 	    strstr(t, "THE CLIENT WAS THE LIMIT, not the server: no processor time left"));
+	assert_non_null(strstr(t, "\n  NOT MADE AS PLANNED: stopped by a key, paused by a key (2), "
+	                          "7 starts of its plan not made\n"));
 	assert_non_null(strstr(t, "ok 1, failed 1 (50%)"));
 	assert_non_null(strstr(t, "the TLS handshake failed; in tls 1\n"));
 	free(t);

@@ -274,6 +274,8 @@ static void test_thresholds(void **state)
 	assert_int_equal(check("fail<1%", found), THRESHOLD_KEPT);
 	assert_string_equal(found, "0.99%");
 	assert_int_equal(check("fail<0.5%", found), THRESHOLD_CROSSED);
+	assert_int_equal(check(" fail < 1 % ", found), THRESHOLD_KEPT);
+	assert_int_equal(check("p95( total )\t<= 800 ms", found), THRESHOLD_KEPT);
 	assert_int_equal(check("missed<1%", found), THRESHOLD_KEPT);
 }
 
@@ -359,12 +361,17 @@ static void write_results(struct result_file *file)
 		.planned = 3 };
 	struct result r = good_session(0, 0, 1000);
 	struct missed missed = { .number = 2, .planned = 100000, .why = "max-live" };
-	struct run_end end = { .duration_us = 123456, .client_limited = true, .limit = "slow" };
+	struct run_end end = { .duration_us = 123456,
+		.client_limited = true,
+		.limit = "slow",
+		.stopped = true,
+		.rate_changes = 3,
+		.not_started = 192 };
 
 	result_file_write_run(file, &info);
 	r.echo[0] = 17;
 	r.echoes = 1;
-	r.certificate_mismatch = r.reconnected = true;
+	r.certificate_mismatch = r.reconnected = r.not_logged_off = true;
 	result_file_write_session(file, &r);
 	r = failed_session(1, LOAD_SM, "a\nb\"c");
 	r.status = (int32_t)0xc000009a;
@@ -399,6 +406,9 @@ static void test_round_trip(void **state)
 	assert_int_equal(summary.missed, 1);
 	assert_int_equal(summary.certificate_mismatches, 1);
 	assert_int_equal(summary.reconnected, 1);
+	assert_int_equal(summary.not_logged_off, 1);
+	assert_int_equal(summary.runs[0].end.rate_changes, 3);
+	assert_int_equal(summary.runs[0].end.not_started, 192);
 	assert_int_equal(dist_max(&summary.metric[METRIC_ECHO]), 17);
 	assert_int_equal(dist_max(&summary.metric[METRIC_RESPONSE]), 1100);
 	assert_int_equal(dist_count(&summary.metric[LOAD_TLS]), 1);
@@ -484,6 +494,21 @@ static void test_torn_line(void **state)
 	assert_non_null(strstr(said, "but all of it is there"));
 }
 
+/* An editor's mark at the begin changes nothing. */
+static void test_mark(void **state)
+{
+	char said[TEXT_SIZE], marked[256];
+	int length = snprintf(marked, sizeof(marked), "\xef\xbb\xbf%s\n", SESSION);
+
+	(void)state;
+	write_text(marked, (size_t)length);
+	assert_int_equal(read_results(said), 0);
+	assert_string_equal(said, "");
+	assert_int_equal(summary.ok, 1);
+	write_text(marked, 3);
+	assert_int_equal(read_results(said), -1);
+}
+
 static void test_bad_lines(void **state)
 {
 	static const char lines[] =
@@ -543,6 +568,7 @@ int main(void)
 		TEST(test_full_disk),
 		TEST(test_no_space),
 		TEST(test_torn_line),
+		TEST(test_mark),
 		TEST(test_bad_lines),
 		TEST(test_no_results),
 	};

@@ -46,6 +46,9 @@ static void test_bad(void **data)
 	check_bad("key A\n", "no key called \"A\"");
 	check_bad("key a b c d e f g h i\n", "too many keys");
 	check_bad("wait soon\n", "\"soon\" is no time");
+	check_bad("wait 5\n", "a number needs its unit");
+	check_bad("\xef\xbb\xbf\n", "there is no step");
+	check_bad("\xef\xbb\xbfwait 5s\n\xef\xbb\xbfwait 5s\n", "s:2: there is no step called");
 	check_bad("wait-text x\n", "a pattern and a time-out");
 	check_bad("wait-text [ 5s\n", "no regular expression");
 	check_bad("repeat 0\nend\n", "no number of times");

@@ -18,6 +18,8 @@
 enum {
 	TICK_US = 250000,
 	TICKS_PER_LINE = 4,
+	SLICE_US =
+	    5000,      /* of starting what is due: then signals, keys and results have their turn */
 	LOOK_PART = 5, /* memory is looked at when there are a fifth more sessions: it takes time */
 	LEAST_TO_JUDGE = 10, /* sessions, before a threshold may end the run */
 	LIMIT_LATE_US = 100000,
@@ -105,40 +107,81 @@ static bool all_started(const struct engine *e)
 
 static void end_if_over(struct engine *e)
 {
-	if (e->broken || (all_started(e) && e->pool.live == 0))
+	if (e->broken || (all_started(e) && !e->missing && e->pool.live == 0))
 		event_base_loopbreak(e->base);
 }
 
-/* Open loop: starts all that are due, and waits for the next. */
-static void on_due(evutil_socket_t fd, short events, void *argument)
+/* Comes back to what is due in US, when all else that has happened has had its turn. */
+static void wait_for_due(struct engine *e, uint64_t us)
 {
-	struct engine *e = argument;
-	const struct plan *plan = &e->options->plan;
+	struct timeval wait = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
 
-	(void)fd;
-	(void)events;
+	event_add(e->due, &wait);
+}
+
+/* Open loop: starts what is due, and waits for the next. */
+static void start_due(struct engine *e)
+{
+	const struct plan *plan = &e->options->plan;
+	uint64_t slice_end = clock_us() + SLICE_US;
+
 	while (!e->paused && !all_started(e)) {
 		uint64_t number = plan_number(plan, e->next);
 		uint64_t when = real_time(e, plan_due(plan, number)), now = clock_us();
-		struct timeval wait;
 
-		if (when > now) {
-			wait = (struct timeval){ (time_t)((when - now) / 1000000),
-				(suseconds_t)((when - now) % 1000000) };
-			event_add(e->due, &wait);
+		if (when > now || now >= slice_end) {
+			wait_for_due(e, when > now ? when - now : 0);
 			return;
 		}
 		e->next++;
 		start(e, number, when);
 	}
-	end_if_over(e);
 }
 
 /* Closed loop: as many as there may be. */
 static void fill_lanes(struct engine *e)
 {
-	while (!e->paused && !all_started(e) && !e->broken && e->pool.live < e->options->plan.lanes)
+	uint64_t slice_end = clock_us() + SLICE_US;
+
+	while (
+	    !e->paused && !all_started(e) && !e->broken && e->pool.live < e->options->plan.lanes) {
+		if (clock_us() >= slice_end) {
+			wait_for_due(e, 0);
+			return;
+		}
 		start(e, e->next++, clock_us());
+	}
+}
+
+/* What the plan still had when the run was interrupted is missed. */
+static void miss_the_rest(struct engine *e)
+{
+	const struct plan *plan = &e->options->plan;
+	uint64_t slice_end = clock_us() + SLICE_US;
+
+	while (e->next < e->count && clock_us() < slice_end) {
+		uint64_t number = plan_number(plan, e->next++);
+
+		miss(e, number, real_time(e, plan_due(plan, number)), "interrupted");
+	}
+	e->missing = e->next < e->count;
+	if (e->missing)
+		wait_for_due(e, 0);
+}
+
+static void on_due(evutil_socket_t fd, short events, void *argument)
+{
+	struct engine *e = argument;
+
+	(void)fd;
+	(void)events;
+	if (e->missing)
+		miss_the_rest(e);
+	else if (e->options->plan.model == PLAN_CONCURRENCY)
+		fill_lanes(e);
+	else
+		start_due(e);
+	end_if_over(e);
 }
 
 static void go_on(struct engine *e)
@@ -183,6 +226,13 @@ static void on_report(void *context, const struct report *report)
 
 /* ---- while it runs ---- */
 
+static void stop(struct engine *e)
+{
+	e->stopped = true;
+	event_del(e->due);
+	end_if_over(e);
+}
+
 /* Memory is looked at where there is more of it than before: at the peak it was then. */
 static void look_at_memory(struct engine *e)
 {
@@ -210,7 +260,7 @@ static void look_at_thresholds(struct engine *e)
 		if (threshold_check(&o->threshold[i], e->summary, found, sizeof(found)) ==
 		    THRESHOLD_CROSSED) {
 			e->aborted = true;
-			engine_stop(e);
+			stop(e);
 			pool_finish(&e->pool);
 			return;
 		}
@@ -218,13 +268,12 @@ static void look_at_thresholds(struct engine *e)
 
 static void on_tick(evutil_socket_t fd, short events, void *argument)
 {
-	static unsigned ticks;
 	struct engine *e = argument;
 
 	(void)fd;
 	(void)events;
 	look_at_memory(e);
-	if (++ticks % TICKS_PER_LINE == 0) {
+	if (++e->ticks % TICKS_PER_LINE == 0) {
 		look_at_thresholds(e);
 		live_show(e->live);
 	}
@@ -236,6 +285,7 @@ static void on_tick(evutil_socket_t fd, short events, void *argument)
 void engine_change_rate(struct engine *e, double factor)
 {
 	set_clock(e);
+	e->rate_changes++;
 	e->factor = fmin(fmax(e->factor * factor, 0.01), 100);
 	go_on(e);
 }
@@ -244,42 +294,36 @@ void engine_pause(struct engine *e)
 {
 	set_clock(e);
 	e->paused = !e->paused;
+	e->pauses += e->paused;
 	go_on(e);
 }
 
 void engine_stop(struct engine *e)
 {
-	e->stopped = true;
-	event_del(e->due);
-	end_if_over(e);
+	e->key_stopped = e->key_stopped || !e->stopped;
+	stop(e);
 }
 
-/* What the plan still had is missed. */
-static void miss_the_rest(struct engine *e)
-{
-	const struct plan *plan = &e->options->plan;
-
-	for (; e->count && plan->model != PLAN_CONCURRENCY && e->next < e->count; e->next++) {
-		uint64_t number = plan_number(plan, e->next);
-
-		miss(e, number, real_time(e, plan_due(plan, number)), "interrupted");
-	}
-}
-
+/* A second Ctrl-C is somebody who will not wait. Other signals say the same thing however often they come: `timeout`
+   sends two at once, one to us and one to all of us. */
 static void on_signal(evutil_socket_t number, short events, void *argument)
 {
 	struct engine *e = argument;
 
-	(void)number;
 	(void)events;
-	if (++e->interrupts > 1) {
-		event_base_loopbreak(e->base);
+	if (e->interrupts) {
+		if (number == SIGINT) {
+			e->interrupts++;
+			event_base_loopbreak(e->base);
+		}
 		return;
 	}
-	if (!e->stopped)
-		miss_the_rest(e);
+	e->interrupts = 1;
+	e->missing = !e->stopped && e->options->plan.model != PLAN_CONCURRENCY;
 	pool_finish(&e->pool);
-	engine_stop(e);
+	stop(e);
+	if (e->missing)
+		wait_for_due(e, 0);
 }
 
 /* ---- begin and end ---- */
@@ -332,8 +376,10 @@ static bool is_limit(const struct engine *e, const struct run_end *end, char *wh
 	                                     machine_processors()
 	                               : 0;
 	double total = all ? 100.0 * (double)busy / (double)all : 0;
-	bool shared = o->sm || machine_has(&o->address, o->address_length);
+	bool shared = o->sm;
 
+	for (unsigned i = 0; i < o->addresses; i++)
+		shared = shared || machine_has(&o->address[i].address, o->address[i].length);
 	*why = 0;
 	if (e->late > LIMIT_LATE_US)
 		snprintf(why, size, "a start was %.0f ms late", (double)e->late / 1e3);
@@ -350,6 +396,10 @@ static void write_end(struct engine *e, uint64_t cpu_before)
 	struct run_end end = { .duration_us = clock_us() - e->begin,
 		.interrupted = e->interrupts > 0,
 		.aborted = e->aborted,
+		.stopped = e->key_stopped,
+		.rate_changes = e->rate_changes,
+		.pauses = e->pauses,
+		.not_started = e->next < e->count ? e->count - e->next : 0,
 		.cpu_us =
 		    processor_time(RUSAGE_SELF) + processor_time(RUSAGE_CHILDREN) - cpu_before,
 		.memory = e->memory,

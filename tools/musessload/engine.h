@@ -31,12 +31,16 @@ struct engine {
 
 	uint64_t next, count; /* starts of this segment: the one that is next, all (0: no end) */
 	bool stopped;         /* nothing more is started */
+	bool missing;         /* what the plan still had is being written down as missed */
 	unsigned interrupts;
 	bool aborted, broken;
+	unsigned rate_changes, pauses; /* by keys */
+	bool key_stopped;
 
 	uint64_t started, reached; /* sessions so far */
 	struct dist totals; /* of those that were reached: the summary has them at their end */
 	uint64_t live_peak, late;
+	unsigned ticks;
 	uint64_t memory, memory_live; /* at the peak so far, and how many there were then */
 	uint64_t memory_reached;      /* how many had been reached when it was last looked at */
 	uint64_t machine_busy, machine_all;
@@ -49,7 +53,7 @@ struct engine {
  */
 int engine_run(const struct options *options, const char *file, struct summary *summary);
 
-/* ---- for keys ---- */
+/* ---- for keys: what they do is noted in the run's end ---- */
 
 void engine_change_rate(struct engine *engine, double factor);
 void engine_pause(struct engine *engine);

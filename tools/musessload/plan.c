@@ -65,7 +65,7 @@ int plan_parse_rate(const char *text, double *rate)
 
 int plan_parse_time(const char *text, uint64_t *us)
 {
-	static const struct unit units[] = { { "", SECOND }, { "s", SECOND }, { "ms", 1e3 },
+	static const struct unit units[] = { { "", 0 }, { "s", SECOND }, { "ms", 1e3 },
 		{ "m", 60 * SECOND }, { "h", 3600 * SECOND }, { NULL, 0 } };
 	const char *rest;
 	double value, factor;
@@ -73,7 +73,7 @@ int plan_parse_time(const char *text, uint64_t *us)
 	if (parse_number(text, &value, &rest) < 0)
 		return -1;
 	factor = find_unit(units, rest);
-	if (factor < 0 || value * factor > 365.0 * 86400 * SECOND)
+	if (factor < 0 || (factor == 0 && value != 0) || value * factor > 365.0 * 86400 * SECOND)
 		return -1;
 	*us = (uint64_t)(value * factor + 0.5);
 	return 0;
@@ -160,8 +160,10 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 			snprintf(error, size, "there are more than %d stages", PLAN_STAGES_MAX);
 			status = -1;
 		} else if (parse_stage(plan, one) < 0) {
-			snprintf(
-			    error, size, "\"%s\" is no stage: TIME:RATE is, as in 2m:20/s", one);
+			snprintf(error, size,
+			    "\"%s\" is no stage: TIME:RATE is, as in 2m:20/s; a time needs its "
+			    "unit",
+			    one);
 			status = -1;
 		}
 	}
@@ -181,12 +183,19 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 	return 0;
 }
 
+void plan_finish(struct plan *plan)
+{
+	free(plan->order);
+	plan->order = NULL;
+}
+
 void plan_set_rate(struct plan *plan, double rate, uint64_t duration, uint64_t count)
 {
 	if (duration == 0)
 		duration = (uint64_t)((double)count / rate * SECOND + 0.5);
 	else
-		count = (uint64_t)ceil(rate * (double)duration / SECOND - EPSILON);
+		count = (uint64_t)fmax(1, ceil(rate * (double)duration / SECOND - EPSILON));
+	plan_finish(plan);
 	plan->model = PLAN_RATE;
 	plan->stage[0] = (struct plan_stage){ 0, rate };
 	plan->stage[1] = (struct plan_stage){ duration, rate };
@@ -206,6 +215,7 @@ static uint64_t next_random(uint64_t *state)
 
 int plan_shuffle(struct plan *plan, uint64_t seed)
 {
+	plan_finish(plan);
 	plan->order = calloc(plan->count, sizeof(*plan->order));
 	if (!plan->order)
 		return -1;
@@ -216,12 +226,6 @@ int plan_shuffle(struct plan *plan, uint64_t seed)
 		plan->order[other] = (uint32_t)i;
 	}
 	return 0;
-}
-
-void plan_finish(struct plan *plan)
-{
-	free(plan->order);
-	plan->order = NULL;
 }
 
 uint64_t plan_count(const struct plan *plan)
@@ -251,7 +255,7 @@ uint64_t plan_due(const struct plan *plan, uint64_t number)
 
 uint64_t plan_turn(const struct plan *plan, uint64_t number)
 {
-	return plan->order ? plan->order[number] : number;
+	return plan->first_turn + (plan->order ? plan->order[number] : number);
 }
 
 bool plan_may_be_late(const struct plan *plan)

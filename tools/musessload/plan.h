@@ -38,12 +38,14 @@ struct plan {
 	uint64_t duration; /* microseconds; 0: until count is reached */
 	unsigned segment, segments; /* 1 of 1 */
 	uint32_t *order;            /* with a seed: which user's turn start i is, else NULL */
+	uint64_t first_turn;        /* of users: those before it were another run's */
 };
 
 /* "20/s", "30/m", "1.5/h"; a number alone is per second. Returns 0 or -1. */
 int plan_parse_rate(const char *text, double *rate);
 
-/* "30s", "2m", "1.5h", "500ms"; a number alone is seconds. Returns 0 or -1. */
+/* "30s", "2m", "1.5h", "500ms", and 0. Any other number without a unit is none: in musess.conf it is
+   milliseconds, and who is used to other programs takes it for seconds. Returns 0 or -1. */
 int plan_parse_time(const char *text, uint64_t *us);
 
 /* "0:0,2m:20/s,5m:20/s": after each time, from the point before, there is that rate. Returns 0,
@@ -53,10 +55,12 @@ int plan_parse_stages(struct plan *plan, const char *text, char *error, size_t s
 /* "1/4". Returns 0 or -1. */
 int plan_parse_segment(struct plan *plan, const char *text);
 
-/* Stages and count of a constant rate for DURATION or, where that is 0, until COUNT starts. */
+/* Stages and count of a constant rate for DURATION (at least one start, at its begin) or, where that is 0, until
+   COUNT starts. Users are in order. */
 void plan_set_rate(struct plan *plan, double rate, uint64_t duration, uint64_t count);
 
-/* Has SEED choose whose turn it is. Returns 0, or -1 where memory is short. */
+/* Has SEED choose whose turn it is, of as many as there are starts now. Returns 0, or -1 where memory is
+   short. */
 int plan_shuffle(struct plan *plan, uint64_t seed);
 
 void plan_finish(struct plan *plan);

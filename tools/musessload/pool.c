@@ -26,54 +26,95 @@ static void tell(struct pool *pool, enum report_kind kind, const struct result *
 
 /* ---- what workers say ---- */
 
-/* Whatever a worker had is lost with it, and is written down. */
-static void lose_worker(struct pool_worker *w)
+static void end_start(struct pool_worker *w, struct start *start)
+{
+	w->pool->reached -= start->reached > 0;
+	w->pool->live--;
+	w->live--;
+	TAILQ_REMOVE(&w->starts, start, link);
+	free(start);
+}
+
+/* The worker says no more of what it has: what is known of it by now is its result. */
+static void report_what_is_known(struct pool_worker *w, enum load_error error, const char *why)
 {
 	struct start *start;
 
-	bufferevent_free(w->port);
-	w->port = NULL;
 	while ((start = TAILQ_FIRST(&w->starts))) {
-		struct result result = worker_result(&start->order);
+		struct result result = start->result;
 
-		result.started = result.planned;
-		result.error = LOAD_LOCAL;
-		snprintf(result.detail, sizeof(result.detail), "its worker ended");
-		TAILQ_REMOVE(&w->starts, start, link);
-		free(start);
-		w->live--;
-		w->pool->live--;
+		result.error = error;
+		result.failed_in = start->reached ? LOAD_SHELL : LOAD_TCP;
+		result.held = clock_us() - (start->reached ? start->reached : result.started);
+		snprintf(result.detail, sizeof(result.detail), "%s", why);
+		end_start(w, start);
 		tell(w->pool, REPORT_ENDED, &result);
 	}
 }
 
-static void end_start(struct pool_worker *w, const struct report *report)
+static void lose_worker(struct pool_worker *w)
+{
+	bufferevent_free(w->port);
+	w->port = NULL;
+	report_what_is_known(w, LOAD_LOCAL, "its worker ended");
+}
+
+/* Those that come to --until are among the last, those that end among the first. */
+static struct start *find_start(struct pool_worker *w, const struct report *report)
 {
 	struct start *start;
 
-	TAILQ_FOREACH(start, &w->starts, link)
-	if (start->order.number == report->result.number)
+	if (report->kind == REPORT_REACHED) {
+		TAILQ_FOREACH_REVERSE(start, &w->starts, start_list, link)
+		if (start->order.number == report->result.number)
+			break;
+	} else {
+		TAILQ_FOREACH(start, &w->starts, link)
+		if (start->order.number == report->result.number)
+			break;
+	}
+	return start;
+}
+
+/* Before the worker says anything of it. */
+static void begin_start(struct pool_worker *w, struct start *start)
+{
+	struct result *r = &start->result;
+
+	start->reached = 0;
+	*r = worker_result(&start->order);
+	r->started = r->planned;
+	users_name(&w->pool->options->users, start->order.turn, r->user, sizeof(r->user));
+}
+
+/* What a start's result would be, were nothing more said of it. */
+static void note_report(struct pool_worker *w, struct start *start, const struct report *report)
+{
+	switch ((enum report_kind)report->kind) {
+	case REPORT_REACHED:
+		start->result = report->result;
+		start->reached = report->result.started + report->result.total;
+		w->pool->reached++;
 		break;
-	if (!start)
-		return;
-	TAILQ_REMOVE(&w->starts, start, link);
-	free(start);
-	w->live--;
-	w->pool->live--;
+	case REPORT_RESULT: /* the second connection is of the same order, and begins now */
+		w->pool->reached -= start->reached > 0;
+		start->order.due = clock_us();
+		begin_start(w, start);
+		break;
+	case REPORT_ENDED:
+	case REPORT_LATE:
+		end_start(w, start);
+		break;
+	}
 }
 
 static void take_report(struct pool_worker *w, const struct report *report)
 {
-	struct pool *pool = w->pool;
-	bool reached = report->result.total != NOT_REACHED;
+	struct start *start = find_start(w, report);
 
-	if (report->kind == REPORT_REACHED)
-		pool->reached++;
-	else if (report->kind != REPORT_LATE && reached)
-		pool->reached--;
-	if (report->kind == REPORT_ENDED || report->kind == REPORT_LATE)
-		end_start(w, report);
-	pool->report(pool->context, report);
+	if (start)
+		note_report(w, start, report);
+	w->pool->report(w->pool->context, report);
 }
 
 static void on_reports(struct bufferevent *port, void *argument)
@@ -161,6 +202,7 @@ int pool_start(struct pool *pool, const struct options *options, struct event_ba
 	unsigned count = workers_needed(options), ahead = 0;
 	int ports[WORKERS_MAX] = { 0 };
 
+	pool->options = options;
 	/* a storm is all at once: what can be made ready before is */
 	if (options->plan.model == PLAN_STORM && !options->sm)
 		ahead = (unsigned)((most_live(options) + count - 1) / count);
@@ -205,6 +247,7 @@ int pool_order(struct pool *pool, const struct order *order)
 		return -1;
 	}
 	start->order = *order;
+	begin_start(w, start);
 	TAILQ_INSERT_TAIL(&w->starts, start, link);
 	w->live++;
 	pool->live++;
@@ -248,19 +291,15 @@ void pool_end(struct pool *pool, bool at_once)
 {
 	for (unsigned i = 0; i < pool->count; i++) {
 		struct pool_worker *w = &pool->workers[i];
-		struct start *start;
-
 		if (at_once && w->pid > 0)
 			kill(w->pid, SIGKILL);
 		if (w->port) {
 			/* it is closed only when the event loop runs, which is over */
 			shutdown(bufferevent_getfd(w->port), SHUT_RDWR);
 			bufferevent_free(w->port);
+			w->port = NULL;
 		}
-		while ((start = TAILQ_FIRST(&w->starts))) {
-			TAILQ_REMOVE(&w->starts, start, link);
-			free(start);
-		}
+		report_what_is_known(w, LOAD_INTERRUPTED, "not waited for");
 		while (w->pid > 0 && waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}

@@ -15,6 +15,8 @@
 struct start {
 	TAILQ_ENTRY(start) link;
 	struct order order;
+	struct result result; /* what the worker has said of it: it may not come to say more */
+	uint64_t reached;     /* when that said that it has come to --until; 0: it has not yet */
 };
 TAILQ_HEAD(start_list, start);
 
@@ -33,9 +35,11 @@ struct pool {
 	unsigned count;
 	uint64_t live;    /* starts that workers have */
 	uint64_t reached; /* of them, those that have come to --until */
-	/* what a worker says, LOAD_LOCAL results of a worker that went away among it */
+	/* what a worker says, and results of those that went away (LOAD_LOCAL) or are sent away
+	   (LOAD_INTERRUPTED) among it */
 	void (*report)(void *context, const struct report *report);
 	void *context;
+	const struct options *options;
 };
 
 /* Forks the workers; call it when all that they share is warm. Returns 0 or -1. */
@@ -53,7 +57,8 @@ uint64_t pool_processor_time(const struct pool *pool);
 /* Private memory of all workers, bytes. */
 uint64_t pool_memory(const struct pool *pool);
 
-/* Ends the workers, and waits for them. With KILL at once, else they have no sessions left. */
+/* Ends the workers, and waits for them. With KILL at once: what they still had is reported as it is
+   known. Else they have no sessions left. */
 void pool_end(struct pool *pool, bool kill);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <freerdp/primary.h>
+#include <freerdp/session.h>
 #include <freerdp/transport_io.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -40,8 +41,8 @@ static void mark(uint64_t *time)
 
 /* ---- the TCP connection ---- */
 
-/* Waits until FD is connected. Returns 0, or -1 with errno. */
-static int await_connection(struct rdp *rdp, int fd)
+/* Waits until FD is connected, until END. Returns 0, or -1 with errno. */
+static int await_connection(struct rdp *rdp, int fd, uint64_t end)
 {
 	struct pollfd p = { fd, POLLOUT, 0 };
 	int error = 0;
@@ -56,6 +57,10 @@ static int await_connection(struct rdp *rdp, int fd)
 		}
 		if (ready > 0)
 			break;
+		if (clock_us() >= end) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		return -1;
@@ -63,19 +68,20 @@ static int await_connection(struct rdp *rdp, int fd)
 	return error ? -1 : 0;
 }
 
-/* Returns a socket that is connected, or -1 with errno. */
-static int connect_from(struct rdp *rdp, int fd)
+/* Connects FD to TO, until END. Returns 0, or -1 with errno. */
+static int connect_from(struct rdp *rdp, int fd, const struct address *to, uint64_t end)
 {
 	const int on = 1;
 
 	if (rdp->from) {
 		/* a port only when the other end is known, or they run out */
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-		if (bind(fd, (const struct sockaddr *)&rdp->from->address, rdp->from->length) < 0)
+		if (bind(fd, (const struct sockaddr *)&rdp->from->address.address,
+		        rdp->from->address.length) < 0)
 			return -1;
 	}
-	if (connect(fd, (const struct sockaddr *)&options->address, options->address_length) < 0 &&
-	    (errno != EINPROGRESS || await_connection(rdp, fd) < 0))
+	if (connect(fd, (const struct sockaddr *)&to->address, to->length) < 0 &&
+	    (errno != EINPROGRESS || await_connection(rdp, fd, end) < 0))
 		return -1;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return fcntl(fd, F_SETFL, 0);
@@ -96,19 +102,45 @@ static int keep_socket(struct rdp *rdp, int fd)
 	return -1;
 }
 
+/* Returns a socket that is connected to TO by END, or -1 with errno. */
+static int connect_to(struct rdp *rdp, const struct address *to, uint64_t end)
+{
+	int fd = socket(to->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error;
+
+	if (fd >= 0 && connect_from(rdp, fd, to, end) == 0 && keep_socket(rdp, fd) == 0)
+		return fd;
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return -1;
+}
+
+/* Tries the host's addresses in their order, from the one on that the worker's last connection was made to. Each but
+   the last has its part of the deadline. */
 static int first_connection(struct rdp *rdp)
 {
-	int fd;
+	static atomic_uint good;
+	unsigned first = atomic_load(&good);
+	int fd = -1;
 
 	mark(&rdp->marks.tcp_begin);
-	fd = socket(options->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect_from(rdp, fd) < 0 || keep_socket(rdp, fd) < 0) {
-		rdp->tcp_error = errno;
+	for (unsigned i = 0; i < options->addresses && fd < 0; i++) {
+		unsigned which = (first + i) % options->addresses;
+		bool last = i + 1 == options->addresses;
+
+		if (i && atomic_load(&rdp->cut) != LOAD_OK)
+			break;
+		fd = connect_to(rdp, &options->address[which],
+		    last ? UINT64_MAX : clock_us() + options->deadline / options->addresses);
 		if (fd >= 0)
-			close(fd);
-		return -1;
+			atomic_store(&good, which);
 	}
-	mark(&rdp->marks.tcp_end);
+	if (fd < 0)
+		rdp->tcp_error = errno;
+	else
+		mark(&rdp->marks.tcp_end);
 	return fd;
 }
 
@@ -145,15 +177,25 @@ static int on_write_pdu(rdpTransport *transport, wStream *s)
 	return written;
 }
 
-/* An X.224 Connection Confirm with an RDP_NEG_FAILURE in it. */
-static uint32_t failure_code(const BYTE *pdu, size_t length)
+/* What an X.224 Connection Confirm says: with an RDP_NEG_RSP or an RDP_NEG_FAILURE in it, or, of an old
+   server, with neither. */
+static void note_confirm(struct rdp *rdp, const BYTE *pdu, size_t length)
 {
-	enum { TPKT = 3, CONFIRM = 0xd0, FAILURE = 3 };
+	enum { TPKT = 3, CONFIRM = 0xd0, RESPONSE = 2, FAILURE = 3 };
+	uint32_t value;
 
-	if (length < 19 || pdu[0] != TPKT || pdu[5] != CONFIRM || pdu[11] != FAILURE)
-		return 0;
-	return (uint32_t)pdu[15] | (uint32_t)pdu[16] << 8 | (uint32_t)pdu[17] << 16 |
-	       (uint32_t)pdu[18] << 24;
+	if (length < 11 || pdu[0] != TPKT || pdu[5] != CONFIRM)
+		return;
+	rdp->confirmed = true;
+	rdp->chosen = rdp->failure_code = 0;
+	if (length < 19)
+		return;
+	value = (uint32_t)pdu[15] | (uint32_t)pdu[16] << 8 | (uint32_t)pdu[17] << 16 |
+	        (uint32_t)pdu[18] << 24;
+	if (pdu[11] == RESPONSE)
+		rdp->chosen = value;
+	else if (pdu[11] == FAILURE)
+		rdp->failure_code = value;
 }
 
 static SSIZE_T on_read_bytes(rdpTransport *transport, BYTE *data, size_t bytes)
@@ -214,7 +256,7 @@ static int on_read_pdu(rdpTransport *transport, wStream *s)
 	rdp->drained = length <= 0;
 	if (length > 0 && rdp->marks.tls_begin == 0) {
 		rdp->before_tls += (uint64_t)length;
-		rdp->failure_code = failure_code(Stream_Buffer(s), (size_t)length);
+		note_confirm(rdp, Stream_Buffer(s), (size_t)length);
 	}
 	return length;
 }
@@ -295,6 +337,41 @@ static int on_certificate(
 	memcpy(rdp->certificate, last_seen.name, sizeof(rdp->certificate));
 	pthread_mutex_unlock(&last_seen.lock);
 	return 1;
+}
+
+/* ---- the logon ---- */
+
+/* Whether the server gives up the logon, or only says how it goes on: [MS-RDPBCGR] 2.2.10.1.1.4.1.1,
+   whose type is an NTSTATUS or one of these. */
+static bool is_refusal(uint32_t type, uint32_t data)
+{
+	switch (type) {
+	case LOGON_MSG_SESSION_CONTINUE:
+	case LOGON_MSG_BUMP_OPTIONS:
+	case LOGON_MSG_RECONNECT_OPTIONS:
+		return false;
+	default:
+		return (int32_t)type < 0 && data != LOGON_WARNING;
+	}
+}
+
+static BOOL on_session_info(rdpContext *context, UINT32 type, void *data)
+{
+	const logon_info_ex *more = type == INFO_TYPE_LOGON_EXTENDED_INF ? data : NULL;
+	struct rdp *rdp = rdp_of(context);
+	char what[48], why[48];
+
+	/* only who is logged on has a cookie to come back with */
+	if (!more || more->haveCookie)
+		mark(&rdp->marks.logon);
+	if (more && more->haveErrorInfo &&
+	    is_refusal(more->ErrorNotificationType, more->ErrorNotificationData))
+		snprintf(rdp->refused, sizeof(rdp->refused), "%.44s %.44s",
+		    freerdp_get_logon_error_info_data_ex(
+		        more->ErrorNotificationData, why, sizeof(why)),
+		    freerdp_get_logon_error_info_type_ex(
+		        more->ErrorNotificationType, what, sizeof(what)));
+	return TRUE;
 }
 
 /* ---- pictures ---- */
@@ -382,6 +459,7 @@ bool hooks_install(struct rdp *rdp)
 	instance->PreConnect = on_pre_connect;
 	instance->PostConnect = on_post_connect;
 	instance->VerifyX509Certificate = on_certificate;
+	instance->context->update->SaveSessionInfo = on_session_info;
 	/* a client has no such event but where somebody adds it */
 	PubSub_AddEventTypes(instance->context->pubSub, events, 1);
 	return freerdp_set_io_callbacks(instance->context, &io) &&

@@ -12,35 +12,64 @@
 
 /* ---- phases ---- */
 
-static void set_phase(struct result *r, enum load_phase phase, uint64_t begin, uint64_t end)
+uint64_t rdp_reached(const struct rdp_marks *m, enum load_until until)
 {
-	if (begin && end >= begin)
-		r->phase[phase] = end - begin;
+	switch (until) {
+	case UNTIL_CONNECTED:
+		return m->activated;
+	case UNTIL_PICTURE:
+		return m->picture;
+	case UNTIL_LOGON: /* a server may say so while the connection is being activated */
+		return m->logon > m->activated ? m->logon : m->logon ? m->activated : 0;
+	case UNTIL_SHELL:
+		return m->shell;
+	}
+	return 0;
 }
 
-void rdp_phases(const struct rdp_marks *m, struct result *r)
+/* Returns how much of it is in the session's total. */
+static uint64_t set_phase(struct result *r, enum load_phase phase, uint64_t begin, uint64_t end)
 {
-	uint64_t sum = 0;
+	if (!begin || end < begin)
+		return 0;
+	r->phase[phase] = end - begin;
+	return r->total != NOT_REACHED && end <= r->started + r->total ? end - begin : 0;
+}
 
-	set_phase(r, LOAD_TCP, m->tcp_begin, m->tcp_end);
-	set_phase(r, LOAD_X224, m->x224_begin, m->x224_end);
-	set_phase(r, LOAD_TLS, m->tls_begin, m->tls_end);
+/* The logon is behind the first picture, or the picture is behind what was asked for. */
+static uint64_t set_logon(const struct rdp_marks *m, struct result *r)
+{
+	uint64_t logon = rdp_reached(m, UNTIL_LOGON), from = m->activated, sum = 0;
+
+	if (m->picture && (!logon || m->picture <= logon)) {
+		sum = set_phase(r, LOAD_PICTURE, m->activated, m->picture);
+		from = m->picture;
+	}
+	return logon ? sum + set_phase(r, LOAD_LOGGED_ON, from, logon) : sum;
+}
+
+void rdp_phases(const struct rdp_marks *m, enum load_until until, struct result *r)
+{
+	uint64_t sum = set_phase(r, LOAD_TCP, m->tcp_begin, m->tcp_end) +
+	               set_phase(r, LOAD_X224, m->x224_begin, m->x224_end) +
+	               set_phase(r, LOAD_TLS, m->tls_begin, m->tls_end) +
+	               set_phase(r, LOAD_MCS, m->mcs_begin, m->mcs_end) +
+	               set_phase(r, LOAD_ACTIVATION, m->mcs_end, m->activated);
+
 	if (m->nla)
-		set_phase(r, LOAD_NLA, m->tls_end, m->mcs_begin);
-	set_phase(r, LOAD_MCS, m->mcs_begin, m->mcs_end);
-	set_phase(r, LOAD_ACTIVATION, m->mcs_end, m->activated);
-	set_phase(r, LOAD_PICTURE, m->activated, m->picture);
-	set_phase(r, LOAD_SHELL, m->picture, m->shell);
-	if (r->total == NOT_REACHED)
-		return;
-	for (int i = LOAD_TCP; i <= LOAD_SHELL; i++)
-		if (r->phase[i] != NOT_REACHED)
-			sum += r->phase[i];
-	r->phase[LOAD_OTHER] = r->total > sum ? r->total - sum : 0;
+		sum += set_phase(r, LOAD_NLA, m->tls_end, m->mcs_begin);
+	if (until == UNTIL_LOGON) {
+		sum += set_logon(m, r);
+	} else {
+		sum += set_phase(r, LOAD_PICTURE, m->activated, m->picture);
+		sum += set_phase(r, LOAD_SHELL, m->picture, m->shell);
+	}
+	if (r->total != NOT_REACHED)
+		r->phase[LOAD_OTHER] = r->total > sum ? r->total - sum : 0;
 }
 
 /* The phase that it was in when it ended. */
-static enum load_phase phase_of(const struct rdp_marks *m)
+static enum load_phase phase_of(const struct rdp_marks *m, enum load_until until)
 {
 	if (!m->tcp_end)
 		return LOAD_TCP;
@@ -54,6 +83,8 @@ static enum load_phase phase_of(const struct rdp_marks *m)
 		return LOAD_MCS;
 	if (!m->activated)
 		return LOAD_ACTIVATION;
+	if (until == UNTIL_LOGON)
+		return LOAD_LOGGED_ON;
 	return m->picture ? LOAD_SHELL : LOAD_PICTURE;
 }
 
@@ -66,6 +97,31 @@ static const char *negotiation_text(uint32_t code)
 		"HYBRID_REQUIRED_BY_SERVER", "SSL_WITH_USER_AUTH_REQUIRED_BY_SERVER" };
 
 	return code < sizeof(texts) / sizeof(*texts) ? texts[code] : "a code that is not known";
+}
+
+/* The protocol that the server chose, where it is none that was asked for; NULL: it is one. */
+static const char *other_protocol(const struct rdp *rdp)
+{
+	enum { SSL = 1, HYBRID = 2, RDSTLS = 4, HYBRID_EX = 8, AAD = 16 };
+	const uint32_t asked = rdp->marks.nla ? HYBRID | HYBRID_EX : SSL;
+
+	if (!rdp->confirmed || rdp->chosen & asked)
+		return NULL;
+	switch (rdp->chosen) {
+	case 0:
+		return "the server chose RDP's own security";
+	case SSL:
+		return "the server chose TLS without NLA: --security tls";
+	case HYBRID:
+	case HYBRID_EX:
+		return "the server chose NLA: --security nla";
+	case RDSTLS:
+		return "the server chose RDSTLS";
+	case AAD:
+		return "the server chose RDSAAD";
+	default:
+		return "the server chose a protocol that is not known";
+	}
 }
 
 static enum load_error tcp_failure(int error)
@@ -138,15 +194,18 @@ static void transport_failure(const struct rdp *rdp, struct result *r)
 		set_error(r, LOAD_PROTOCOL, rdp->said);
 }
 
-void rdp_failure(struct rdp *rdp, struct result *r)
+void rdp_failure(struct rdp *rdp, enum load_until until, struct result *r)
 {
 	freerdp *instance = rdp->instance;
 	UINT32 last = freerdp_get_last_error(instance->context);
 	enum load_error cut = (enum load_error)atomic_load(&rdp->cut);
 
-	r->failed_in = phase_of(&rdp->marks);
+	r->failed_in = phase_of(&rdp->marks, until);
 	r->errinfo = freerdp_error_info(instance);
-	if (cut != LOAD_OK)
+	if (*rdp->refused) {
+		r->failed_in = LOAD_LOGGED_ON;
+		set_error(r, LOAD_LOGON, rdp->refused);
+	} else if (cut != LOAD_OK)
 		set_error(r, cut, "");
 	else if (rdp->tcp_error)
 		set_error(r, tcp_failure(rdp->tcp_error), strerror(rdp->tcp_error));
@@ -154,6 +213,8 @@ void rdp_failure(struct rdp *rdp, struct result *r)
 		set_error(r, LOAD_ERRINFO, freerdp_get_error_info_name(r->errinfo));
 	else if (rdp->failure_code)
 		set_error(r, LOAD_NEGOTIATION, negotiation_text(rdp->failure_code));
+	else if (other_protocol(rdp))
+		set_error(r, LOAD_NEGOTIATION, other_protocol(rdp));
 	else if (r->failed_in >= LOAD_NLA && is_logon_error(last))
 		set_error(r, LOAD_LOGON, freerdp_get_last_error_name(last));
 	else

@@ -137,13 +137,14 @@ struct rdp *rdp_create(void)
 	struct rdp *rdp = calloc(1, sizeof(*rdp));
 	rdpSettings *settings = rdp ? freerdp_settings_clone(template) : NULL;
 
+	if (rdp)
+		rdp->socket = -1; /* before anything fails: 0 is somebody else's */
 	if (settings)
 		rdp->instance = new_instance(settings);
 	if (!rdp || !rdp->instance || !hooks_install(rdp)) {
 		rdp_destroy(rdp);
 		return NULL;
 	}
-	rdp->socket = -1;
 	rdp->marks.nla = freerdp_settings_get_bool(settings, FreeRDP_NlaSecurity);
 	return rdp;
 }
@@ -152,9 +153,13 @@ int rdp_name(struct rdp *rdp, const char *user, const char *password, const stru
     const struct rdp_cookie *cookie)
 {
 	rdpSettings *s = rdp->instance->context->settings;
+	const char *backslash = strchr(user, '\\');
+	size_t domain = backslash ? (size_t)(backslash - user) : 0;
 
 	rdp->from = from;
-	return freerdp_settings_set_string(s, FreeRDP_Username, user) &&
+	return freerdp_settings_set_string_len(s, FreeRDP_Domain, user, domain) &&
+	               freerdp_settings_set_string(
+	                   s, FreeRDP_Username, backslash ? backslash + 1 : user) &&
 	               freerdp_settings_set_string(s, FreeRDP_Password, password) &&
 	               (!cookie->given ||
 	                   freerdp_settings_set_pointer_len(
@@ -168,7 +173,7 @@ void rdp_destroy(struct rdp *rdp)
 	if (!rdp)
 		return;
 	free_instance(rdp->instance);
-	if (rdp->instance && rdp->socket >= 0)
+	if (rdp->socket >= 0)
 		close(rdp->socket);
 	screen_destroy(rdp->screen);
 	free(rdp);

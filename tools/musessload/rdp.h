@@ -21,7 +21,7 @@
 
 struct rdp_marks {
 	uint64_t tcp_begin, tcp_end, x224_begin, x224_end, tls_begin, tls_end, mcs_begin, mcs_end,
-	    activated, picture, shell;
+	    activated, picture, logon, shell;
 	bool nla; /* CredSSP is between tls_end and mcs_begin */
 };
 
@@ -42,11 +42,14 @@ struct rdp {
 	struct screen *screen;         /* pictures are decoded into it; NULL: they are not */
 	/* what an error is told by */
 	unsigned attempts;
-	int tcp_error;               /* errno of the TCP connection */
-	uint32_t failure_code;       /* RDP_NEG_FAILURE's, 0: there was none */
-	uint64_t before_tls;         /* bytes received before the TLS handshake */
-	bool lost;                   /* the transport could not be read or written on */
-	char said[LOAD_DETAIL_SIZE]; /* by FreeRDP */
+	int tcp_error;                  /* errno of the TCP connection */
+	bool confirmed;                 /* an X.224 Connection Confirm came */
+	uint32_t chosen;                /* by it: the protocol; 0 is RDP's own security */
+	uint32_t failure_code;          /* RDP_NEG_FAILURE's, 0: there was none */
+	uint64_t before_tls;            /* bytes received before the TLS handshake */
+	bool lost;                      /* the transport could not be read or written on */
+	char said[LOAD_DETAIL_SIZE];    /* by FreeRDP */
+	char refused[LOAD_DETAIL_SIZE]; /* what the server said of the logon that it refused; "" */
 	bool name_differs;
 	char certificate[64]; /* the name that the certificate is for */
 };
@@ -57,7 +60,7 @@ int rdp_warm_up(const struct options *options);
 /* A connection that is not made yet. Returns it, or NULL where memory or descriptors are short. */
 struct rdp *rdp_create(void);
 
-/* Whose it is to be, and from where. COOKIE brings it back to a session where it was given. Returns
+/* Whose it is to be (USER, or DOMAIN\USER), and from where. COOKIE brings it back to a session where it was given. Returns
    0, or -1 where memory is short. */
 int rdp_name(struct rdp *rdp, const char *user, const char *password, const struct source *from,
     const struct rdp_cookie *cookie);
@@ -80,11 +83,15 @@ void rdp_end(struct rdp *rdp, enum load_end how);
 /* The cookie that the server gave it. */
 struct rdp_cookie rdp_cookie(const struct rdp *rdp);
 
-/* What became of the phases; TOTAL of the result is set before. */
-void rdp_phases(const struct rdp_marks *marks, struct result *result);
+/* When it came to UNTIL; 0: it has not. */
+uint64_t rdp_reached(const struct rdp_marks *marks, enum load_until until);
 
-/* Why it failed: error, failed_in, errinfo, detail. */
-void rdp_failure(struct rdp *rdp, struct result *result);
+/* What became of the phases on the way to UNTIL; TOTAL of the result is set before. What came behind
+   that is a phase too, and no part of the total. */
+void rdp_phases(const struct rdp_marks *marks, enum load_until until, struct result *result);
+
+/* Why it failed on the way to UNTIL: error, failed_in, errinfo, detail. */
+void rdp_failure(struct rdp *rdp, enum load_until until, struct result *result);
 
 /* NULL is allowed. */
 void rdp_destroy(struct rdp *rdp);

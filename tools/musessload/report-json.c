@@ -3,10 +3,11 @@
  * microseconds, ratios are 0 to 1, rates per second:
  *
  *   schema                 1
- *   runs[]                 the first line of each file (result.h), and its last as "ended", or null
+ *   runs[]                 the first line of each file (result.h), its last as "ended", or null, and
+ *                          in "changes" how it was not made as planned, for people
  *   duration_us            of all runs, without the gaps between them
  *   sessions{}             planned, started, missed, ok, failed, interrupted, fail_ratio,
- *                          missed_ratio, certificate_mismatches, reconnected
+ *                          missed_ratio, certificate_mismatches, reconnected, not_logged_off
  *   rate{}                 planned, reached; null where there is none
  *   client{}               limited, limit, cpu_us and memory per connection, late_us
  *   metrics{NAME{}}        n, min, mean, deviation, p50, p90, p95, p99, p999, max; of what was
@@ -37,8 +38,11 @@ static json_t *runs_json(const struct summary *s)
 	for (size_t i = 0; i < s->run_count; i++) {
 		const struct summary_run *run = &s->runs[i];
 		json_t *o = run_info_json(&run->info);
+		char changes[256];
 
+		run_end_changes(&run->end, changes, sizeof(changes));
 		json_object_set_new(o, "ended", run->ended ? run_end_json(&run->end) : json_null());
+		json_object_set_new(o, "changes", json_string(changes));
 		json_array_append_new(runs, o);
 	}
 	return runs;
@@ -46,12 +50,13 @@ static json_t *runs_json(const struct summary *s)
 
 static json_t *sessions_json(const struct summary *s)
 {
-	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:o,s:o}", "planned",
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:f,s:o,s:o,s:o}", "planned",
 	    integer(s->started + s->missed), "started", integer(s->started), "missed",
 	    integer(s->missed), "ok", integer(s->ok), "failed", integer(s->failed), "interrupted",
 	    integer(s->errors[LOAD_INTERRUPTED]), "fail_ratio", summary_fail_ratio(s),
 	    "missed_ratio", summary_missed_ratio(s), "certificate_mismatches",
-	    integer(s->certificate_mismatches), "reconnected", integer(s->reconnected));
+	    integer(s->certificate_mismatches), "reconnected", integer(s->reconnected),
+	    "not_logged_off", integer(s->not_logged_off));
 }
 
 static json_t *rate(double per_second)

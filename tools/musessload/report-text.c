@@ -1,6 +1,7 @@
 /* The report for people: what was run, what came of it, and the table of phases (report.h). */
 #include "format.h"
 #include "report.h"
+#include "run-info.h"
 
 #include <string.h>
 #include <time.h>
@@ -44,7 +45,7 @@ static void text_run(FILE *out, const struct summary_run *run)
 	int model = find_model(info);
 	time_t begin = (time_t)(info->epoch_us / 1000000);
 	struct tm local;
-	char text[64];
+	char text[64], changes[256];
 
 	if (!run->has_info) {
 		fputs("A run of which the file does not say anything: it has no first line\n", out);
@@ -66,13 +67,11 @@ static void text_run(FILE *out, const struct summary_run *run)
 	fprintf(out, "\n  from %s (%u processors, kernel %s) at %s", info->host, info->processors,
 	    info->kernel, text);
 	if (run->ended)
-		fprintf(out, ", %s%s%s",
-		    format_time(text, sizeof(text), (double)run->end.duration_us),
-		    run->end.interrupted ? ", interrupted" : "",
-		    run->end.aborted ? ", aborted by a threshold" : "");
+		fprintf(out, ", %s", format_time(text, sizeof(text), (double)run->end.duration_us));
 	else
 		fputs(", no end is known: it was cut off", out);
-	fputc('\n', out);
+	run_end_changes(&run->end, changes, sizeof(changes));
+	fprintf(out, "%s%s\n", *changes ? "\n  NOT MADE AS PLANNED: " : "", changes);
 }
 
 /* Each model once. */
@@ -119,6 +118,10 @@ static void text_counts(FILE *out, const struct summary *s)
 		fprintf(out, ", interrupted %llu", (ull)s->errors[LOAD_INTERRUPTED]);
 	if (s->reconnected)
 		fprintf(out, ", came back to their session %llu", (ull)s->reconnected);
+	if (s->not_logged_off)
+		fprintf(out,
+		    "\n          not logged off by the server within 10 s, and disconnected: %llu",
+		    (ull)s->not_logged_off);
 	if (s->certificate_mismatches)
 		fprintf(out, "\n          certificates of another name, accepted: %llu",
 		    (ull)s->certificate_mismatches);

@@ -154,6 +154,8 @@ static int add_rest(json_t *o, const struct result *r)
 		status |= json_object_set_new(o, "certificate_mismatch", json_true());
 	if (r->reconnected)
 		status |= json_object_set_new(o, "reconnected", json_true());
+	if (r->not_logged_off)
+		status |= json_object_set_new(o, "not_logged_off", json_true());
 	return status;
 }
 

@@ -170,6 +170,8 @@ static const char *read_session(struct summary *summary, const json_t *object)
 		return "certificate_mismatch";
 	if (!read_flag(object, "reconnected", &r.reconnected))
 		return "reconnected";
+	if (!read_flag(object, "not_logged_off", &r.not_logged_off))
+		return "not_logged_off";
 	return summary_add_session(summary, &r) < 0 ? no_memory : NULL;
 }
 
@@ -270,8 +272,12 @@ int result_read_stream(FILE *stream, const char *name, struct summary *summary)
 	char *line = NULL;
 	ssize_t length;
 
-	while ((length = getline(&line, &size, stream)) > 0)
-		take_line(&reading, summary, line, (size_t)length);
+	while ((length = getline(&line, &size, stream)) > 0) {
+		size_t skip = reading.line ? 0 : load_mark_length(line);
+
+		if ((size_t)length > skip)
+			take_line(&reading, summary, line + skip, (size_t)length - skip);
+	}
 	free(line);
 	if (ferror(stream)) {
 		fprintf(stderr, "musessload: cannot read %s: %s\n", name, strerror(errno));

@@ -30,6 +30,7 @@
 	X(LOAD_MCS, "mcs", "MCS connect to the client info")                                       \
 	X(LOAD_ACTIVATION, "activation", "licence, capabilities, finalization")                    \
 	X(LOAD_PICTURE, "first_picture", "to the first picture")                                   \
+	X(LOAD_LOGGED_ON, "logon", "of --until logon: the server's word that the user is there")   \
 	X(LOAD_SHELL, "shell", "until the picture is at rest: the shell's prompt is there")        \
 	X(LOAD_START, "start_csr", "StartCsr, from the call to its answer")                        \
 	X(LOAD_STOP, "stop_csr", "StopCsr, from the call to its answer")                           \
@@ -48,9 +49,9 @@ enum load_phase {
 	X(LOAD_REFUSED, "refused", "the server refuses TCP connections")                           \
 	X(LOAD_RESET, "reset", "the server closed or reset the connection")                        \
 	X(LOAD_UNREACHABLE, "unreachable", "no route, or no answer to a TCP connection")           \
-	X(LOAD_NEGOTIATION, "negotiation", "no protocol that both sides allow (RDP_NEG_FAILURE)")  \
+	X(LOAD_NEGOTIATION, "negotiation", "no security protocol that both sides allow")           \
 	X(LOAD_TLS_FAILED, "tls_failed", "the TLS handshake failed")                               \
-	X(LOAD_LOGON, "logon", "wrong user or password")                                           \
+	X(LOAD_LOGON, "logon", "the logon was refused: a wrong user or password")                  \
 	X(LOAD_PROTOCOL, "protocol", "what the server sends is not RDP")                           \
 	X(LOAD_ERRINFO, "errinfo", "the server ended it with a Set Error Info PDU")                \
 	X(LOAD_DEADLINE, "deadline", "the deadline passed")                                        \
@@ -89,6 +90,7 @@ struct result {
 	char detail[LOAD_DETAIL_SIZE]; /* for people: an error-info's name, errno, an alert */
 	bool certificate_mismatch;     /* accepted, counted and named */
 	bool reconnected;              /* it came back to the session of an earlier one */
+	bool not_logged_off; /* it was to, and the server did not end it: it was disconnected */
 };
 
 /* A start that was not made. */
@@ -116,10 +118,13 @@ struct run_info {
 /* The last line. */
 struct run_end {
 	uint64_t duration_us;
-	bool interrupted, aborted; /* by Ctrl-C; by --abort-on-fail */
-	uint64_t cpu_us;           /* processor time of the engine and its workers */
-	uint64_t memory;           /* their private memory at the peak of live sessions, bytes */
-	uint64_t memory_live;      /* how many there were then; 0: none was held, it is not known */
+	bool interrupted, aborted;     /* by Ctrl-C; by --abort-on-fail */
+	bool stopped;                  /* by a key */
+	unsigned rate_changes, pauses; /* by keys */
+	uint64_t not_started; /* starts that the plan still had then, and that are not missed */
+	uint64_t cpu_us;      /* processor time of the engine and its workers */
+	uint64_t memory;      /* their private memory at the peak of live sessions, bytes */
+	uint64_t memory_live; /* how many there were then; 0: none was held, it is not known */
 	uint64_t live_peak;
 	uint64_t late_us;    /* the latest start: actual minus planned */
 	bool client_limited; /* it, not the server, was the limit */

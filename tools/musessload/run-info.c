@@ -55,6 +55,10 @@ static const struct field end_fields[] = {
 	END(duration_us, NUMBER),
 	END(interrupted, FLAG),
 	END(aborted, FLAG),
+	END(stopped, FLAG),
+	END(rate_changes, SMALL),
+	END(pauses, SMALL),
+	END(not_started, NUMBER),
 	END(cpu_us, NUMBER),
 	END(memory, NUMBER),
 	END(memory_live, NUMBER),
@@ -81,6 +85,13 @@ void load_clean(char *text)
 		}
 		p += length;
 	}
+}
+
+size_t load_mark_length(const char *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	return strncmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
 }
 
 json_t *load_json_text(const char *text)
@@ -256,6 +267,24 @@ void run_end_free(struct run_end *end)
 }
 
 /* ---- for people ---- */
+
+void run_end_changes(const struct run_end *end, char *text, size_t size)
+{
+	char rate[64] = "", pauses[64] = "", rest[64] = "";
+
+	if (end->rate_changes)
+		snprintf(rate, sizeof(rate), ", its rate changed by a key (%u)", end->rate_changes);
+	if (end->pauses)
+		snprintf(pauses, sizeof(pauses), ", paused by a key (%u)", end->pauses);
+	if (end->not_started)
+		snprintf(rest, sizeof(rest), ", %llu starts of its plan not made",
+		    (unsigned long long)end->not_started);
+	snprintf(text, size, "%s%s%s%s%s%s", end->interrupted ? ", interrupted" : "",
+	    end->aborted ? ", aborted by a threshold" : "",
+	    end->stopped ? ", stopped by a key" : "", rate, pauses, rest);
+	if (*text) /* the first comma and blank */
+		memmove(text, text + 2, strlen(text) - 1);
+}
 
 size_t run_info_fields(void)
 {

@@ -26,6 +26,10 @@ int run_end_copy(struct run_end *to, const struct run_end *from);
 void run_info_free(struct run_info *info);
 void run_end_free(struct run_end *end);
 
+/* In TEXT (SIZE bytes) how the run was not made as it was planned, for people: "interrupted, paused by a key (2)"; ""
+   where it was. */
+void run_end_changes(const struct run_end *end, char *text, size_t size);
+
 /* A field of the run's first line, I of run_info_fields(): its name, and in TEXT (SIZE bytes) its
    value for people, "" where it is not known. */
 size_t run_info_fields(void);
@@ -38,6 +42,10 @@ const char *run_info_field(const struct run_info *info, size_t i, char *text, si
 /* Replaces what is no UTF-8, and control characters, by '?': texts of files and servers reach
    terminals and pages. */
 void load_clean(char *text);
+
+/* How many bytes at the begin of a file's TEXT are UTF-8's byte order mark, which editors on Windows write and nobody
+   means: 3 or 0. */
+size_t load_mark_length(const char *text);
 
 /* A JSON string of TEXT, clean. A new reference; NULL where memory is short. */
 json_t *load_json_text(const char *text);

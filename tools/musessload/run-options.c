@@ -26,7 +26,7 @@ int usage_error(const char *format, ...)
 
 /* ---- values ---- */
 
-static const char *const until_names[] = { "connected", "first-picture", "shell", NULL };
+static const char *const until_names[] = { "connected", "first-picture", "logon", "shell", NULL };
 static const char *const end_names[] = { "disconnect", "logoff", "drop", NULL };
 static const char *const security_names[] = { "nla", "tls", NULL };
 
@@ -64,7 +64,9 @@ int take_time(const char *option, const char *text, uint64_t *us)
 {
 	if (plan_parse_time(text, us) == 0)
 		return 0;
-	return usage_error("--%s: \"%s\" is no time: 30s, 500ms and 2m are", option, text);
+	return usage_error(
+	    "--%s: \"%s\" is no time: 30s, 500ms and 2m are, a number needs its unit", option,
+	    text);
 }
 
 /* ---- the table ---- */
@@ -136,7 +138,7 @@ static int take_until(struct parse *p, const char *text)
 
 	if (found < 0)
 		return usage_error(
-		    "--until: \"%s\" is none of connected, first-picture and shell", text);
+		    "--until: \"%s\" is none of connected, first-picture, logon and shell", text);
 	p->until_given = true;
 	p->o->until = (enum load_until)found;
 	return 0;
@@ -184,7 +186,8 @@ static const struct row {
 	const char *help;
 } table[] = {
 	{ "user", "PATTERN", 'u', take_user,
-	    "the sessions' users; %d or %04d in it is a number from 1" },
+	    "the sessions' users, DOMAIN\\USER where they have a domain; %d or\n"
+	    "%04d in it is a number from 1" },
 	{ "password-file", "FILE", 'p', take_password_file,
 	    "its first line is everybody's password; of several lines each\n"
 	    "is one user's, and so many users take turns. - is standard input" },
@@ -213,7 +216,9 @@ static const struct row {
 	{ "security", "nla|tls", 0, take_security, "nla (the default), or tls alone" },
 	{ "until", "STATE", 0, take_until,
 	    "when a session is there: connected, first-picture (the default),\n"
-	    "or shell: the picture has been at rest for 250 ms" },
+	    "logon: the server says that the user is logged on (xrdp's Xorg\n"
+	    "sessions do not), or shell: the picture has been at rest for\n"
+	    "250 ms" },
 	{ "end", "HOW", 0, take_end,
 	    "disconnect (the default), as a client that is closed does; drop,\n"
 	    "which closes the connection without a word; or logoff, which\n"

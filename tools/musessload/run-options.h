@@ -23,23 +23,28 @@ enum {
 };
 
 enum load_security { SECURITY_NLA, SECURITY_TLS };
-enum load_until { UNTIL_CONNECTED, UNTIL_PICTURE, UNTIL_SHELL };
+enum load_until { UNTIL_CONNECTED, UNTIL_PICTURE, UNTIL_LOGON, UNTIL_SHELL };
 enum load_end { END_DISCONNECT, END_LOGOFF, END_DROP };
 
-enum { SOURCES_MAX = 64, THRESHOLDS_MAX = 32 };
+enum { SOURCES_MAX = 64, THRESHOLDS_MAX = 32, ADDRESSES_MAX = 16 };
+
+struct address {
+	struct sockaddr_storage address;
+	socklen_t length;
+};
 
 struct source {
 	char text[LOAD_ADDRESS_SIZE];
-	struct sockaddr_storage address;
-	socklen_t length;
+	struct address address;
 };
 
 struct options {
 	char *target; /* HOST:PORT, or the path of the SM API's port */
 	char *host;
 	uint16_t port;
-	struct sockaddr_storage address; /* what HOST stands for */
-	socklen_t address_length;
+	struct address
+	    address[ADDRESSES_MAX]; /* what HOST stands for: the first that answers is taken */
+	unsigned addresses;
 	bool sm;
 
 	struct plan plan;

@@ -38,7 +38,15 @@ static int split_target(struct options *o, const char *text)
 	           : 0;
 }
 
-/* Returns 0 or an exit status. */
+static struct address address_of(const struct addrinfo *found)
+{
+	struct address a = { .length = found->ai_addrlen };
+
+	memcpy(&a.address, found->ai_addr, found->ai_addrlen);
+	return a;
+}
+
+/* All addresses of the host, in the order in which they are to be tried. Returns 0 or an exit status. */
 static int resolve(struct options *o)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
@@ -51,8 +59,8 @@ static int resolve(struct options *o)
 		usage_error("%s: %s", o->host, gai_strerror(error));
 		return LOAD_EXIT_FAILED;
 	}
-	memcpy(&o->address, found->ai_addr, found->ai_addrlen);
-	o->address_length = found->ai_addrlen;
+	for (const struct addrinfo *i = found; i && o->addresses < ADDRESSES_MAX; i = i->ai_next)
+		o->address[o->addresses++] = address_of(i);
 	freeaddrinfo(found);
 	return 0;
 }
@@ -85,6 +93,20 @@ int take_target(struct options *o, int count, char **words)
 
 /* ---- sources ---- */
 
+/* Only the host's addresses of the source's family can be connected to. Returns 0 or an exit status. */
+static int keep_family(struct options *o, const struct source *s)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < o->addresses; i++)
+		if (o->address[i].address.ss_family == s->address.address.ss_family)
+			o->address[kept++] = o->address[i];
+	o->addresses = kept;
+	if (kept)
+		return 0;
+	return usage_error("--connect-from: %s and %s are not of one family", s->text, o->host);
+}
+
 static int add_source(struct options *o, const char *text)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM }, *found;
@@ -94,15 +116,11 @@ static int add_source(struct options *o, const char *text)
 		return usage_error("--connect-from: there are more than %d", SOURCES_MAX);
 	if (strlen(text) >= sizeof(s->text) || getaddrinfo(text, NULL, &hints, &found))
 		return usage_error("--connect-from: \"%s\" is no address", text);
-	memcpy(&s->address, found->ai_addr, found->ai_addrlen);
-	s->length = found->ai_addrlen;
+	s->address = address_of(found);
 	freeaddrinfo(found);
-	if (s->address.ss_family != o->address.ss_family)
-		return usage_error(
-		    "--connect-from: %s and %s are not of one family", text, o->host);
 	snprintf(s->text, sizeof(s->text), "%s", text);
 	o->sources++;
-	return 0;
+	return keep_family(o, s);
 }
 
 int take_sources(struct options *o, const char *text)

@@ -25,9 +25,12 @@ static struct glyph_text *text;
 
 int screen_warm_up(char *error, size_t size)
 {
-	struct glyphs *glyphs =
-	    glyphs_create(FONTS "DejaVuSansMono.ttf", FONTS "DejaVuSansMono-Bold.ttf", error, size);
+	struct glyphs *glyphs;
 
+	if (text && planar && interleaved)
+		return 0; /* of a run before */
+	glyphs =
+	    glyphs_create(FONTS "DejaVuSansMono.ttf", FONTS "DejaVuSansMono-Bold.ttf", error, size);
 	if (!glyphs)
 		return -1;
 	text = glyph_text_create(glyphs);

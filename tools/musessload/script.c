@@ -4,6 +4,7 @@
 #include "keys.h"
 #include "plan.h"
 #include "result.h"
+#include "run-info.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -110,7 +111,8 @@ static int read_keys(struct reader *r, const char *rest)
 static int read_wait(struct reader *r, const char *rest)
 {
 	if (plan_parse_time(rest, &r->step->time) < 0)
-		return wrong(r, "\"%s\" is no time: 5s, 200ms and 1m are", rest);
+		return wrong(
+		    r, "\"%s\" is no time: 5s, 200ms and 1m are, a number needs its unit", rest);
 	return 0;
 }
 
@@ -248,7 +250,7 @@ int script_read(struct script *script, FILE *file, const char *name, char *error
 	int status = 0;
 
 	while (status == 0 && getline(&line, &room, file) >= 0) {
-		char *text = trim(line);
+		char *text = trim(r.line ? line : line + load_mark_length(line));
 
 		r.line++;
 		if (*text && *text != '#')

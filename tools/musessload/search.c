@@ -7,24 +7,52 @@
 #include "engine.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { TRIES = 20 };
 
 /* What is near enough: the highest good rate and the lowest bad one. */
 #define NEAR 1.05
 
+/* The plan of a try. Nothing of the one before is in it: that has left sessions, to which its users would
+   come back. */
+static int plan_try(struct options *o, double rate, unsigned number)
+{
+	bool shuffled = o->plan.order != NULL;
+
+	if (number > 1)
+		o->plan.first_turn += o->plan.count;
+	plan_set_rate(&o->plan, rate, o->plan.duration, 0);
+	return shuffled ? plan_shuffle(&o->plan, o->seed) : 0;
+}
+
+/* A run of the plan, with its rate as its plan's text. Returns an exit status. */
+static int run_try(struct options *o, double rate, unsigned number, struct summary *summary)
+{
+	const char *given = o->plan_text;
+	char text[32], *file = NULL;
+	int status = LOAD_EXIT_FAILED;
+
+	snprintf(text, sizeof(text), "%.6g/s", rate);
+	o->plan_text = text;
+	if (plan_try(o, rate, number) < 0 ||
+	    (o->out && asprintf(&file, "%s.%u", o->out, number) < 0))
+		fputs("musessload: memory is short\n", stderr);
+	else
+		status = engine_run(o, file, summary);
+	if (o->out)
+		free(file);
+	o->plan_text = given;
+	return status;
+}
+
 /* Returns an exit status: LOAD_EXIT_OK, LOAD_EXIT_THRESHOLD, or that of what went wrong. */
 static int try_rate(struct options *o, double rate, unsigned number)
 {
 	struct summary summary = { 0 };
-	char file[4096];
-	int status;
 	unsigned crossed;
+	int status = run_try(o, rate, number, &summary);
 
-	plan_set_rate(&o->plan, rate, o->plan.duration, 0);
-	if (o->out)
-		snprintf(file, sizeof(file), "%s.%u", o->out, number);
-	status = engine_run(o, o->out ? file : NULL, &summary);
 	if (status == LOAD_EXIT_INTERRUPTED || summary.started == 0) {
 		summary_free(&summary);
 		return status;

@@ -55,7 +55,6 @@ static void destroy(struct session *s)
 	rdp_destroy(s->prepared);
 	if (s->timer)
 		event_free(s->timer);
-	explicit_bzero(s->password, sizeof(s->password));
 	free(s);
 }
 
@@ -95,7 +94,8 @@ static void *connect_thread(void *argument)
 
 	setpriority(PRIO_PROCESS, 0, 0); /* of this thread: it has inherited the event loop's */
 	rdp = s->prepared ? s->prepared : rdp_create();
-	if (rdp && rdp_name(rdp, s->result.user, s->password, s->from, &s->cookie) < 0) {
+	if (rdp && rdp_name(rdp, s->result.user, users_password(&o->users, s->order.turn), s->from,
+	               &s->cookie) < 0) {
 		rdp_destroy(rdp);
 		rdp = NULL;
 	}
@@ -175,7 +175,6 @@ void session_start(struct worker *w, const struct order *order)
 	s->order = *order;
 	s->result = result;
 	link_session(s);
-	snprintf(s->password, sizeof(s->password), "%s", users_password(&o->users, order->turn));
 	if (o->sources) {
 		s->from = &o->source[order->number % o->sources];
 		snprintf(s->result.from, sizeof(s->result.from), "%s", s->from->text);
@@ -209,7 +208,7 @@ static void fill_result(struct session *s)
 {
 	struct result *r = &s->result;
 
-	rdp_phases(&s->rdp->marks, r);
+	rdp_phases(&s->rdp->marks, s->worker->options->until, r);
 	if (s->reached)
 		r->held = clock_us() - s->reached;
 	if (r->errinfo == 0)
@@ -217,6 +216,8 @@ static void fill_result(struct session *s)
 	r->certificate_mismatch = s->rdp->name_differs;
 	if (s->again && r->error == LOAD_OK)
 		compare_cookies(s);
+	else if (r->not_logged_off)
+		snprintf(r->detail, sizeof(r->detail), "the server did not log it off");
 	else if (r->certificate_mismatch && r->error == LOAD_OK)
 		snprintf(r->detail, sizeof(r->detail), "the certificate is for %.63s",
 		    s->rdp->certificate);
@@ -259,26 +260,27 @@ static void end_session(struct session *s, bool open)
 static void fail(struct session *s, enum load_error error)
 {
 	rdp_cut(s->rdp, error);
-	rdp_failure(s->rdp, &s->result);
+	rdp_failure(s->rdp, s->worker->options->until, &s->result);
 	end_session(s, false);
 }
 
-/* The server has closed it. */
+/* The server has closed it, or has refused the logon and shows its own prompt now. */
 static void lost(struct session *s)
 {
+	bool open = *s->rdp->refused != 0;
 	char how[LOAD_DETAIL_SIZE];
 
-	if (s->state == SESSION_LOGGING_OFF) {
+	if (s->state == SESSION_LOGGING_OFF && !open) {
 		end_session(s, false);
 		return;
 	}
-	rdp_failure(s->rdp, &s->result);
+	rdp_failure(s->rdp, s->worker->options->until, &s->result);
 	if (s->state == SESSION_HELD) {
 		memcpy(how, s->result.detail, sizeof(how));
 		snprintf(
 		    s->result.detail, sizeof(s->result.detail), "while it was held: %.70s", how);
 	}
-	end_session(s, false);
+	end_session(s, open);
 }
 
 static void press(void *context, uint16_t key, bool down)
@@ -317,6 +319,7 @@ static void reached(struct session *s, uint64_t when)
 	s->state = SESSION_HELD;
 	s->reached = when;
 	s->result.total = when - s->result.started;
+	rdp_phases(&s->rdp->marks, s->worker->options->until, &s->result);
 	worker_report(s->worker, REPORT_REACHED, &s->result);
 	if (script->steps && !s->again) {
 		play_init(&s->play, script, (struct play_port){ press, matches, s });
@@ -331,16 +334,13 @@ static void advance_waiting(struct session *s)
 	struct rdp_marks *m = &((struct rdp *)s->rdp)->marks;
 	enum load_until until = s->worker->options->until;
 	uint64_t now = clock_us(), deadline = s->result.started + s->worker->options->deadline;
-	uint64_t rest = ((struct rdp *)s->rdp)->last_update + PLAY_REST_US;
+	uint64_t rest = ((struct rdp *)s->rdp)->last_update + PLAY_REST_US, when;
 
 	if (until == UNTIL_SHELL && m->picture && now >= rest)
 		m->shell = rest - PLAY_REST_US;
-	if (until == UNTIL_CONNECTED)
-		reached(s, m->activated);
-	else if (until == UNTIL_PICTURE && m->picture)
-		reached(s, m->picture);
-	else if (m->shell)
-		reached(s, m->shell);
+	when = rdp_reached(m, until);
+	if (when)
+		reached(s, when);
 	else if (now >= deadline)
 		fail(s, LOAD_DEADLINE);
 	else
@@ -379,6 +379,10 @@ static void advance_held(struct session *s)
 
 static void advance(struct session *s)
 {
+	if (s->state != SESSION_CONNECTING && *s->rdp->refused) {
+		lost(s);
+		return;
+	}
 	switch (s->state) {
 	case SESSION_CONNECTING:
 		break;
@@ -389,8 +393,10 @@ static void advance(struct session *s)
 		advance_held(s);
 		break;
 	case SESSION_LOGGING_OFF:
-		if (!event_pending(s->timer, EV_TIMEOUT, NULL))
-			end_session(s, true); /* the server did not */
+		if (!event_pending(s->timer, EV_TIMEOUT, NULL)) {
+			s->result.not_logged_off = true;
+			end_session(s, true);
+		}
 		break;
 	}
 }
@@ -416,7 +422,7 @@ void session_connected(struct session *s)
 		return;
 	}
 	if (!s->connected) {
-		rdp_failure(rdp, &s->result);
+		rdp_failure(rdp, s->worker->options->until, &s->result);
 		end_session(s, false);
 		return;
 	}

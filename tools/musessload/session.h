@@ -20,7 +20,6 @@ struct session {
 	enum session_state state;
 	struct order order;
 	struct result result;
-	char password[256];
 	const struct source *from;
 	struct rdp *prepared;      /* what the thread begins with; NULL: it makes one */
 	_Atomic(struct rdp *) rdp; /* made by the thread; but for cutting it off, ours when that

@@ -9,6 +9,7 @@
 #include "stats.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 enum { RESAMPLES = 4000 };
@@ -144,4 +145,51 @@ double stats_share_test(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_cou
 			p += exp(likely);
 	}
 	return fmin(p, 1);
+}
+
+/* ---- means ---- */
+
+/* How likely Student's t with DEGREES of freedom is farther from 0 than T: one minus the finite sum that its integral
+   is for a whole number of degrees (Abramowitz and Stegun, 26.7.3 and 26.7.4). */
+static double student_beyond(double t, size_t degrees)
+{
+	double angle = atan(fabs(t) / sqrt((double)degrees)), square = cos(angle) * cos(angle);
+	bool odd = degrees % 2;
+	double term = odd ? cos(angle) : 1, sum = 0;
+
+	for (size_t k = odd ? 3 : 2; k <= degrees; k += 2) {
+		sum += term;
+		term *= square * (double)(k - 1) / (double)k;
+	}
+	return fmax(0, 1 - (odd ? 2 / M_PI * (angle + sin(angle) * sum) : sin(angle) * sum));
+}
+
+static double mean(const double *set, size_t count)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += set[i];
+	return sum / (double)count;
+}
+
+static double squares(const double *set, size_t count, double around)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += (set[i] - around) * (set[i] - around);
+	return sum;
+}
+
+double stats_mean_test(const double *a, size_t a_count, const double *b, size_t b_count)
+{
+	double n = (double)a_count, m = (double)b_count, off = mean(b, b_count) - mean(a, a_count);
+	double within =
+	    squares(a, a_count, mean(a, a_count)) + squares(b, b_count, mean(b, b_count));
+	double variance = within / (n + m - 2) * (1 / n + 1 / m);
+
+	if (variance == 0)
+		return off == 0 ? 1 : 0;
+	return student_beyond(off / sqrt(variance), a_count + b_count - 2);
 }

@@ -32,4 +32,8 @@ struct interval stats_percentile_difference(const uint64_t *a, size_t a_count, c
    cause: Fisher's exact test, two-sided. */
 double stats_share_test(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count);
 
+/* How likely means as different as those of A and B are where both are drawn from one normal distribution:
+   Student's test, two-sided. Neither is empty, and both together have more than two figures. */
+double stats_mean_test(const double *a, size_t a_count, const double *b, size_t b_count);
+
 #endif

@@ -195,6 +195,7 @@ static void count_session(struct summary *summary, const struct result *r)
 		count(&summary->errinfo, 0, r->errinfo, freerdp_get_error_info_name(r->errinfo));
 	summary->certificate_mismatches += r->certificate_mismatch;
 	summary->reconnected += r->reconnected;
+	summary->not_logged_off += r->not_logged_off;
 }
 
 int summary_add_session(struct summary *summary, const struct result *result)

@@ -84,7 +84,7 @@ struct summary {
 	struct summary_counts causes;  /* errors by kind and detail */
 	struct summary_counts errinfo; /* Set Error Info codes, of good sessions too */
 	struct summary_counts why;     /* why starts were missed */
-	uint64_t certificate_mismatches, reconnected;
+	uint64_t certificate_mismatches, reconnected, not_logged_off;
 	uint64_t bad_lines, torn_files; /* of the files that were read */
 };
 

@@ -2,6 +2,7 @@
 #include "threshold.h"
 #include "format.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,27 +116,35 @@ static int parse_left(struct threshold *t, char *left, char *error, size_t size)
 	return 0;
 }
 
+/* TEXT without blanks, which fits. */
+static void leave_blanks_out(char *to, const char *text)
+{
+	for (; *text; text++)
+		if (!isspace((unsigned char)*text))
+			*to++ = *text;
+	*to = 0;
+}
+
 int threshold_parse(struct threshold *threshold, const char *text, char *error, size_t size)
 {
-	char left[sizeof(threshold->text)];
-	size_t before = strcspn(text, "<>");
+	char left[sizeof(threshold->text)] = "", *right;
 
 	*threshold = (struct threshold){ 0 };
-	if (strlen(text) >= sizeof(threshold->text) || text[before] == 0) {
+	if (strlen(text) < sizeof(left))
+		leave_blanks_out(left, text);
+	right = left + strcspn(left, "<>");
+	if (*right == 0) {
 		snprintf(error, size, "it is no comparison, as p95(total)<800ms or fail<1%%");
 		return -1;
 	}
 	snprintf(threshold->text, sizeof(threshold->text), "%s", text);
-	memcpy(left, text, before);
-	left[before] = 0;
-	threshold->above = text[before] == '>';
-	text += before + 1;
-	threshold->equal = *text == '=';
-	if (threshold->equal)
-		text++;
+	threshold->above = *right == '>';
+	*right++ = 0;
+	threshold->equal = *right == '=';
+	right += threshold->equal;
 	if (parse_left(threshold, left, error, size) < 0)
 		return -1;
-	return parse_limit(threshold, text, error, size);
+	return parse_limit(threshold, right, error, size);
 }
 
 /* ---- checking ---- */

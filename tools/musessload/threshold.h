@@ -4,7 +4,7 @@
  *   p95(total)<800ms   p99.9(first_picture)<=2s   max(tls)<1s   mean(response)<250ms
  *   min(held)>=30s     fail<1%                    missed<=0%    rate>=20/s
  *
- * The metrics are summary.h's. Times need a unit: us, ms, s or m. fail is of the sessions that
+ * Blanks do not count. The metrics are summary.h's. Times need a unit: us, ms, s or m. fail is of the sessions that
  * were started, missed of the starts that were planned, rate is sessions per second that came to
  * what --until names.
  */

@@ -1,6 +1,8 @@
 /* Users and their passwords. */
 #include "users.h"
 
+#include "run-info.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX = 16 << 20, WIDTH_MAX = 18 };
+enum {
+	FILE_MAX = 16 << 20,
+	WIDTH_MAX = 18,
+	PASSWORD_MAX = 255, /* UTF-16 units: [MS-RDPBCGR] 2.2.1.11.1.1 has room for 512 bytes */
+};
 
 /* The conversion at P, which is behind its '%': its length with the 'd', its WIDTH and whether
    zeros fill it. 0: it is none that is allowed. */
@@ -50,7 +56,16 @@ int users_set_pattern(struct users *users, const char *pattern, char *error, siz
 	}
 	free(users->pattern);
 	users->pattern = strdup(pattern);
-	return users->pattern ? 0 : -1;
+	if (!users->pattern) {
+		snprintf(error, size, "memory is short");
+		return -1;
+	}
+	/* more starts than that has no plan */
+	if (users_name(users, UINT32_MAX, NULL, 0) < LOAD_USER_SIZE)
+		return 0;
+	snprintf(error, size, "the user \"%.40s...\" has names of more than %d bytes", pattern,
+	    LOAD_USER_SIZE - 1);
+	return -1;
 }
 
 /* ---- passwords ---- */
@@ -93,10 +108,37 @@ static int read_all(int fd, char *text, size_t size, size_t *length)
 	}
 }
 
+/* How many UTF-16 units a client sends of it. */
+static size_t sent_length(const char *password)
+{
+	size_t length = 0;
+
+	for (const unsigned char *p = (const unsigned char *)password; *p; p++)
+		length += ((*p & 0xc0) != 0x80) + (*p >= 0xf0);
+	return length;
+}
+
+/* Adds a line without its end. Returns 0, or -1 with a message. */
+static int add_password(struct users *users, char *line, const char *path, char *error, size_t size)
+{
+	size_t length = sent_length(line);
+
+	if (length > 0 && length <= PASSWORD_MAX) {
+		users->password[users->passwords++] = line;
+		return 0;
+	}
+	snprintf(error, size,
+	    length
+	        ? "%s:%zu: the password in this line is too long: 255 characters are sent at most"
+	        : "%s:%zu: there is no password in this line",
+	    path, users->passwords + 1);
+	return -1;
+}
+
 /* Makes a password of each line. Returns 0, or -1 with a message. */
 static int split(struct users *users, size_t length, const char *path, char *error, size_t size)
 {
-	char *rest = users->text, *line;
+	char *rest = users->text + load_mark_length(users->text), *line;
 	size_t lines = 1;
 
 	for (size_t i = 0; i < length; i++)
@@ -114,12 +156,8 @@ static int split(struct users *users, size_t length, const char *path, char *err
 			line[--end] = 0;
 		if (!rest && !end)
 			break; /* behind the last line's end */
-		if (!end) {
-			snprintf(error, size, "%s:%zu: there is no password in this line", path,
-			    users->passwords + 1);
+		if (add_password(users, line, path, error, size) < 0)
 			return -1;
-		}
-		users->password[users->passwords++] = line;
 	}
 	if (users->passwords == 0)
 		snprintf(error, size, "%s: there is no password in it", path);
@@ -153,26 +191,28 @@ static uint64_t user_of(const struct users *users, uint64_t turn)
 	return users->passwords > 1 ? turn % users->passwords : turn;
 }
 
-void users_name(const struct users *users, uint64_t turn, char *name, size_t size)
+size_t users_name(const struct users *users, uint64_t turn, char *name, size_t size)
 {
 	unsigned long long number = user_of(users, turn) + 1;
 	size_t used = 0;
 
-	*name = 0;
-	for (const char *p = users->pattern; p && *p && used + 1 < size; p++) {
+	if (size)
+		*name = 0;
+	for (const char *p = users->pattern; p && *p; p++) {
+		char part[32];
 		int width, zeros;
 		size_t length = *p == '%' ? conversion(p + 1, &width, &zeros) : 0;
 
-		if (length) {
-			used += (size_t)snprintf(
-			    name + used, size - used, zeros ? "%0*llu" : "%*llu", width, number);
-			p += length;
-		} else {
-			p += *p == '%';
-			name[used++] = *p;
-			name[used] = 0;
-		}
+		if (length)
+			snprintf(part, sizeof(part), zeros ? "%0*llu" : "%*llu", width, number);
+		p += length ? length : *p == '%';
+		if (!length)
+			snprintf(part, sizeof(part), "%c", *p);
+		if (used < size)
+			snprintf(name + used, size - used, "%s", part);
+		used += strlen(part);
 	}
+	return used;
 }
 
 const char *users_password(const struct users *users, uint64_t turn)

@@ -22,7 +22,7 @@ struct order {
 };
 
 enum report_kind {
-	REPORT_REACHED, /* it has reached --until: total is set */
+	REPORT_REACHED, /* it has reached --until: total and the phases so far are set */
 	REPORT_RESULT,  /* a result, and its start goes on: it reconnects */
 	REPORT_ENDED,   /* a result, and the end of its start */
 	REPORT_LATE,    /* it was not started: this worker was too slow */

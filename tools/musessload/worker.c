@@ -132,10 +132,11 @@ _Noreturn void worker_main(const struct options *options, int port, unsigned ahe
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpriority(PRIO_PROCESS, 0, WORKER_NICE);
-	/* Ctrl-C, and a terminal's end, are for the parent, which tells us */
+	/* what ends the run is for the parent, which tells us: Ctrl-C and a terminal's end come to all of a process group,
+	   and so does what `timeout` or a service manager sends */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
+	signal(SIGTERM, SIG_IGN);
 	close_range(3, (unsigned)port - 1, 0); /* the parent's event loop, file and ports */
 	close_range((unsigned)port + 1, ~0u, 0);
 	/* an arena for each thread would cost memory, one for all would have the event loop wait; large tables that nobody writes to (zeroing.h)

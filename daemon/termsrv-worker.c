@@ -36,10 +36,8 @@ static void on_deadline(int fd, short what, void *argument)
 	else
 		log_info(
 		    "%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
-	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON) {
-		logon_refused(w->t, REFUSAL_LATE);
-		w->counted = true;
-	}
+	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
+		outcome_worker(w, REFUSAL_LATE, NULL, NULL);
 	worker_destroy(w);
 }
 
@@ -57,12 +55,8 @@ static int on_message(struct worker *w, PORT_MESSAGE *m, size_t size)
 		worker_dispatch(t);
 		return 0;
 	}
-	if (m->type == RW_NTLM && size == sizeof(struct lsa_request))
+	if (m->type == RW_NTLM && size == sizeof(struct lsa_ntlm))
 		return logon_hash(w, (const void *)m);
-	if (m->type == RW_PROVEN && size == sizeof(struct msg_plain)) {
-		w->proving = false;
-		return 0;
-	}
 	if (m->type == RW_LOGON && size == sizeof(struct msg_rw_logon))
 		return logon_request(w, (const void *)m);
 	if (m->type == RW_PAINTED && size == sizeof(struct msg_painted))
@@ -75,7 +69,7 @@ static void on_readable(int port, short what, void *argument)
 	struct worker *w = argument;
 	union {
 		PORT_MESSAGE h;
-		struct msg_rw_logon largest;
+		struct lsa_ntlm largest;
 	} m;
 	ssize_t got = port_receive(port, &m, sizeof(m), NULL);
 

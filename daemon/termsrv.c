@@ -46,7 +46,7 @@ static void on_silent(int fd, short what, void *argument)
 	(void)what;
 	log_info("%s sent no whole connection request in %u ms: closed", c->address,
 	    c->t->config.LogonTimeout);
-	logon_refused(c->t, REFUSAL_SILENT);
+	outcome_refused(c->t, REFUSAL_SILENT);
 	connection_destroy(c);
 }
 
@@ -61,7 +61,7 @@ static void enqueue(struct connection *c)
 	c->readable = c->deadline = NULL;
 	c->requested = clock_us();
 	snprintf(c->name, sizeof(c->name), "RDP-Tcp#%u", c->t->last_connection++);
-	logon_tell_request(c->t, c->name, c->address);
+	outcome_request(c->t, c->name, c->address);
 	c->t->counted.connections++;
 	c->queued = true;
 	TAILQ_INSERT_TAIL(&c->t->queue, c, entry);
@@ -83,7 +83,7 @@ static void on_first_packet(int socket, short what, void *argument)
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		logon_refused(c->t, REFUSAL_NOT_RDP);
+		outcome_refused(c->t, REFUSAL_NOT_RDP);
 		connection_destroy(c); /* a port scan or a health check: not worth a line */
 		return;
 	}
@@ -104,7 +104,7 @@ static void on_first_packet(int socket, short what, void *argument)
 		break;
 	}
 	log_info("%s sent no connection request (%s): closed", c->address, why);
-	logon_refused(c->t, REFUSAL_NOT_RDP);
+	outcome_refused(c->t, REFUSAL_NOT_RDP);
 	connection_destroy(c);
 }
 
@@ -134,7 +134,7 @@ static void refuse(struct termsrv *t, const char *address, const char *why)
 {
 	uint64_t now = clock_us();
 
-	logon_refused(t, REFUSAL_RESOURCES);
+	outcome_refused(t, REFUSAL_RESOURCES);
 	if (now - t->refusal_logged < 1000000)
 		return; /* one line a second says it */
 	t->refusal_logged = now;

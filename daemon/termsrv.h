@@ -88,14 +88,13 @@ struct worker {
 	enum cookie_step cookie;
 	uint8_t verifier[VERIFIER_SIZE];
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
+	struct lsa_ntlm *proof;      /* likewise: that is the question while it is not NULL */
 	bool asking, unsent;         /* lsass has not answered; was not even asked */
-	bool asked_hash;             /* one name per connection */
-	bool proving;                /* its hash went out; the client's proof is awaited */
-	char proving_user[USER_SIZE];
-	bool painted;     /* its first picture is out */
-	unsigned prompts; /* what was typed at its logon prompt, times */
-	bool denied;      /* it was told no, and is to end */
-	bool counted;     /* among those that were refused */
+	bool asked_hash;             /* one proof per connection */
+	bool painted;                /* its first picture is out */
+	unsigned prompts;            /* what was typed at its logon prompt, times */
+	bool denied;                 /* it was told no, and is to end */
+	bool refused;                /* what became of it is noted (termsrv-outcome.c) */
 };
 
 struct connection {
@@ -156,20 +155,26 @@ void worker_deny(struct worker *w, int32_t status, enum end_reason reason);
 /* termsrv-logon.c */
 
 /* Messages from a worker about its logon. Each returns 0, or -1 to end the worker. */
-int logon_hash(struct worker *w, const struct lsa_request *m);
+int logon_hash(struct worker *w, const struct lsa_ntlm *m);
 int logon_request(struct worker *w, const struct msg_rw_logon *m);
 int logon_painted(struct worker *w, const struct msg_painted *m);
-/* An event that smss is told of: a request came as connection NAME; a logon failed. */
-void logon_tell_request(struct termsrv *t, const char *name, const char *address);
-/* A client was refused, for CAUSE. */
-void logon_refused(struct termsrv *t, enum refusal cause);
 /* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
 int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);
 /* Asks a new lsass what the old one did not answer (ALL); or what could not be sent. */
 void logon_ask_again(struct termsrv *t, bool all);
-/* The worker ends: says so where that means a wrong password. A session of its own is
-   given back when StartCsr is answered, or by csrss. */
+/* The worker ends: its question is forgotten. A session of its own is given back when StartCsr is
+   answered, or by csrss. */
 void logon_abandon(struct worker *w);
+
+/* termsrv-outcome.c */
+
+/* An event that smss is told of: a request came as connection NAME. */
+void outcome_request(struct termsrv *t, const char *name, const char *address);
+/* A connection that has no worker is refused, for CAUSE. */
+void outcome_refused(struct termsrv *t, enum refusal cause);
+/* The worker's client is refused, for CAUSE; USER and DOMAIN are what it said of itself, NULL where
+   it said nothing. What became of a client is noted once, but each of its tries at a logon prompt. */
+void outcome_worker(struct worker *w, enum refusal cause, const char *user, const char *domain);
 
 #endif

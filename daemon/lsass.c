@@ -15,8 +15,8 @@
  *
  * What keeps it from the next message: a yescrypt run (see accounts.h) at most, for one
  * message of each port is served by turns, smss's first; and an smss that does not read,
- * for SMSS_PATIENCE. A flood of wrong passwords waits in termsrv's port, whose buffer
- * holds some 170, or 3 s of work; termsrv bounds what it lets through.
+ * for SMSS_PATIENCE. A flood of wrong passwords waits in termsrv, which asks two questions at
+ * a time, of each client's address in turn.
  */
 #include "../sessmgr/log.h"
 #include "../sessmgr/messages.h"

@@ -12,20 +12,69 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What cannot be sent now is asked later: of the lsass that replaces this one, or when it
-   has answered another question and there is room in its port. */
+static void forget_proof(struct worker *w)
+{
+	if (w->proof)
+		explicit_bzero(w->proof, sizeof(*w->proof));
+	free(w->proof);
+	w->proof = NULL;
+}
+
+/* COOKIE: for the next time, or NULL. */
+static void tell(struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
+{
+	struct msg_rw_session m = { .session = w->client.session, .status = status };
+
+	if (cookie)
+		memcpy(m.cookie, cookie, sizeof(m.cookie));
+	port_header(&m.h, type, sizeof(m), 0);
+	port_send(w->port, &m.h, passed);
+	explicit_bzero(&m, sizeof(m));
+}
+
+/* Its password is not even looked at: its address has to wait. */
+static void keep_out(struct worker *w)
+{
+	w->asking = false;
+	explicit_bzero(&w->question, sizeof(w->question));
+	outcome_worker(w, REFUSAL_PENALTY, NULL, NULL);
+	if (w->step == WORKER_SESSION)
+		tell(w, RW_DENIED, STATUS_ACCESS_DENIED, NULL, -1);
+	else if (w->proof)
+		worker_destroy(w);
+	else
+		worker_deny(w, STATUS_ACCESS_DENIED, END_DENIED);
+}
+
+/* Sends lsass questions, as many as it may have: of each address in turn. What cannot be sent waits
+   for an answer, or for the lsass that replaces this one. */
+static void ask_next(struct termsrv *t)
+{
+	struct fair_node *node;
+
+	while (t->lsass >= 0 && t->asked < QUESTIONS_MAX && (node = fair_pop(&t->questions))) {
+		struct worker *w = (void *)((char *)node - offsetof(struct worker, waiting));
+		if (outcome_wait(t, &w->host) > 0) {
+			keep_out(w);
+		} else if (port_send(t->lsass, w->proof ? &w->proof->h : &w->question.h, -1) < 0) {
+			fair_push(&t->questions, node, &w->host);
+			return;
+		} else {
+			t->asked++;
+		}
+	}
+}
+
 static void ask(struct worker *w)
 {
-	const PORT_MESSAGE *question = w->proof ? &w->proof->h : &w->question.h;
-
 	w->asking = true;
-	w->unsent = w->t->lsass < 0 || port_send(w->t->lsass, question, -1) < 0;
-	if (w->unsent)
-		w->t->unsent = true;
+	fair_push(&w->t->questions, &w->waiting, &w->host);
+	ask_next(w->t);
 }
 
 /* Asks lsass about credentials; they are remembered until it answers. */
@@ -37,21 +86,15 @@ static void ask_lsass(struct worker *w, const struct lsa_request *request)
 	ask(w);
 }
 
-static void forget_proof(struct worker *w)
+void logon_ask_again(struct termsrv *t)
 {
-	if (w->proof)
-		explicit_bzero(w->proof, sizeof(*w->proof));
-	free(w->proof);
-	w->proof = NULL;
-}
-
-void logon_ask_again(struct termsrv *t, bool all)
-{
-	t->unsent = false;
-	for (uint32_t slot = 0; slot < t->slots_used; slot++)
-		if (t->workers[slot] && t->workers[slot]->asking &&
-		    (all || t->workers[slot]->unsent))
-			ask(t->workers[slot]);
+	t->asked = 0;
+	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
+		struct worker *w = t->workers[slot];
+		if (w && w->asking && !w->waiting.queued)
+			fair_push(&t->questions, &w->waiting, &w->host);
+	}
+	ask_next(t);
 }
 
 static bool ntlm_valid(const struct lsa_ntlm *m)
@@ -142,24 +185,31 @@ static void start_session(struct worker *w)
 	}
 }
 
-/* Sessions for nobody yet: a part of all, so that who has no account cannot take them all. */
-static bool prompts_full(const struct termsrv *t)
+/* Sessions for nobody yet: a part of all, so that who has no account cannot take them all; and of
+   that a part for the address that WHO comes from. */
+static bool prompts_full(const struct termsrv *t, const struct worker *who)
 {
-	unsigned max = t->config.MaxInstanceCount / PROMPTS_PART, count = 0;
+	unsigned max = t->config.MaxInstanceCount / PROMPTS_PART, count = 0, same = 0;
 
+	if (max == 0)
+		max = 1;
 	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
 		const struct worker *w = t->workers[slot];
-		count += w && w->step >= WORKER_STARTING && !w->denied && !w->client.user[0];
+		if (w && w->step >= WORKER_STARTING && !w->denied && !w->client.user[0]) {
+			count++;
+			same += IN6_ARE_ADDR_EQUAL(&w->host, &who->host);
+		}
 	}
-	return count >= (max ? max : 1);
+	return count >= max || (same >= (max + HOST_PROMPTS_PART - 1) / HOST_PROMPTS_PART &&
+	                           !outcome_exempt(t, &who->host));
 }
 
 /* winlogon asks for name and password on the desktop. */
 static void start_prompt(struct worker *w)
 {
-	if (prompts_full(w->t)) {
+	if (prompts_full(w->t, w)) {
 		log_warn("%s came without credentials and is refused: 1/%d of MaxInstanceCount "
-		         "sessions show a logon prompt",
+		         "sessions show a logon prompt, or half as many for that address",
 		    w->address, PROMPTS_PART);
 		outcome_worker(w, REFUSAL_PROMPTS, NULL, NULL);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
@@ -298,18 +348,6 @@ int logon_painted(struct worker *w, const struct msg_painted *m)
 	return 0;
 }
 
-/* COOKIE: for the next time, or NULL. */
-static void tell(struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
-{
-	struct msg_rw_session m = { .session = w->client.session, .status = status };
-
-	if (cookie)
-		memcpy(m.cookie, cookie, sizeof(m.cookie));
-	port_header(&m.h, type, sizeof(m), 0);
-	port_send(w->port, &m.h, passed);
-	explicit_bzero(&m, sizeof(m));
-}
-
 /* The user of a session whose winlogon had to ask. */
 static void logged_on_at_prompt(struct worker *w, const struct lsa_answer *answer)
 {
@@ -364,16 +402,17 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 	if (m->type != LSA_ANSWER || size != sizeof(answer))
 		return -1;
 	memcpy(&answer, m, sizeof(answer));
-	if (t->unsent)
-		logon_ask_again(t, false);
-	if (!w || !w->asking)
-		return 0;
-	w->asking = false;
-	if (w->proof)
-		on_proof(w, &answer);
-	else
-		on_verdict(w, &answer);
+	if (t->asked > 0)
+		t->asked--;
+	if (w && w->asking && !w->waiting.queued) {
+		w->asking = false;
+		if (w->proof)
+			on_proof(w, &answer);
+		else
+			on_verdict(w, &answer);
+	}
 	explicit_bzero(&answer, sizeof(answer));
+	ask_next(t);
 	return 0;
 }
 
@@ -381,6 +420,7 @@ void logon_abandon(struct worker *w)
 {
 	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
 		outcome_worker(w, REFUSAL_HANDSHAKE, NULL, NULL);
+	fair_remove(&w->t->questions, &w->waiting);
 	forget_proof(w);
 }
 
@@ -480,6 +520,8 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 		t->config.KeepAliveEnable = config->KeepAliveEnable;
 		t->config.KeepAliveInterval = config->KeepAliveInterval;
 		t->config.MaxInstanceCount = config->MaxInstanceCount;
+		t->config.LogonPenaltyMax = config->LogonPenaltyMax;
+		outcome_configure(t, config->LogonPenaltyExempt);
 		return 0;
 	}
 	if (m->type == WS_COOKIE && size == sizeof(struct msg_cookie)) {

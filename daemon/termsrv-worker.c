@@ -267,11 +267,14 @@ static void look_at(struct worker *w, uint64_t now)
 /* Its handshake is under way, and not just waiting for the client. */
 static bool is_busy(struct worker *w, uint64_t now)
 {
-	if (w->step < WORKER_HANDSHAKE || w->step >= WORKER_SESSION ||
-	    now - w->handed >= STALLED_US)
+	if (w->step < WORKER_HANDSHAKE || w->step >= WORKER_SESSION)
+		return false;
+	if (w->asking)
+		return true; /* however long: what waits for lsass is work that others wait behind */
+	if (now - w->handed >= STALLED_US)
 		return false;
 	if (w->step > WORKER_HANDSHAKE)
-		return true; /* lsass or smss is */
+		return true; /* smss is */
 	if (now - w->looked >= IDLE_US)
 		look_at(w, now);
 	return !w->idle;
@@ -370,6 +373,11 @@ void worker_dispatch(struct termsrv *t)
 		if (!c) {
 			event_add(t->resume, &soon);
 			break;
+		}
+		if (outcome_wait(t, &c->host) > 0) {
+			connection_keep_out(t, c->address);
+			connection_destroy(c);
+			continue;
 		}
 		TAILQ_REMOVE(&t->queue, c, entry);
 		c->queued = false;

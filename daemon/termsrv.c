@@ -38,6 +38,17 @@ void connection_destroy(struct connection *c)
 	free(c);
 }
 
+void connection_keep_out(struct termsrv *t, const char *address)
+{
+	uint64_t now = clock_us();
+
+	outcome_refused(t, REFUSAL_PENALTY);
+	if (now - t->penalty_logged < 1000000)
+		return; /* one line a second says it */
+	t->penalty_logged = now;
+	log_info("%s is refused: too many logons from there have failed", address);
+}
+
 static void on_silent(int fd, short what, void *argument)
 {
 	struct connection *c = argument;
@@ -172,6 +183,12 @@ static void add_connection(struct termsrv *t, int socket, const struct sockaddr_
 	c->socket = socket;
 	c->accepted = clock_us();
 	take_address(c, from);
+	c->host = penalty_source(&c->host);
+	if (outcome_wait(t, &c->host) > 0) {
+		connection_keep_out(t, c->address);
+		connection_destroy(c);
+		return;
+	}
 	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (t->config.KeepAliveEnable)
 		keep_alive(socket, t->config.KeepAliveInterval);
@@ -269,7 +286,7 @@ static void on_smss(int port, short what, void *argument)
 	} else if (t->lsass >= 0 && !t->lsass_event) {
 		t->lsass_event = event_new(t->base, t->lsass, EV_READ | EV_PERSIST, on_lsass, t);
 		event_add(t->lsass_event, NULL);
-		logon_ask_again(t, true);
+		logon_ask_again(t);
 	}
 	fd_close(&passed);
 }
@@ -392,6 +409,9 @@ static int init_loop(struct termsrv *t)
 	TAILQ_INIT(&t->queue);
 	TAILQ_INIT(&t->warm);
 	TAILQ_INIT(&t->fresh);
+	fair_init(&t->questions);
+	outcome_configure(t, t->config.LogonPenaltyExempt);
+	t->penalty = penalty_create(PENALTY_SOURCES);
 	t->lsass = -1;
 	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
 	t->smss_event = watch(t, t->smss, on_smss);
@@ -401,7 +421,7 @@ static int init_loop(struct termsrv *t)
 	t->refill = evtimer_new(t->base, on_refill, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
 	return t->smss_event && t->nursery_event && t->accept_event && t->resume && t->refill &&
-	               t->child_event && event_add(t->child_event, NULL) == 0
+	               t->penalty && t->child_event && event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;
 }

@@ -17,9 +17,12 @@
 #define MUSESS_TERMSRV_H
 
 #include "clock.h"
+#include "fair.h"
 #include "messages.h"
+#include "networks.h"
 #include "ntstatus.h"
 #include "options.h"
+#include "penalty.h"
 
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -49,7 +52,10 @@ enum {
 	WORKERS_MAX = 32768,
 	RETRY_US = 100000, /* after a worker could not be made */
 	PROMPT_TRIES = 3,
-	PROMPTS_PART = 4, /* of MaxInstanceCount may sessions that have no user be one part */
+	PROMPTS_PART = 4,      /* of MaxInstanceCount may sessions that have no user be one part, */
+	HOST_PROMPTS_PART = 2, /* and of those one part for one address */
+	/* questions that lsass has at a time: one that it works on, and the next */
+	QUESTIONS_MAX = 2,
 };
 
 enum worker_step {
@@ -78,7 +84,7 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
-	struct in6_addr host;     /* its client's */
+	struct in6_addr host;     /* its client's (penalty_source) */
 	uint64_t handed;          /* when it got its connection */
 	uint64_t looked, used;    /* when it was last looked at; processor time by then */
 	bool idle;                /* then it had used none since it was looked at before */
@@ -89,7 +95,8 @@ struct worker {
 	uint8_t verifier[VERIFIER_SIZE];
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
 	struct lsa_ntlm *proof;      /* likewise: that is the question while it is not NULL */
-	bool asking, unsent;         /* lsass has not answered; was not even asked */
+	struct fair_node waiting;    /* while it waits for its turn at lsass */
+	bool asking;                 /* lsass has not answered, or was not even asked */
 	bool asked_hash;             /* one proof per connection */
 	bool painted;                /* its first picture is out */
 	unsigned prompts;            /* what was typed at its logon prompt, times */
@@ -123,15 +130,21 @@ struct termsrv {
 	struct worker **workers; /* by slot */
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
-	uint64_t refusal_logged;
-	uint32_t last_connection; /* for their names */
-	uint64_t failure_logged;  /* of a worker */
-	bool unsent;              /* a question to lsass */
+	uint64_t refusal_logged, penalty_logged;
+	uint32_t last_connection;    /* for their names */
+	uint64_t failure_logged;     /* of a worker */
+	struct fair_queue questions; /* to lsass */
+	unsigned asked;              /* questions that it has and did not answer */
+	struct penalty *penalty;
+	struct network exempt[NETWORKS_MAX]; /* from that */
+	size_t exempt_count;
 	struct msg_ts_figures counted;
 };
 
 /* Closes and forgets a connection that has no worker yet. */
 void connection_destroy(struct connection *c);
+/* Notes that a connection from ADDRESS is closed, as that has to wait for failed logons. */
+void connection_keep_out(struct termsrv *t, const char *address);
 
 /* termsrv-worker.c */
 
@@ -161,8 +174,8 @@ int logon_painted(struct worker *w, const struct msg_painted *m);
 /* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
 int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);
-/* Asks a new lsass what the old one did not answer (ALL); or what could not be sent. */
-void logon_ask_again(struct termsrv *t, bool all);
+/* Asks a new lsass what the old one did not answer. */
+void logon_ask_again(struct termsrv *t);
 /* The worker ends: its question is forgotten. A session of its own is given back when StartCsr is
    answered, or by csrss. */
 void logon_abandon(struct worker *w);
@@ -171,6 +184,12 @@ void logon_abandon(struct worker *w);
 
 /* An event that smss is told of: a request came as connection NAME. */
 void outcome_request(struct termsrv *t, const char *name, const char *address);
+/* Takes the addresses that failed logons cost nothing: EXEMPT is a checked option's text. */
+void outcome_configure(struct termsrv *t, const char *exempt);
+/* Whether failed logons cost HOST nothing. */
+bool outcome_exempt(const struct termsrv *t, const struct in6_addr *host);
+/* How long HOST has to wait for failed logons, in microseconds; 0: not at all. */
+uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *host);
 /* A connection that has no worker is refused, for CAUSE. */
 void outcome_refused(struct termsrv *t, enum refusal cause);
 /* The worker's client is refused, for CAUSE; USER and DOMAIN are what it said of itself, NULL where

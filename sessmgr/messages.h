@@ -256,8 +256,9 @@ struct msg_cookie {
 	char domain[DOMAIN_SIZE];
 };
 
-/* WS_EVENT: that a connection request came (its name in WINSTATION), or why a logon failed. */
-enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED };
+/* WS_EVENT: that a connection request came (its name in WINSTATION), why a logon failed, or that its
+   address has to wait for that. */
+enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED, WS_EVENT_PENALTY };
 struct msg_ws_event {
 	PORT_MESSAGE h;
 	uint32_t event; /* enum ws_event */
@@ -300,10 +301,12 @@ struct msg_painted {
 };
 
 /* TS_CONFIG. */
+enum { NETWORKS_SIZE = 256 };
 struct msg_ts_config {
 	PORT_MESSAGE h;
 	uint32_t KeepAliveEnable, KeepAliveInterval, MaxInstanceCount;
-	uint32_t reserved;
+	uint32_t LogonPenaltyMax;
+	char LogonPenaltyExempt[NETWORKS_SIZE];
 };
 
 /* LSA_LOGON, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
@@ -624,6 +627,7 @@ struct msg_reloaded {
 	X(REFUSAL_LATE, "late", "no logon in LogonTimeout", 0)                                     \
 	X(REFUSAL_CREDENTIALS, "credentials", "unknown user or wrong password",                    \
 	    STATUS_LOGON_FAILURE)                                                                  \
+	X(REFUSAL_PENALTY, "penalty", "logons from its address have failed: it has to wait", 0)    \
 	X(REFUSAL_PROMPTS, "prompts", "too many sessions show a logon prompt", 0)                  \
 	X(REFUSAL_DRAINING, "draining", "the service drains", 0)                                   \
 	X(REFUSAL_USER_LIMIT, "user_limit", "MaxSessionsPerUser is reached", 0)                    \

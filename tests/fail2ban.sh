@@ -36,6 +36,8 @@ attempt() {
 	wait_until $PATIENCE failed_logons $attempts || fail "no line of the log for $*"
 }
 
+# here nobody waits for having failed (tests/penalty.sh)
+limits=('[Listener]' 'LogonPenaltyMax = none')
 start_musess
 load "$MUSESS_USER" "$MUSESS_PASSWORD" || fail "the right password is refused"
 attempt load "$MUSESS_USER" wrong    # TLS: lsass finds out

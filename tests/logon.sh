@@ -49,6 +49,8 @@ fails() {
 	[ "$(grep -c 'logon failed for user' "$musess_log")" = $failed ] || fail "$*: no line of the log"
 }
 
+# here nobody waits for having failed (tests/penalty.sh)
+limits=('[Listener]' 'LogonPenaltyMax = none')
 start_musess
 musessctl account add other <<<"$MUSESS_PASSWORD" >/dev/null
 long=$(printf 'n%.0s' {1..200})

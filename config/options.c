@@ -10,6 +10,7 @@
 #include "options.h"
 
 #include "log.h"
+#include "networks.h"
 #include "port.h"
 
 #include <arpa/inet.h>
@@ -22,8 +23,8 @@
 #include <string.h>
 
 /* A WORD is one of those in its note: its number, or itself where the field is text. NAMES are
-   separated by blanks; a COMMAND is a program and its arguments. */
-enum option_type { NUMBER, FLAG, TIME, SIZE, TEXT, PATH, ADDRESS, WORD, NAMES, COMMAND };
+   separated by blanks, as NETWORKS are; a COMMAND is a program and its arguments. */
+enum option_type { NUMBER, FLAG, TIME, SIZE, TEXT, PATH, ADDRESS, NETWORKS, WORD, NAMES, COMMAND };
 
 /* Bounds are in milliseconds, bytes or as they are; a text may be empty where its default
    is, or with a word for 0. The field's width says what is stored: 4 or 8 bytes of number, or text. */
@@ -69,6 +70,14 @@ static const struct option options[] = {
 	    "A PEM file with the certificate's key; empty: one is made." },
 	{ "Listener", FIELD(LogonTimeout), TIME, 1000, 600000, "10s",
 	    "How long a client may take from connecting to logon." },
+	{ "Listener", FIELD(LogonPenaltyMax), TIME, 0, 86400000, "10m",
+	    "How long at most an address has to wait after failed logons: the sixth in a row costs "
+	    "it "
+	    "a second, each further one twice as long; a minute forgets one.",
+	    .zero = "none", .live = true },
+	{ "Listener", FIELD(LogonPenaltyExempt), NETWORKS, 0, 0, "",
+	    "Addresses that never wait: a load generator's, say, or a gateway's, behind which many are.",
+	    .live = true },
 	{ "Sessions", FIELD(MaxInstanceCount), NUMBER, 1, 30000, "4000",
 	    "How many sessions there may be, the console not counted.", .live = true },
 	{ "Sessions", FIELD(InitialProgram), TEXT, 0, 0, "",
@@ -246,6 +255,11 @@ static void format_allowed(const struct option *o, char *text, size_t size)
 	case ADDRESS:
 		snprintf(text, size, "an IPv4 or IPv6 address");
 		break;
+	case NETWORKS:
+		snprintf(text, size,
+		    "addresses of IPv4 and IPv6, each with a prefix (192.0.2.0/24) or without%s",
+		    nothing);
+		break;
 	case WORD:
 		format_words(o->note, text, size);
 		break;
@@ -353,6 +367,13 @@ static const char *check_command(const char *text)
 	return *text == '.' ? "no program" : NULL;
 }
 
+static const char *check_networks(const char *text)
+{
+	struct network networks[NETWORKS_MAX];
+
+	return networks_parse(text, networks) < 0 ? "not all addresses" : NULL;
+}
+
 /* The number of TEXT among the words of the note, or -1. */
 static int find_word(const struct option *o, const char *text)
 {
@@ -396,6 +417,8 @@ static const char *store_text(const struct option *o, char *field, const char *t
 		why = check_names(text);
 	else if (o->type == COMMAND)
 		why = check_command(text);
+	else if (o->type == NETWORKS)
+		why = check_networks(text);
 	if (why)
 		return why;
 	snprintf(field, o->width, "%s", text);

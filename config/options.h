@@ -29,6 +29,9 @@ struct musess_config {
 	char Certificate[OPTION_TEXT_SIZE];   /* path of a PEM file; empty: self-signed */
 	char PrivateKey[OPTION_TEXT_SIZE];    /* likewise; both or neither */
 	uint32_t LogonTimeout;                /* milliseconds from accept to logon */
+	uint32_t
+	    LogonPenaltyMax; /* milliseconds that an address waits after failed logons; 0: none */
+	char LogonPenaltyExempt[OPTION_TEXT_SIZE]; /* addresses (networks.h) that never do */
 	/* [Sessions] */
 	uint32_t MaxInstanceCount; /* largest number of sessions, the console not counted */
 	char InitialProgram[OPTION_TEXT_SIZE]; /* run for the user; empty: a login shell */

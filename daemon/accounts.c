@@ -606,29 +606,74 @@ static bool pattern_better(const struct entry *e, const struct entry *best, cons
 	       (!best || length > strlen(best->name.folded));
 }
 
-/* The account that USER logs on with, and the user's name in FOUND; NULL: there is none. */
-static struct entry *account_of(const struct accounts *a, const char *user, char found[USER_SIZE])
+/* The account of just that NAME, or else of the longest pattern; NULL: there is none. */
+static struct entry *account_matching(
+    const struct accounts *a, const struct name *name, char found[USER_SIZE])
 {
-	struct name name;
-	struct entry *best = NULL;
+	struct entry *best = NULL, *e = account_named(a, name);
 
-	memset(found, 0, USER_SIZE);
-	if (name_fold(&name, user) < 0 || name.pattern)
-		return NULL;
-	struct entry *e = account_named(a, &name);
 	if (e) {
 		memcpy(found, e->spelt, USER_SIZE);
 		return e;
 	}
 	for (size_t i = 0; i < a->count; i++) {
 		e = a->entries[i];
-		if (e->account && e->name.pattern && pattern_better(e, best, name.folded))
+		if (e->account && e->name.pattern && pattern_better(e, best, name->folded))
 			best = e;
 	}
-	if (!best || !user_valid(name.folded))
+	if (!best || !user_valid(name->folded))
 		return NULL;
-	memcpy(found, name.folded, strlen(name.folded));
+	memcpy(found, name->folded, strlen(name->folded));
 	return best;
+}
+
+/* Where USER is DOMAIN\name or name@domain: the name and the domain, and their lengths. */
+static bool name_split(
+    const char *user, const char **name, size_t *length, const char **domain, size_t *domain_length)
+{
+	const char *mark = strchr(user, '\\'), *end = user + strlen(user);
+	bool first = mark != NULL; /* the domain is */
+
+	if (!mark)
+		mark = strrchr(user, '@');
+	if (!mark)
+		return false;
+	*name = first ? mark + 1 : user;
+	*length = (size_t)((first ? end : mark) - *name);
+	*domain = first ? user : mark + 1;
+	*domain_length = (size_t)((first ? mark : end) - *domain);
+	return true;
+}
+
+void accounts_domain(const char *user, char domain[DOMAIN_SIZE])
+{
+	const char *name, *from;
+	size_t length, domain_length;
+
+	memset(domain, 0, DOMAIN_SIZE);
+	if (name_split(user, &name, &length, &from, &domain_length) && domain_length < DOMAIN_SIZE)
+		memcpy(domain, from, domain_length);
+}
+
+/* The account that USER logs on with, and the user's name in FOUND; NULL: there is none. */
+static struct entry *account_of(const struct accounts *a, const char *user, char found[USER_SIZE])
+{
+	char plain[USER_SIZE] = { 0 };
+	const char *from, *domain;
+	size_t length, domain_length;
+	struct name name;
+	struct entry *e;
+
+	memset(found, 0, USER_SIZE);
+	if (name_fold(&name, user) < 0 || name.pattern)
+		return NULL;
+	e = account_matching(a, &name, found);
+	if (e || !name_split(user, &from, &length, &domain, &domain_length) ||
+	    length >= sizeof(plain))
+		return e;
+	memcpy(plain, from, length);
+	return name_fold(&name, plain) < 0 || name.pattern ? NULL
+	                                                   : account_matching(a, &name, found);
 }
 
 int32_t accounts_logon(
@@ -636,10 +681,11 @@ int32_t accounts_logon(
 {
 	struct entry *e = account_of(a, user, found);
 
-	if (e && digest_right(e, password, now))
+	if (e && password && digest_right(e, password, now))
 		return STATUS_SUCCESS;
 	/* the run for an unknown user is for its cost alone: time must not tell names */
-	if (!hash_right(password, e ? e->hash : state.dummy_setting) || !e) {
+	if (!hash_right(password ? password : "", e ? e->hash : state.dummy_setting) || !e ||
+	    !password) {
 		memset(found, 0, USER_SIZE);
 		return STATUS_LOGON_FAILURE;
 	}

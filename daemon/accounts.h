@@ -10,7 +10,9 @@
  *
  * Names are matched without regard to case, as Windows does: each character is compared
  * by its simple lower-case form (towlower in C.UTF-8), nothing is normalised. An account
- * of just that name wins over patterns, and the longest pattern over shorter ones.
+ * of just that name wins over patterns, and the longest pattern over shorter ones. A user
+ * may give a domain with the name, DOMAIN\name or name@domain: where no account has just
+ * that name, the domain is taken off, for there is none here.
  *
  * What a logon costs: a wrong password, a right one that was not proven within the last
  * five minutes, and an unknown user each cost one run of yescrypt at libxcrypt's default
@@ -27,7 +29,7 @@
 /* How long a proven password is remembered, in milliseconds. */
 enum { ACCOUNTS_REMEMBER = 5 * 60 * 1000 };
 
-enum { NT_HASH_SIZE = 16 };
+enum { NT_HASH_SIZE = NTLM_HASH_SIZE };
 
 struct accounts;
 
@@ -75,7 +77,7 @@ int32_t accounts_remove(struct accounts *accounts, const char *name);
 const char *accounts_next(const struct accounts *accounts, size_t *at);
 
 /*
- * Is PASSWORD that of USER? NOW is in milliseconds of a clock that never goes back.
+ * Is PASSWORD (NULL: none that could be) that of USER? NOW is in milliseconds of a clock that never goes back.
  * Returns STATUS_SUCCESS with the user's name in FOUND (as the file spells it; in lower
  * case where a pattern matched), or STATUS_LOGON_FAILURE with FOUND empty. A user matched
  * by a pattern has to have a name that accounts_add would take.
@@ -83,10 +85,12 @@ const char *accounts_next(const struct accounts *accounts, size_t *at);
 int32_t accounts_logon(struct accounts *accounts, const char *user, const char *password,
     uint64_t now, char found[USER_SIZE]);
 
+/* The domain that USER carries, empty where it carries none or a longer one. */
+void accounts_domain(const char *user, char domain[DOMAIN_SIZE]);
+
 /*
  * The NTOWFv2 of USER, with user and domain as the client sent them. Returns as
- * accounts_logon does. For an unknown user HASH fits no password: NTLM can go on with it
- * and fails where a wrong password fails.
+ * accounts_logon does. For an unknown user HASH fits no password, and has cost as much.
  */
 int32_t accounts_ntlm(const struct accounts *accounts, const char *user, const char *domain,
     char found[USER_SIZE], uint8_t hash[NT_HASH_SIZE]);

@@ -15,19 +15,21 @@
  *
  * What keeps it from the next message: a yescrypt run (see accounts.h) at most, for one
  * message of each port is served by turns, smss's first; and an smss that does not read,
- * for SMSS_PATIENCE. A flood of wrong passwords waits in termsrv's port, whose buffer
- * holds some 170, or 3 s of work; termsrv bounds what it lets through.
+ * for SMSS_PATIENCE. A flood of wrong passwords waits in termsrv, which asks two questions at
+ * a time, of each client's address in turn.
  */
 #include "../sessmgr/log.h"
 #include "../sessmgr/messages.h"
 #include "../sessmgr/ntstatus.h"
 #include "accounts.h"
+#include "ntlm.h"
 #include "replace.h"
 #include "sandbox-filter.h"
 #include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/rand.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,6 +64,7 @@ union message {
 	PORT_MESSAGE h;
 	struct msg_plain plain;
 	struct lsa_request request;
+	struct lsa_ntlm ntlm;
 };
 
 enum peer { FROM_SMSS, FROM_TERMSRV };
@@ -197,12 +200,12 @@ static uint64_t milliseconds(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void log_failure(const struct lsa_request *r)
+static void log_failure(const char *name, const char *from)
 {
 	char user[USER_SIZE], address[ADDRESS_SIZE];
 
-	log_info("logon failed for user \"%s\" from %s: %s", log_quote(user, sizeof(user), r->user),
-	    log_quote(address, sizeof(address), r->address), ntstatus_text(STATUS_LOGON_FAILURE));
+	log_info("logon failed for user \"%s\" from %s: %s", log_quote(user, sizeof(user), name),
+	    log_quote(address, sizeof(address), from), ntstatus_text(STATUS_LOGON_FAILURE));
 }
 
 static int on_logon(struct lsass *l, union message *m, int *passed)
@@ -211,23 +214,42 @@ static int on_logon(struct lsass *l, union message *m, int *passed)
 	struct lsa_answer answer = { 0 };
 
 	(void)passed;
-	answer.status =
-	    accounts_logon(l->accounts, r->user, r->password, milliseconds(), answer.user);
-	if (answer.status != STATUS_SUCCESS)
-		log_failure(r);
+	answer.status = accounts_logon(
+	    l->accounts, r->user, r->unusable ? NULL : r->password, milliseconds(), answer.user);
+	if (answer.status == STATUS_SUCCESS)
+		accounts_domain(r->user, answer.domain);
+	else
+		log_failure(r->user, r->address);
 	return answer_send(l, FROM_TERMSRV, &m->h, LSA_ANSWER, &answer);
 }
 
+/* The hash of an exchange that failed: NTLM goes on with it, and fails where it fails for a wrong
+   password. Nobody may know it, for what it is would be as good as a password. */
+static int random_hash(struct lsa_answer *answer)
+{
+	memset(answer->user, 0, sizeof(answer->user));
+	answer->status = STATUS_LOGON_FAILURE;
+	return RAND_bytes(answer->hash, sizeof(answer->hash)) == 1 ? 0 : -1;
+}
+
+/* Whoever asks has to have a proof of the password already: a name alone is worth nothing. */
 static int on_ntlm(struct lsass *l, union message *m, int *passed)
 {
-	const struct lsa_request *r = &m->request;
+	const struct lsa_ntlm *r = &m->ntlm;
 	struct lsa_answer answer = { 0 };
 	int result;
 
 	(void)passed;
 	answer.status = accounts_ntlm(l->accounts, r->user, r->domain, answer.user, answer.hash);
-	if (answer.status != STATUS_SUCCESS)
-		log_failure(r);
+	if (!ntlm_verify(answer.hash, r))
+		answer.status = STATUS_LOGON_FAILURE;
+	if (answer.status != STATUS_SUCCESS) {
+		log_failure(r->user, r->address);
+		if (random_hash(&answer) < 0) {
+			log_error("no random numbers are to be had");
+			return -1;
+		}
+	}
 	result = answer_send(l, FROM_TERMSRV, &m->h, LSA_ANSWER, &answer);
 	explicit_bzero(&answer, sizeof(answer));
 	return result;
@@ -311,6 +333,16 @@ static bool request_valid(const union message *m)
 	       port_text_valid(r->address, sizeof(r->address));
 }
 
+static bool ntlm_valid(const union message *m)
+{
+	const struct lsa_ntlm *r = &m->ntlm;
+
+	return port_text_valid(r->user, sizeof(r->user)) &&
+	       port_text_valid(r->domain, sizeof(r->domain)) &&
+	       port_text_valid(r->address, sizeof(r->address)) && r->blob_size <= sizeof(r->blob) &&
+	       r->messages_size <= sizeof(r->messages);
+}
+
 static bool plain_valid(const union message *m)
 {
 	(void)m;
@@ -334,7 +366,7 @@ static const struct call {
 	{ ACCT_PASSWD, sizeof(struct lsa_request), FROM_SMSS, false, request_valid, on_change },
 	{ ACCT_LIST, sizeof(struct msg_plain), FROM_SMSS, false, plain_valid, on_list },
 	{ LSA_LOGON, sizeof(struct lsa_request), FROM_TERMSRV, false, request_valid, on_logon },
-	{ LSA_NTLM, sizeof(struct lsa_request), FROM_TERMSRV, false, request_valid, on_ntlm },
+	{ LSA_NTLM, sizeof(struct lsa_ntlm), FROM_TERMSRV, false, ntlm_valid, on_ntlm },
 };
 
 /* ---- the loop ---- */
@@ -481,11 +513,12 @@ int main(void)
 		log_error("descriptors 3 and 4 are missing: lsass is started by smss");
 		return 1;
 	}
-	if (conceal() < 0 || accounts_init() < 0)
+	if (conceal() < 0 || accounts_init() < 0 || ntlm_init() < 0)
 		return 1;
 	if (accounts_load(&l) == 0 && lock_in() == 0)
 		status = run(&l);
 	accounts_destroy(l.accounts);
+	ntlm_finish();
 	accounts_finish();
 	return status;
 }

@@ -22,42 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <winpr/ssl.h>
-#include <winpr/sspi.h>
 #include <winpr/stream.h>
-#include <winpr/string.h>
 #include <winpr/wlog.h>
 #include <winpr/wtsapi.h>
 
-struct peer_context {
-	rdpContext context;
-	struct rdpwd *rdpwd;
-};
-
-enum { AUTO_RECONNECT_SIZE = 28, INPUT_PAUSE_US = 1000000 };
+enum { INPUT_PAUSE_US = 1000000 };
 
 static pTransportRWFkt read_pdu; /* FreeRDP's own */
-
-static struct rdpwd *of_context(rdpContext *context)
-{
-	return ((struct peer_context *)(void *)context)->rdpwd;
-}
-
-static struct rdpwd *of_peer(const freerdp_peer *peer)
-{
-	return of_context(peer->context);
-}
-
-/* Copies TEXT into a message's field. False where it does not fit: then it is left empty. */
-static bool put_text(char *field, size_t size, const char *text)
-{
-	size_t length = text ? strlen(text) : 0;
-
-	if (length >= size)
-		return false;
-	if (length)
-		memcpy(field, text, length);
-	return true;
-}
 
 /*
  * rdesktop 1.9 sends two 16-bit numbers in its MCS Erect Domain Request where T.125's
@@ -75,87 +46,6 @@ static int on_read_pdu(rdpTransport *transport, wStream *s)
 	return status;
 }
 
-/* NLA: FreeRDP wants the NTOWFv2 of a user. lsass has it. */
-static SECURITY_STATUS on_hash(void *client, const SEC_WINNT_AUTH_IDENTITY *identity,
-    const SecBuffer *proof, const BYTE *random_key, const BYTE *mic, const SecBuffer *mic_value,
-    BYTE *hash)
-{
-	struct rdpwd *w = of_peer(client);
-	struct lsa_request request = { 0 };
-	SSIZE_T user, domain;
-
-	(void)proof;
-	(void)random_key;
-	(void)mic;
-	(void)mic_value;
-	if (!w->have_hash) {
-		user = ConvertWCharNToUtf8((const WCHAR *)identity->User, identity->UserLength,
-		    request.user, sizeof(request.user));
-		domain = ConvertWCharNToUtf8((const WCHAR *)identity->Domain,
-		    identity->DomainLength, request.domain, sizeof(request.domain));
-		if (user <= 0 || (identity->DomainLength > 0 && domain <= 0))
-			return 0;
-		port_header(&request.h, RW_NTLM, sizeof(request), 0);
-		if (port_send(w->termsrv, &request.h, -1) < 0 ||
-		    rdpwd_await(w, RW_NTLM_HASH, &w->hash, sizeof(w->hash)) < 0)
-			return 0;
-		w->have_hash = true;
-	}
-	/* for an unknown user it is one that fits no password */
-	memcpy(hash, w->hash.hash, sizeof(w->hash.hash));
-	return 1;
-}
-
-/* Takes user, domain and password out of the settings. False where they do not fit. */
-static bool take_credentials(rdpSettings *s, struct msg_rw_logon *m)
-{
-	bool fits =
-	    put_text(m->user, sizeof(m->user), freerdp_settings_get_string(s, FreeRDP_Username)) &&
-	    put_text(
-	        m->domain, sizeof(m->domain), freerdp_settings_get_string(s, FreeRDP_Domain)) &&
-	    put_text(
-	        m->password, sizeof(m->password), freerdp_settings_get_string(s, FreeRDP_Password));
-
-	freerdp_settings_set_string(s, FreeRDP_Password, NULL);
-	return fits;
-}
-
-/*
- * Before the credentials exist (TLS), or after they were proven and delegated (NLA): never
- * a decision. What NLA delegated is kept, for the client info that comes later overwrites
- * it; lsass checks that password once more, as it does not take this process's word that
- * the proof was right.
- */
-static BOOL on_logon(freerdp_peer *peer, const SEC_WINNT_AUTH_IDENTITY *identity, BOOL automatic)
-{
-	struct rdpwd *w = of_peer(peer);
-
-	(void)identity;
-	if (automatic) {
-		struct msg_plain proven;
-		port_header(&proven.h, RW_PROVEN, sizeof(proven), 0);
-		port_send(w->termsrv, &proven.h, -1);
-	}
-	w->nla = automatic;
-	w->negotiated = clock_us();
-	/* restricted administration and the like delegate nothing: that is no logon here */
-	return !automatic || (take_credentials(peer->context->settings, &w->logon) &&
-	                         w->logon.user[0] && w->logon.password[0]);
-}
-
-/* The cookie of a client that was cut off: termsrv finds out whether it is right. */
-static void take_cookie(rdpSettings *s, struct msg_rw_logon *m)
-{
-	const ARC_CS_PRIVATE_PACKET *cookie =
-	    freerdp_settings_get_pointer(s, FreeRDP_ClientAutoReconnectCookie);
-
-	if (!cookie || cookie->cbLen != AUTO_RECONNECT_SIZE)
-		return;
-	m->has_cookie = 1;
-	m->logon_id = cookie->logonId;
-	memcpy(m->verifier, cookie->securityVerifier, sizeof(m->verifier));
-}
-
 static uint16_t bounded(uint32_t pixels)
 {
 	return (uint16_t)(pixels < DESKTOP_MIN   ? DESKTOP_MIN
@@ -166,43 +56,28 @@ static uint16_t bounded(uint32_t pixels)
 /* The client info is there: its credentials go to lsass while activation goes on. */
 static BOOL on_post_connect(freerdp_peer *peer)
 {
-	struct rdpwd *w = of_peer(peer);
+	struct rdpwd *w = rdpwd_of(peer->context);
 	rdpSettings *s = peer->context->settings;
-	struct msg_rw_logon *m = &w->logon;
-	uint32_t depth = freerdp_settings_get_uint32(s, FreeRDP_ColorDepth);
-	bool fits = w->nla || take_credentials(s, m);
-	BOOL sent;
+	uint16_t width = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
+	uint16_t height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
 
-	if (!fits || depth < 15 || (w->nla && !m->password[0])) {
-		log_info("%s: %s: closed", w->address,
-		    depth < 15 ? "a client of fewer than 15 bits a pixel is not served"
-		               : "a user name or password that is missing or too long");
+	if (freerdp_settings_get_uint32(s, FreeRDP_ColorDepth) < 15) {
+		log_info(
+		    "%s: a client of fewer than 15 bits a pixel is not served: closed", w->address);
 		return FALSE;
 	}
-	if (!put_text(m->station, sizeof(m->station),
-	        freerdp_settings_get_string(s, FreeRDP_ClientHostname)) ||
-	    !port_text_valid(m->station, sizeof(m->station)))
-		memset(m->station, 0, sizeof(m->station));
-	m->width = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
-	m->height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
-	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, m->width);
-	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, m->height);
+	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, width);
+	freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, height);
 	/* what is drawn is encoded already: a second time costs more than a picture of it, and
 	   two megabytes of history */
 	freerdp_settings_set_bool(s, FreeRDP_CompressionEnabled, FALSE);
 	keymap_init(&w->keymap, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
-	take_cookie(s, m);
-	m->session = NO_SESSION;
-	m->negotiated = w->negotiated;
-	port_header(&m->h, RW_LOGON, sizeof(*m), 0);
-	sent = port_send(w->termsrv, &m->h, -1) == 0;
-	explicit_bzero(m, sizeof(*m));
-	return sent;
+	return peer_log_on(w, width, height) == 0;
 }
 
 static BOOL on_activate(freerdp_peer *peer)
 {
-	struct rdpwd *w = of_peer(peer);
+	struct rdpwd *w = rdpwd_of(peer->context);
 	rdpSettings *s = peer->context->settings;
 
 	draw_finish(&w->draw); /* activated once more, after a resize */
@@ -221,7 +96,7 @@ static BOOL on_activate(freerdp_peer *peer)
 
 static BOOL on_refresh(rdpContext *context, BYTE count, const RECTANGLE_16 *areas)
 {
-	struct rdpwd *w = of_context(context);
+	struct rdpwd *w = rdpwd_of(context);
 
 	for (BYTE i = 0; w->drawing && i < count; i++)
 		draw_invalidate(
@@ -231,7 +106,7 @@ static BOOL on_refresh(rdpContext *context, BYTE count, const RECTANGLE_16 *area
 
 static BOOL on_suppress(rdpContext *context, BYTE allow, const RECTANGLE_16 *area)
 {
-	struct rdpwd *w = of_context(context);
+	struct rdpwd *w = rdpwd_of(context);
 
 	(void)area;
 	w->suppressed = !allow;
@@ -251,7 +126,7 @@ static void send_key(struct rdpwd *w, const struct key_out *key)
 
 static BOOL on_scancode(rdpInput *input, UINT16 flags, UINT8 code)
 {
-	struct rdpwd *w = of_context(input->context);
+	struct rdpwd *w = rdpwd_of(input->context);
 	struct key_out key;
 
 	if (keymap_scancode(
@@ -262,7 +137,7 @@ static BOOL on_scancode(rdpInput *input, UINT16 flags, UINT8 code)
 
 static BOOL on_unicode(rdpInput *input, UINT16 flags, UINT16 code)
 {
-	struct rdpwd *w = of_context(input->context);
+	struct rdpwd *w = rdpwd_of(input->context);
 	struct key_out key;
 
 	if (keymap_unicode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), code, &key))
@@ -288,13 +163,13 @@ static BOOL on_mouse(rdpInput *input, UINT16 flags, UINT16 x, UINT16 y)
 	(void)flags;
 	(void)x;
 	(void)y;
-	on_input(of_context(input->context));
+	on_input(rdpwd_of(input->context));
 	return TRUE;
 }
 
 static BOOL on_synchronize(rdpInput *input, UINT32 flags)
 {
-	keymap_sync(&of_context(input->context)->keymap, flags);
+	keymap_sync(&rdpwd_of(input->context)->keymap, flags);
 	return TRUE;
 }
 
@@ -373,10 +248,9 @@ static void set_callbacks(freerdp_peer *peer)
 	rdpUpdate *update = peer->context->update;
 	rdpInput *input = peer->context->input;
 
-	peer->Logon = on_logon;
+	peer_set_logon(peer);
 	peer->PostConnect = on_post_connect;
 	peer->Activate = on_activate;
-	peer->SspiNtlmHashCallback = on_hash;
 	update->RefreshRect = on_refresh;
 	update->SuppressOutput = on_suppress;
 	input->KeyboardEvent = on_scancode;

@@ -41,11 +41,22 @@ struct rdpwd {
 	uint8_t cookie[COOKIE_SIZE]; /* to come back with; zero: none */
 	bool cookie_due;             /* the client is to get it */
 	uint64_t input_told;         /* when csrss was told that the mouse was used */
-	struct lsa_answer hash;      /* NTOWFv2, kept: FreeRDP asks more than once */
+	struct lsa_answer hash;      /* kept: FreeRDP may ask more than once */
 	bool have_hash;
 	char address[ADDRESS_SIZE];
 	uint64_t negotiated, active;
 };
+
+/* FreeRDP's context of the connection, and whose it is. */
+struct peer_context {
+	rdpContext context;
+	struct rdpwd *rdpwd;
+};
+
+static inline struct rdpwd *rdpwd_of(rdpContext *context)
+{
+	return ((struct peer_context *)(void *)context)->rdpwd;
+}
 
 /* rdpwd.c */
 
@@ -74,5 +85,12 @@ int peer_paint(struct rdpwd *w);
 /* Gives the client the cookie with which it may come back, once it can take it. 0, or -1 where it
    is gone. */
 int peer_give_cookie(struct rdpwd *w);
+
+/* rdpwd-logon.c */
+
+/* What the peer calls about the client's credentials. */
+void peer_set_logon(freerdp_peer *peer);
+/* Sends termsrv the credentials, and the desktop's size in pixels. 0, or -1 where termsrv is gone. */
+int peer_log_on(struct rdpwd *w, uint16_t width, uint16_t height);
 
 #endif

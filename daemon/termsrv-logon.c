@@ -12,78 +12,113 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <stdio.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-void logon_tell_request(struct termsrv *t, const char *name, const char *address)
+static void forget_proof(struct worker *w)
 {
-	struct msg_ws_event m = { .event = WS_EVENT_REQUEST };
-
-	snprintf(m.winstation, sizeof(m.winstation), "%s", name);
-	snprintf(m.address, sizeof(m.address), "%s", address);
-	port_header(&m.h, WS_EVENT, sizeof(m), 0);
-	port_send(t->smss, &m.h, -1); /* smss that is busy hears of logons first */
+	if (w->proof)
+		explicit_bzero(w->proof, sizeof(*w->proof));
+	free(w->proof);
+	w->proof = NULL;
 }
 
-void logon_refused(struct termsrv *t, enum refusal cause)
+/* COOKIE: for the next time, or NULL. */
+static void tell(struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
 {
-	t->counted.refusals[cause]++;
+	struct msg_rw_session m = { .session = w->client.session, .status = status };
+
+	if (cookie)
+		memcpy(m.cookie, cookie, sizeof(m.cookie));
+	port_header(&m.h, type, sizeof(m), 0);
+	port_send(w->port, &m.h, passed);
+	explicit_bzero(&m, sizeof(m));
 }
 
-static void tell_failure(struct worker *w, const char *user, const char *domain, int32_t status)
+/* Its password is not even looked at: its address has to wait. */
+static void keep_out(struct worker *w)
 {
-	struct msg_ws_event m = { .event = WS_EVENT_LOGON_FAILED, .status = status };
-
-	if (!w->counted)
-		logon_refused(w->t, REFUSAL_CREDENTIALS);
-	snprintf(m.user, sizeof(m.user), "%s", user);
-	snprintf(m.domain, sizeof(m.domain), "%s", domain);
-	memcpy(m.station, w->client.station, sizeof(m.station));
-	memcpy(m.address, w->address, sizeof(m.address));
-	memcpy(m.winstation, w->client.winstation, sizeof(m.winstation));
-	port_header(&m.h, WS_EVENT, sizeof(m), 0);
-	port_send(w->t->smss, &m.h, -1);
+	w->asking = false;
+	explicit_bzero(&w->question, sizeof(w->question));
+	outcome_worker(w, REFUSAL_PENALTY, NULL, NULL);
+	if (w->step == WORKER_SESSION)
+		tell(w, RW_DENIED, STATUS_ACCESS_DENIED, NULL, -1);
+	else if (w->proof)
+		worker_destroy(w);
+	else
+		worker_deny(w, STATUS_ACCESS_DENIED, END_DENIED);
 }
 
-/* What cannot be sent now is asked later: of the lsass that replaces this one, or when it
-   has answered another question and there is room in its port. */
+/* Sends lsass questions, as many as it may have: of each address in turn. What cannot be sent waits
+   for an answer, or for the lsass that replaces this one. */
+static void ask_next(struct termsrv *t)
+{
+	struct fair_node *node;
+
+	while (t->lsass >= 0 && t->asked < QUESTIONS_MAX && (node = fair_pop(&t->questions))) {
+		struct worker *w = (void *)((char *)node - offsetof(struct worker, waiting));
+		if (outcome_wait(t, &w->host) > 0) {
+			keep_out(w);
+		} else if (port_send(t->lsass, w->proof ? &w->proof->h : &w->question.h, -1) < 0) {
+			fair_push(&t->questions, node, &w->host);
+			return;
+		} else {
+			t->asked++;
+		}
+	}
+}
+
 static void ask(struct worker *w)
 {
 	w->asking = true;
-	w->unsent = w->t->lsass < 0 || port_send(w->t->lsass, &w->question.h, -1) < 0;
-	if (w->unsent)
-		w->t->unsent = true;
+	fair_push(&w->t->questions, &w->waiting, &w->host);
+	ask_next(w->t);
 }
 
 /* Asks lsass about credentials; they are remembered until it answers. */
-static void ask_lsass(struct worker *w, uint16_t type, const struct lsa_request *request)
+static void ask_lsass(struct worker *w, const struct lsa_request *request)
 {
 	w->question = *request;
 	memcpy(w->question.address, w->address, sizeof(w->address));
-	port_header(&w->question.h, type, sizeof(w->question), worker_number(w));
+	port_header(&w->question.h, LSA_LOGON, sizeof(w->question), worker_number(w));
 	ask(w);
 }
 
-void logon_ask_again(struct termsrv *t, bool all)
+void logon_ask_again(struct termsrv *t)
 {
-	t->unsent = false;
-	for (uint32_t slot = 0; slot < t->slots_used; slot++)
-		if (t->workers[slot] && t->workers[slot]->asking &&
-		    (all || t->workers[slot]->unsent))
-			ask(t->workers[slot]);
+	t->asked = 0;
+	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
+		struct worker *w = t->workers[slot];
+		if (w && w->asking && !w->waiting.queued)
+			fair_push(&t->questions, &w->waiting, &w->host);
+	}
+	ask_next(t);
 }
 
-int logon_hash(struct worker *w, const struct lsa_request *m)
+static bool ntlm_valid(const struct lsa_ntlm *m)
 {
-	/* a worker that was taken over must not collect the hashes of other names */
-	if (w->step != WORKER_HANDSHAKE || w->asked_hash || w->asking ||
-	    !port_text_valid(m->user, sizeof(m->user)) ||
-	    !port_text_valid(m->domain, sizeof(m->domain)))
+	return port_text_valid(m->user, sizeof(m->user)) &&
+	       port_text_valid(m->domain, sizeof(m->domain)) && m->blob_size <= sizeof(m->blob) &&
+	       m->messages_size <= sizeof(m->messages);
+}
+
+int logon_hash(struct worker *w, const struct lsa_ntlm *m)
+{
+	/* a worker that was taken over must not try many */
+	if (w->step != WORKER_HANDSHAKE || w->asked_hash || w->asking || !ntlm_valid(m))
 		return -1;
 	w->asked_hash = true;
-	memcpy(w->proving_user, m->user, sizeof(w->proving_user));
-	ask_lsass(w, LSA_NTLM, m);
+	w->proof = malloc(sizeof(*w->proof));
+	if (!w->proof) {
+		outcome_worker(w, REFUSAL_RESOURCES, NULL, NULL);
+		return -1;
+	}
+	*w->proof = *m;
+	memcpy(w->proof->address, w->address, sizeof(w->address));
+	port_header(&w->proof->h, LSA_NTLM, sizeof(*m), worker_number(w));
+	ask(w);
 	return 0;
 }
 
@@ -101,6 +136,7 @@ static void cannot_connect(struct worker *w)
 {
 	if (w->started)
 		stop_session(w->t, w->client.session, w->client.generation);
+	outcome_worker(w, REFUSAL_RESOURCES, NULL, NULL);
 	worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 }
 
@@ -143,30 +179,39 @@ static void start_session(struct worker *w)
 	w->started = true;
 	event_del(w->deadline); /* it has been the client's; the rest is ours */
 	port_header(&call.h, LPC_REQUEST, sizeof(call), worker_number(w));
-	if (port_send(w->t->smss, &call.h, -1) < 0)
+	if (port_send(w->t->smss, &call.h, -1) < 0) {
+		outcome_worker(w, REFUSAL_RESOURCES, NULL, NULL);
 		worker_deny(w, STATUS_PORT_DISCONNECTED, END_OUT_OF_MEMORY);
+	}
 }
 
-/* Sessions for nobody yet: a part of all, so that who has no account cannot take them all. */
-static bool prompts_full(const struct termsrv *t)
+/* Sessions for nobody yet: a part of all, so that who has no account cannot take them all; and of
+   that a part for the address that WHO comes from. */
+static bool prompts_full(const struct termsrv *t, const struct worker *who)
 {
-	unsigned max = t->config.MaxInstanceCount / PROMPTS_PART, count = 0;
+	unsigned max = t->config.MaxInstanceCount / PROMPTS_PART, count = 0, same = 0;
 
+	if (max == 0)
+		max = 1;
 	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
 		const struct worker *w = t->workers[slot];
-		count += w && w->step >= WORKER_STARTING && !w->denied && !w->client.user[0];
+		if (w && w->step >= WORKER_STARTING && !w->denied && !w->client.user[0]) {
+			count++;
+			same += IN6_ARE_ADDR_EQUAL(&w->host, &who->host);
+		}
 	}
-	return count >= (max ? max : 1);
+	return count >= max || (same >= (max + HOST_PROMPTS_PART - 1) / HOST_PROMPTS_PART &&
+	                           !outcome_exempt(t, &who->host));
 }
 
 /* winlogon asks for name and password on the desktop. */
 static void start_prompt(struct worker *w)
 {
-	if (prompts_full(w->t)) {
+	if (prompts_full(w->t, w)) {
 		log_warn("%s came without credentials and is refused: 1/%d of MaxInstanceCount "
-		         "sessions show a logon prompt",
+		         "sessions show a logon prompt, or half as many for that address",
 		    w->address, PROMPTS_PART);
-		logon_refused(w->t, REFUSAL_PROMPTS);
+		outcome_worker(w, REFUSAL_PROMPTS, NULL, NULL);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return;
 	}
@@ -189,15 +234,17 @@ static void question_of(const struct msg_rw_logon *m, struct lsa_request *reques
 	memcpy(request->user, m->user, sizeof(m->user));
 	memcpy(request->domain, m->domain, sizeof(m->domain));
 	memcpy(request->password, m->password, sizeof(m->password));
+	request->unusable = m->unusable;
 }
 
 /* What the client gave, or a prompt on the desktop where it gave nothing. */
 static void check_credentials(struct worker *w, const struct lsa_request *request)
 {
-	if (w->step != WORKER_SESSION && (!request->user[0] || !request->password[0]))
+	if (w->step != WORKER_SESSION && !request->unusable &&
+	    (!request->user[0] || !request->password[0]))
 		start_prompt(w);
 	else
-		ask_lsass(w, LSA_LOGON, request);
+		ask_lsass(w, request);
 }
 
 /* Asks smss about the session of the client's cookie; the credentials are kept for when it is
@@ -225,9 +272,8 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 	if (w->step == WORKER_SESSION && m->session == w->client.session && !w->client.user[0] &&
 	    w->prompts < PROMPT_TRIES) {
 		w->prompts++;
-	} else if (w->step == WORKER_HANDSHAKE && m->session == NO_SESSION) {
+	} else if (w->step == WORKER_HANDSHAKE && !w->refused && m->session == NO_SESSION) {
 		w->step = WORKER_LOGON;
-		w->proving = false;
 		w->client.width = m->width;
 		w->client.height = m->height;
 		w->client.phase[PHASE_NEGOTIATED] = m->negotiated;
@@ -237,7 +283,8 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 		return -1;
 	}
 	question_of(m, &request);
-	if (m->session == NO_SESSION && m->has_cookie && ask_cookie(w, m, &request) == 0)
+	if (m->session == NO_SESSION && m->has_cookie && !m->unusable &&
+	    ask_cookie(w, m, &request) == 0)
 		return 0;
 	check_credentials(w, &request);
 	explicit_bzero(&request, sizeof(request));
@@ -301,18 +348,6 @@ int logon_painted(struct worker *w, const struct msg_painted *m)
 	return 0;
 }
 
-/* COOKIE: for the next time, or NULL. */
-static void tell(struct worker *w, uint16_t type, int32_t status, const uint8_t *cookie, int passed)
-{
-	struct msg_rw_session m = { .session = w->client.session, .status = status };
-
-	if (cookie)
-		memcpy(m.cookie, cookie, sizeof(m.cookie));
-	port_header(&m.h, type, sizeof(m), 0);
-	port_send(w->port, &m.h, passed);
-	explicit_bzero(&m, sizeof(m));
-}
-
 /* The user of a session whose winlogon had to ask. */
 static void logged_on_at_prompt(struct worker *w, const struct lsa_answer *answer)
 {
@@ -328,52 +363,65 @@ static void logged_on_at_prompt(struct worker *w, const struct lsa_answer *answe
 	port_send(w->t->smss, &m.h, -1);
 }
 
+/* Whether the password was proven by NLA. Where it was not, the worker goes on with a hash that
+   fits nothing, and so ends as for a wrong password. */
+static void on_proof(struct worker *w, struct lsa_answer *answer)
+{
+	if (answer->status != STATUS_SUCCESS)
+		outcome_worker(w, REFUSAL_CREDENTIALS, w->proof->user, w->proof->domain);
+	forget_proof(w);
+	port_header(&answer->h, RW_NTLM_HASH, sizeof(*answer), 0);
+	port_send(w->port, &answer->h, -1);
+}
+
+/* Whether the password is right. */
+static void on_verdict(struct worker *w, const struct lsa_answer *answer)
+{
+	bool right = answer->status == STATUS_SUCCESS;
+
+	if (!right)
+		outcome_worker(w, REFUSAL_CREDENTIALS, w->question.user, w->question.domain);
+	explicit_bzero(&w->question, sizeof(w->question));
+	if (right && !w->client.domain[0])
+		memcpy(w->client.domain, answer->domain, sizeof(w->client.domain));
+	if (w->step == WORKER_SESSION) {
+		logged_on_at_prompt(w, answer);
+	} else if (!right) {
+		worker_deny(w, answer->status, END_DENIED);
+	} else {
+		memcpy(w->client.user, answer->user, sizeof(w->client.user));
+		proven(w);
+	}
+}
+
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 {
 	struct lsa_answer answer;
 	struct worker *w = worker_of(t, m->message_id);
-	bool hash;
 
 	if (m->type != LSA_ANSWER || size != sizeof(answer))
 		return -1;
 	memcpy(&answer, m, sizeof(answer));
-	if (t->unsent)
-		logon_ask_again(t, false);
-	if (!w || !w->asking)
-		return 0;
-	hash = w->question.h.type == LSA_NTLM;
-	w->asking = false;
-	if (!hash && answer.status != STATUS_SUCCESS)
-		tell_failure(w, w->question.user, w->question.domain, answer.status);
-	explicit_bzero(&w->question, sizeof(w->question));
-	if (hash) {
-		w->proving = answer.status == STATUS_SUCCESS;
-		port_header(&answer.h, RW_NTLM_HASH, sizeof(answer), 0);
-		port_send(w->port, &answer.h, -1);
-	} else if (w->step == WORKER_SESSION) {
-		logged_on_at_prompt(w, &answer);
-	} else if (answer.status != STATUS_SUCCESS) {
-		worker_deny(w, answer.status, END_DENIED);
-	} else {
-		memcpy(w->client.user, answer.user, sizeof(w->client.user));
-		proven(w);
+	if (t->asked > 0)
+		t->asked--;
+	if (w && w->asking && !w->waiting.queued) {
+		w->asking = false;
+		if (w->proof)
+			on_proof(w, &answer);
+		else
+			on_verdict(w, &answer);
 	}
 	explicit_bzero(&answer, sizeof(answer));
+	ask_next(t);
 	return 0;
 }
 
 void logon_abandon(struct worker *w)
 {
-	char quoted[USER_SIZE];
-
-	if ((w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON) && !w->proving && !w->counted)
-		logon_refused(w->t, REFUSAL_HANDSHAKE);
-	/* under NLA the worker finds a password wrong; lsass logs all other failures */
-	if (!w->proving)
-		return;
-	tell_failure(w, w->proving_user, "", STATUS_LOGON_FAILURE);
-	log_info("logon failed for user \"%s\" from %s: unknown user or wrong password",
-	    log_quote(quoted, sizeof(quoted), w->proving_user), w->address);
+	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
+		outcome_worker(w, REFUSAL_HANDSHAKE, NULL, NULL);
+	fair_remove(&w->t->questions, &w->waiting);
+	forget_proof(w);
 }
 
 /* What smss is told when it asks. */
@@ -474,6 +522,8 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 		t->config.KeepAliveEnable = config->KeepAliveEnable;
 		t->config.KeepAliveInterval = config->KeepAliveInterval;
 		t->config.MaxInstanceCount = config->MaxInstanceCount;
+		t->config.LogonPenaltyMax = config->LogonPenaltyMax;
+		outcome_configure(t, config->LogonPenaltyExempt);
 		return 0;
 	}
 	if (m->type == WS_COOKIE && size == sizeof(struct msg_cookie)) {

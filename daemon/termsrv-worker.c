@@ -36,10 +36,8 @@ static void on_deadline(int fd, short what, void *argument)
 	else
 		log_info(
 		    "%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
-	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON) {
-		logon_refused(w->t, REFUSAL_LATE);
-		w->counted = true;
-	}
+	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
+		outcome_worker(w, REFUSAL_LATE, NULL, NULL);
 	worker_destroy(w);
 }
 
@@ -57,12 +55,8 @@ static int on_message(struct worker *w, PORT_MESSAGE *m, size_t size)
 		worker_dispatch(t);
 		return 0;
 	}
-	if (m->type == RW_NTLM && size == sizeof(struct lsa_request))
+	if (m->type == RW_NTLM && size == sizeof(struct lsa_ntlm))
 		return logon_hash(w, (const void *)m);
-	if (m->type == RW_PROVEN && size == sizeof(struct msg_plain)) {
-		w->proving = false;
-		return 0;
-	}
 	if (m->type == RW_LOGON && size == sizeof(struct msg_rw_logon))
 		return logon_request(w, (const void *)m);
 	if (m->type == RW_PAINTED && size == sizeof(struct msg_painted))
@@ -75,7 +69,7 @@ static void on_readable(int port, short what, void *argument)
 	struct worker *w = argument;
 	union {
 		PORT_MESSAGE h;
-		struct msg_rw_logon largest;
+		struct lsa_ntlm largest;
 	} m;
 	ssize_t got = port_receive(port, &m, sizeof(m), NULL);
 
@@ -284,11 +278,14 @@ static void look_at(struct worker *w, uint64_t now)
 /* Its handshake is under way, and not just waiting for the client. */
 static bool is_busy(struct worker *w, uint64_t now)
 {
-	if (w->step < WORKER_HANDSHAKE || w->step >= WORKER_SESSION ||
-	    now - w->handed >= STALLED_US)
+	if (w->step < WORKER_HANDSHAKE || w->step >= WORKER_SESSION)
+		return false;
+	if (w->asking)
+		return true; /* however long: what waits for lsass is work that others wait behind */
+	if (now - w->handed >= STALLED_US)
 		return false;
 	if (w->step > WORKER_HANDSHAKE)
-		return true; /* lsass or smss is */
+		return true; /* smss is */
 	if (now - w->looked >= IDLE_US)
 		look_at(w, now);
 	return !w->idle;
@@ -387,6 +384,11 @@ void worker_dispatch(struct termsrv *t)
 		if (!c) {
 			event_add(t->resume, &soon);
 			break;
+		}
+		if (outcome_wait(t, &c->host) > 0) {
+			connection_keep_out(t, c->address);
+			connection_destroy(c);
+			continue;
 		}
 		TAILQ_REMOVE(&t->queue, c, entry);
 		c->queued = false;

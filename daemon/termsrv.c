@@ -38,6 +38,17 @@ void connection_destroy(struct connection *c)
 	free(c);
 }
 
+void connection_keep_out(struct termsrv *t, const char *address)
+{
+	uint64_t now = clock_us();
+
+	outcome_refused(t, REFUSAL_PENALTY);
+	if (now - t->penalty_logged < 1000000)
+		return; /* one line a second says it */
+	t->penalty_logged = now;
+	log_info("%s is refused: too many logons from there have failed", address);
+}
+
 static void on_silent(int fd, short what, void *argument)
 {
 	struct connection *c = argument;
@@ -46,7 +57,7 @@ static void on_silent(int fd, short what, void *argument)
 	(void)what;
 	log_info("%s sent no whole connection request in %u ms: closed", c->address,
 	    c->t->config.LogonTimeout);
-	logon_refused(c->t, REFUSAL_SILENT);
+	outcome_refused(c->t, REFUSAL_SILENT);
 	connection_destroy(c);
 }
 
@@ -61,7 +72,7 @@ static void enqueue(struct connection *c)
 	c->readable = c->deadline = NULL;
 	c->requested = clock_us();
 	snprintf(c->name, sizeof(c->name), "RDP-Tcp#%u", c->t->last_connection++);
-	logon_tell_request(c->t, c->name, c->address);
+	outcome_request(c->t, c->name, c->address);
 	c->t->counted.connections++;
 	c->queued = true;
 	TAILQ_INSERT_TAIL(&c->t->queue, c, entry);
@@ -83,7 +94,7 @@ static void on_first_packet(int socket, short what, void *argument)
 	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (got <= 0) {
-		logon_refused(c->t, REFUSAL_NOT_RDP);
+		outcome_refused(c->t, REFUSAL_NOT_RDP);
 		connection_destroy(c); /* a port scan or a health check: not worth a line */
 		return;
 	}
@@ -104,7 +115,7 @@ static void on_first_packet(int socket, short what, void *argument)
 		break;
 	}
 	log_info("%s sent no connection request (%s): closed", c->address, why);
-	logon_refused(c->t, REFUSAL_NOT_RDP);
+	outcome_refused(c->t, REFUSAL_NOT_RDP);
 	connection_destroy(c);
 }
 
@@ -134,7 +145,7 @@ static void refuse(struct termsrv *t, const char *address, const char *why)
 {
 	uint64_t now = clock_us();
 
-	logon_refused(t, REFUSAL_RESOURCES);
+	outcome_refused(t, REFUSAL_RESOURCES);
 	if (now - t->refusal_logged < 1000000)
 		return; /* one line a second says it */
 	t->refusal_logged = now;
@@ -172,6 +183,12 @@ static void add_connection(struct termsrv *t, int socket, const struct sockaddr_
 	c->socket = socket;
 	c->accepted = clock_us();
 	take_address(c, from);
+	c->host = penalty_source(&c->host);
+	if (outcome_wait(t, &c->host) > 0) {
+		connection_keep_out(t, c->address);
+		connection_destroy(c);
+		return;
+	}
 	setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (t->config.KeepAliveEnable)
 		keep_alive(socket, t->config.KeepAliveInterval);
@@ -269,7 +286,7 @@ static void on_smss(int port, short what, void *argument)
 	} else if (t->lsass >= 0 && !t->lsass_event) {
 		t->lsass_event = event_new(t->base, t->lsass, EV_READ | EV_PERSIST, on_lsass, t);
 		event_add(t->lsass_event, NULL);
-		logon_ask_again(t, true);
+		logon_ask_again(t);
 	}
 	fd_close(&passed);
 }
@@ -396,6 +413,9 @@ static int init_loop(struct termsrv *t)
 	TAILQ_INIT(&t->queue);
 	TAILQ_INIT(&t->warm);
 	TAILQ_INIT(&t->fresh);
+	fair_init(&t->questions);
+	outcome_configure(t, t->config.LogonPenaltyExempt);
+	t->penalty = penalty_create(PENALTY_SOURCES);
 	t->lsass = -1;
 	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
 	t->smss_event = watch(t, t->smss, on_smss);
@@ -405,7 +425,7 @@ static int init_loop(struct termsrv *t)
 	t->refill = evtimer_new(t->base, on_refill, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
 	return t->smss_event && t->nursery_event && t->accept_event && t->resume && t->refill &&
-	               t->child_event && event_add(t->child_event, NULL) == 0
+	               t->penalty && t->child_event && event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;
 }

@@ -17,9 +17,12 @@
 #define MUSESS_TERMSRV_H
 
 #include "clock.h"
+#include "fair.h"
 #include "messages.h"
+#include "networks.h"
 #include "ntstatus.h"
 #include "options.h"
+#include "penalty.h"
 
 #include <event2/event.h>
 #include <netinet/in.h>
@@ -48,7 +51,10 @@ enum {
 	WORKERS_MAX = 32768,
 	RETRY_US = 100000, /* after a worker could not be made */
 	PROMPT_TRIES = 3,
-	PROMPTS_PART = 4, /* of MaxInstanceCount may sessions that have no user be one part */
+	PROMPTS_PART = 4,      /* of MaxInstanceCount may sessions that have no user be one part, */
+	HOST_PROMPTS_PART = 2, /* and of those one part for one address */
+	/* questions that lsass has at a time: one that it works on, and the next */
+	QUESTIONS_MAX = 2,
 };
 
 enum worker_step {
@@ -77,7 +83,7 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
-	struct in6_addr host;     /* its client's */
+	struct in6_addr host;     /* its client's (penalty_source) */
 	uint64_t handed;          /* when it got its connection */
 	uint64_t looked, used;    /* when it was last looked at; processor time by then */
 	bool idle;                /* then it had used none since it was looked at before */
@@ -87,14 +93,14 @@ struct worker {
 	enum cookie_step cookie;
 	uint8_t verifier[VERIFIER_SIZE];
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
-	bool asking, unsent;         /* lsass has not answered; was not even asked */
-	bool asked_hash;             /* one name per connection */
-	bool proving;                /* its hash went out; the client's proof is awaited */
-	char proving_user[USER_SIZE];
-	bool painted;     /* its first picture is out */
-	unsigned prompts; /* what was typed at its logon prompt, times */
-	bool denied;      /* it was told no, and is to end */
-	bool counted;     /* among those that were refused */
+	struct lsa_ntlm *proof;      /* likewise: that is the question while it is not NULL */
+	struct fair_node waiting;    /* while it waits for its turn at lsass */
+	bool asking;                 /* lsass has not answered, or was not even asked */
+	bool asked_hash;             /* one proof per connection */
+	bool painted;                /* its first picture is out */
+	unsigned prompts;            /* what was typed at its logon prompt, times */
+	bool denied;                 /* it was told no, and is to end */
+	bool refused;                /* what became of it is noted (termsrv-outcome.c) */
 };
 
 struct connection {
@@ -123,15 +129,21 @@ struct termsrv {
 	struct worker **workers; /* by slot */
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
-	uint64_t refusal_logged;
-	uint32_t last_connection; /* for their names */
-	uint64_t failure_logged;  /* of a worker */
-	bool unsent;              /* a question to lsass */
+	uint64_t refusal_logged, penalty_logged;
+	uint32_t last_connection;    /* for their names */
+	uint64_t failure_logged;     /* of a worker */
+	struct fair_queue questions; /* to lsass */
+	unsigned asked;              /* questions that it has and did not answer */
+	struct penalty *penalty;
+	struct network exempt[NETWORKS_MAX]; /* from that */
+	size_t exempt_count;
 	struct msg_ts_figures counted;
 };
 
 /* Closes and forgets a connection that has no worker yet. */
 void connection_destroy(struct connection *c);
+/* Notes that a connection from ADDRESS is closed, as that has to wait for failed logons. */
+void connection_keep_out(struct termsrv *t, const char *address);
 
 /* termsrv-worker.c */
 
@@ -165,20 +177,32 @@ int certificate_taken(struct termsrv *t, int error);
 /* termsrv-logon.c */
 
 /* Messages from a worker about its logon. Each returns 0, or -1 to end the worker. */
-int logon_hash(struct worker *w, const struct lsa_request *m);
+int logon_hash(struct worker *w, const struct lsa_ntlm *m);
 int logon_request(struct worker *w, const struct msg_rw_logon *m);
 int logon_painted(struct worker *w, const struct msg_painted *m);
-/* An event that smss is told of: a request came as connection NAME; a logon failed. */
-void logon_tell_request(struct termsrv *t, const char *name, const char *address);
-/* A client was refused, for CAUSE. */
-void logon_refused(struct termsrv *t, enum refusal cause);
 /* A message from lsass, or from smss. Return 0, or -1 where it makes no sense. */
 int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size);
 int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed);
-/* Asks a new lsass what the old one did not answer (ALL); or what could not be sent. */
-void logon_ask_again(struct termsrv *t, bool all);
-/* The worker ends: says so where that means a wrong password. A session of its own is
-   given back when StartCsr is answered, or by csrss. */
+/* Asks a new lsass what the old one did not answer. */
+void logon_ask_again(struct termsrv *t);
+/* The worker ends: its question is forgotten. A session of its own is given back when StartCsr is
+   answered, or by csrss. */
 void logon_abandon(struct worker *w);
+
+/* termsrv-outcome.c */
+
+/* An event that smss is told of: a request came as connection NAME. */
+void outcome_request(struct termsrv *t, const char *name, const char *address);
+/* Takes the addresses that failed logons cost nothing: EXEMPT is a checked option's text. */
+void outcome_configure(struct termsrv *t, const char *exempt);
+/* Whether failed logons cost HOST nothing. */
+bool outcome_exempt(const struct termsrv *t, const struct in6_addr *host);
+/* How long HOST has to wait for failed logons, in microseconds; 0: not at all. */
+uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *host);
+/* A connection that has no worker is refused, for CAUSE. */
+void outcome_refused(struct termsrv *t, enum refusal cause);
+/* The worker's client is refused, for CAUSE; USER and DOMAIN are what it said of itself, NULL where
+   it said nothing. What became of a client is noted once, but each of its tries at a logon prompt. */
+void outcome_worker(struct worker *w, enum refusal cause, const char *user, const char *domain);
 
 #endif

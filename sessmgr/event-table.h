@@ -31,6 +31,7 @@
 #define EVENT_F_IP(T, N, H, L) T(IPString)
 #define EVENT_F_LISTENER(T, N, H, L) T(listenerName)
 #define EVENT_F_TIMING(T, N, H, L) N(TotalTime) N(StackTime)
+#define EVENT_F_PARAMETER(T, N, H, L) T(Param1)
 #define EVENT_F_PARAMETERS(T, N, H, L) T(Param1) T(Param2) T(Param3)
 #define EVENT_F_USER_ADDRESS(T, N, H, L) T(User) N(SessionID) T(Address)
 #define EVENT_F_USER(T, N, H, L) T(User) N(SessionID)
@@ -85,6 +86,9 @@
 	    "Listener %1 received a connection")                                                   \
 	X(EVENT_RCM_TIMING, EVENT_CHANNEL_RCM, 273, 4, EVENT_F_TIMING,                             \
 	    "A connection took %1 ms, of which %2 ms were the stack's")                            \
+	X(EVENT_RCM_LOGON_ATTEMPTS, EVENT_CHANNEL_RCM, 1012, 4, EVENT_F_PARAMETER,                 \
+	    "Remote session from client name %1 exceeded the maximum allowed failed logon "        \
+	    "attempts. The session was forcibly terminated.")                                      \
 	X(EVENT_RCM_DRAIN, EVENT_CHANNEL_RCM, 1070, 3, EVENT_F_NONE,                               \
 	    "A logon request was denied because the terminal server is currently in drain mode "   \
 	    "and therefore not accepting new user logons. To configure the server to allow new "   \

@@ -46,7 +46,7 @@ enum message_type {
 	LSA_READY = 0x200, /* to smss: accounts are loaded */
 	LSA_PORT,          /* to lsass: a new port to termsrv, passed beside it */
 	LSA_LOGON,         /* is this the user's password? */
-	LSA_NTLM,          /* the NTOWFv2 of a user, for NLA */
+	LSA_NTLM,          /* does this NTLM exchange prove the user's password? */
 	LSA_ANSWER,        /* to either, and to the ACCT_ calls */
 	/* accounts: musessctl - smss - lsass */
 	ACCT_ADD = 0x280,
@@ -57,9 +57,8 @@ enum message_type {
 	/* rdpwd and termsrv */
 	RW_READY = 0x300, /* a warm worker */
 	RW_CLIENT,        /* to rdpwd: its client; the socket is passed beside it */
-	RW_NTLM,          /* to termsrv: NTOWFv2 wanted (struct lsa_request) */
+	RW_NTLM,          /* to termsrv: what a client proves by NLA (struct lsa_ntlm) */
 	RW_NTLM_HASH,     /* its answer (struct lsa_answer) */
-	RW_PROVEN,        /* to termsrv: NLA found the password right */
 	RW_LOGON,         /* to termsrv: credentials and the client's description */
 	RW_SESSION,       /* to rdpwd: the session; the display port is passed beside it */
 	RW_DENIED,        /* to rdpwd: no; with a status and a reason */
@@ -261,8 +260,9 @@ struct msg_cookie {
 	char domain[DOMAIN_SIZE];
 };
 
-/* WS_EVENT: that a connection request came (its name in WINSTATION), or why a logon failed. */
-enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED };
+/* WS_EVENT: that a connection request came (its name in WINSTATION), why a logon failed, or that its
+   address has to wait for that. */
+enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED, WS_EVENT_PENALTY };
 struct msg_ws_event {
 	PORT_MESSAGE h;
 	uint32_t event; /* enum ws_event */
@@ -305,10 +305,12 @@ struct msg_painted {
 };
 
 /* TS_CONFIG. */
+enum { NETWORKS_SIZE = 256 };
 struct msg_ts_config {
 	PORT_MESSAGE h;
 	uint32_t KeepAliveEnable, KeepAliveInterval, MaxInstanceCount;
-	uint32_t reserved;
+	uint32_t LogonPenaltyMax;
+	char LogonPenaltyExempt[NETWORKS_SIZE];
 };
 
 /* TS_CERTIFICATE, the answer: whether it is taken, and what there is to be said of it. */
@@ -320,12 +322,34 @@ struct msg_ts_certificate {
 };
 
 /* LSA_LOGON, LSA_NTLM, RW_NTLM, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
+/* LSA_LOGON, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
 struct lsa_request {
 	PORT_MESSAGE h;       /* message_id: repeated in the answer */
 	char user[USER_SIZE]; /* an account's name for ACCT_: may end in '*' */
 	char domain[DOMAIN_SIZE];
-	char password[PASSWORD_SIZE]; /* LSA_LOGON, ACCT_ADD, ACCT_PASSWD */
-	char address[ADDRESS_SIZE];   /* of the client, for the log */
+	char password[PASSWORD_SIZE];
+	char address[ADDRESS_SIZE]; /* of the client, for the log */
+	uint32_t
+	    unusable; /* LSA_LOGON, not 0: what the client sent has no place here, it can only fail */
+	uint32_t reserved;
+};
+
+/* RW_NTLM, LSA_NTLM: what a client sent to prove a password (MS-NLMP 3.3.2 and 3.1.5.1.2). USER and
+   DOMAIN are as sent. Where they have no place here they are cut, and BLOB_SIZE is 0: the exchange
+   can only fail. The message id is repeated in the answer. */
+enum { NTLM_HASH_SIZE = 16, NTLM_BLOB_SIZE = 2048, NTLM_MESSAGES_SIZE = 6144 };
+struct lsa_ntlm {
+	PORT_MESSAGE h;
+	char user[USER_SIZE];
+	char domain[DOMAIN_SIZE];
+	char address[ADDRESS_SIZE];    /* of the client, for the log; termsrv fills it in */
+	uint8_t proof[NTLM_HASH_SIZE]; /* NTProofStr, as sent */
+	uint8_t key[NTLM_HASH_SIZE];   /* EncryptedRandomSessionKey; zero: no key was exchanged */
+	uint8_t mic[NTLM_HASH_SIZE];   /* as sent; zero where the client sent none */
+	uint32_t blob_size;            /* bytes of it */
+	uint32_t messages_size;        /* likewise */
+	uint8_t blob[NTLM_BLOB_SIZE];  /* the server's challenge, and what followed the proof */
+	uint8_t messages[NTLM_MESSAGES_SIZE]; /* all three, with zeroes where the MIC was */
 };
 
 /* LSA_ANSWER, RW_NTLM_HASH, ACCT_ENTRY (user only). */
@@ -333,8 +357,9 @@ struct lsa_answer {
 	PORT_MESSAGE h;
 	int32_t status;
 	uint32_t reserved;
-	char user[USER_SIZE]; /* as the account file spells it */
-	uint8_t hash[16];     /* LSA_NTLM: NTOWFv2 */
+	char user[USER_SIZE];         /* as the account file spells it */
+	char domain[DOMAIN_SIZE];     /* LSA_LOGON: what the name carried (alice@corp.example) */
+	uint8_t hash[NTLM_HASH_SIZE]; /* LSA_NTLM: NTOWFv2; random where STATUS is a failure */
 };
 
 /* RW_CLIENT. */
@@ -358,6 +383,8 @@ struct msg_rw_logon {
 	uint32_t logon_id; /* of the client's auto-reconnect cookie (MS-RDPBCGR 2.2.4.3) */
 	uint32_t has_cookie;
 	uint8_t verifier[VERIFIER_SIZE];
+	uint32_t unusable; /* not 0: user, domain or password have no place here and are cut */
+	uint32_t reserved;
 };
 
 /* RW_SESSION, RW_COOKIE and RW_DENIED, which is also the answer to a wrong RW_LOGON from a logon prompt;
@@ -603,20 +630,25 @@ struct msg_reloaded {
 	char text[RELOAD_TEXT_SIZE];
 };
 
-/* What a client, or an attempt to log on, was refused for; the names are those of metrics. */
+/* What a client, or an attempt to log on, was refused for; the names are those of metrics. STATUS is
+   that of the failed logon that it is, for Windows' events; 0: it is none. */
+/* clang-format off */
 #define REFUSAL_TABLE(X)                                                                           \
-	X(REFUSAL_NOT_RDP, "not_rdp", "the first packet was no connection request")                \
-	X(REFUSAL_SILENT, "silent", "no whole connection request came in LogonTimeout")            \
-	X(REFUSAL_HANDSHAKE, "handshake", "the client, or its worker, ended before a logon")       \
-	X(REFUSAL_LATE, "late", "no logon in LogonTimeout")                                        \
-	X(REFUSAL_CREDENTIALS, "credentials", "unknown user or wrong password")                    \
-	X(REFUSAL_PROMPTS, "prompts", "too many sessions show a logon prompt")                     \
-	X(REFUSAL_DRAINING, "draining", "the service drains")                                      \
-	X(REFUSAL_USER_LIMIT, "user_limit", "MaxSessionsPerUser is reached")                       \
-	X(REFUSAL_FULL, "full", "MaxInstanceCount is reached")                                     \
-	X(REFUSAL_CREATION, "creation", "the session could not be created")                        \
-	X(REFUSAL_RESOURCES, "resources", "out of memory or descriptors")
-#define REFUSAL_ENUM(name, word, text) name,
+	X(REFUSAL_NOT_RDP, "not_rdp", "the first packet was no connection request", 0)             \
+	X(REFUSAL_SILENT, "silent", "no whole connection request came in LogonTimeout", 0)         \
+	X(REFUSAL_HANDSHAKE, "handshake", "the client, or its worker, ended before a logon", 0)    \
+	X(REFUSAL_LATE, "late", "no logon in LogonTimeout", 0)                                     \
+	X(REFUSAL_CREDENTIALS, "credentials", "unknown user or wrong password",                    \
+	    STATUS_LOGON_FAILURE)                                                                  \
+	X(REFUSAL_PENALTY, "penalty", "logons from its address have failed: it has to wait", 0)    \
+	X(REFUSAL_PROMPTS, "prompts", "too many sessions show a logon prompt", 0)                  \
+	X(REFUSAL_DRAINING, "draining", "the service drains", 0)                                   \
+	X(REFUSAL_USER_LIMIT, "user_limit", "MaxSessionsPerUser is reached", 0)                    \
+	X(REFUSAL_FULL, "full", "MaxInstanceCount is reached", 0)                                  \
+	X(REFUSAL_CREATION, "creation", "the session could not be created", 0)                     \
+	X(REFUSAL_RESOURCES, "resources", "out of memory or descriptors", 0)
+/* clang-format on */
+#define REFUSAL_ENUM(name, word, text, status) name,
 enum refusal { REFUSAL_TABLE(REFUSAL_ENUM) REFUSAL_COUNT };
 #undef REFUSAL_ENUM
 
@@ -785,9 +817,10 @@ _Static_assert(sizeof(struct msg_row) <= PORT_MAX_MESSAGE, "the largest message"
 _Static_assert(offsetof(struct msg_row, cells) == 32, "msg_row");
 _Static_assert(sizeof(struct msg_client) == 512, "msg_client");
 _Static_assert(sizeof(struct ex_command) <= PORT_MAX_MESSAGE, "EX_COMMAND");
-_Static_assert(sizeof(struct lsa_request) == 536, "lsa_request");
-_Static_assert(sizeof(struct lsa_answer) == 176, "lsa_answer");
-_Static_assert(sizeof(struct msg_rw_logon) == 576, "msg_rw_logon");
+_Static_assert(sizeof(struct lsa_request) == 544, "lsa_request");
+_Static_assert(sizeof(struct lsa_ntlm) == 8528, "lsa_ntlm");
+_Static_assert(sizeof(struct lsa_answer) == 240, "lsa_answer");
+_Static_assert(sizeof(struct msg_rw_logon) == 584, "msg_rw_logon");
 _Static_assert(sizeof(struct msg_session) == 536, "msg_session");
 _Static_assert(sizeof(struct msg_stats) <= PORT_MAX_MESSAGE, "CTL_STATS");
 

@@ -162,3 +162,24 @@ bool port_text_valid(const char *text, size_t size)
 	}
 	return true;
 }
+
+bool port_text_take(char *field, size_t size, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t left = text ? strlen(text) : 0, used = 0;
+	bool whole = true;
+
+	while (left > 0) {
+		size_t length = utf8_length(p, left);
+		bool good = length > 0 && p[0] >= 0x20 && p[0] != 0x7f;
+		length = good ? length : 1;
+		whole = whole && good;
+		if (used + length >= size)
+			return false;
+		memcpy(field + used, good ? (const char *)p : "?", length);
+		used += length;
+		p += length;
+		left -= length;
+	}
+	return whole;
+}

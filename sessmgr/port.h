@@ -46,6 +46,11 @@ int fd_keep(int fd);
 /* True where TEXT (SIZE bytes of a message) is terminated and printable UTF-8. */
 bool port_text_valid(const char *text, size_t size);
 
+/* Copies TEXT (NULL: nothing) into FIELD (SIZE bytes, zero beforehand). Where it is longer, or no
+   printable UTF-8, FIELD gets as much as there is place for, with a '?' for each byte that may not be
+   there, and the result is false. */
+bool port_text_take(char *field, size_t size, const char *text);
+
 /* Length of the well-formed UTF-8 sequence at P (LEFT bytes), 0 where there is none, or only a
    control character's of two bytes. */
 size_t utf8_length(const unsigned char *p, size_t left);

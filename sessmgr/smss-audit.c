@@ -68,6 +68,13 @@ static void logon_failed(const struct msg_ws_event *m)
 	event_write(EVENT_CORE_LOGON_FAILED, NO_SESSION, place.address);
 }
 
+static void penalty(const struct msg_ws_event *m)
+{
+	struct place place = place_of(m->address);
+
+	event_write(EVENT_RCM_LOGON_ATTEMPTS, NO_SESSION, place.address);
+}
+
 int audit_termsrv(struct client *client, const PORT_MESSAGE *m, int *passed)
 {
 	const struct msg_ws_event *message = (const void *)m;
@@ -79,12 +86,14 @@ int audit_termsrv(struct client *client, const PORT_MESSAGE *m, int *passed)
 	    !port_text_valid(message->station, sizeof(message->station)) ||
 	    !port_text_valid(message->address, sizeof(message->address)) ||
 	    !port_text_valid(message->winstation, sizeof(message->winstation)) ||
-	    message->event > WS_EVENT_LOGON_FAILED)
+	    message->event > WS_EVENT_PENALTY)
 		return -1;
 	if (message->event == WS_EVENT_REQUEST)
 		request(message);
-	else
+	else if (message->event == WS_EVENT_LOGON_FAILED)
 		logon_failed(message);
+	else
+		penalty(message);
 	return 0;
 }
 

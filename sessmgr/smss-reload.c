@@ -69,8 +69,13 @@ static void tell_termsrv(struct smss *smss)
 {
 	struct msg_ts_config m = { .KeepAliveEnable = smss->config->KeepAliveEnable,
 		.KeepAliveInterval = smss->config->KeepAliveInterval,
-		.MaxInstanceCount = smss->config->MaxInstanceCount };
+		.MaxInstanceCount = smss->config->MaxInstanceCount,
+		.LogonPenaltyMax = smss->config->LogonPenaltyMax };
 
+	_Static_assert(
+	    sizeof(m.LogonPenaltyExempt) == sizeof(smss->config->LogonPenaltyExempt), "its text");
+	memcpy(
+	    m.LogonPenaltyExempt, smss->config->LogonPenaltyExempt, sizeof(m.LogonPenaltyExempt));
 	port_header(&m.h, TS_CONFIG, sizeof(m), 0);
 	client_send(smss->services[SERVICE_TERMSRV].client, &m.h, -1);
 }

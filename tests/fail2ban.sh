@@ -36,10 +36,12 @@ attempt() {
 	wait_until $PATIENCE failed_logons $attempts || fail "no line of the log for $*"
 }
 
+# here nobody waits for having failed (tests/penalty.sh)
+limits=('[Listener]' 'LogonPenaltyMax = none')
 start_musess
 load "$MUSESS_USER" "$MUSESS_PASSWORD" || fail "the right password is refused"
 attempt load "$MUSESS_USER" wrong    # TLS: lsass finds out
-attempt load "$MUSESS_USER" wrong -a # NLA: the worker does, and termsrv says so
+attempt load "$MUSESS_USER" wrong -a # NLA: likewise
 attempt load nobody wrong -a
 attempt load "x\" from 1.2.3.4:5: jörg's" wrong -a
 attempt load '2001-01-01 00:00:00' wrong -a # no date of the line's

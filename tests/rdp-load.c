@@ -3,11 +3,12 @@
  * warm and forks a lane for each connection at a time; the lanes begin together.
  *
  *   rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] [-c LANES] [-k SECONDS] [-s PACKET]
- *            [-f SEED]
+ *            [-f SEED] [-b ADDRESS]
  *
  *   In USER, %d stands for the connection's number: users have sessions of their own.
  *
  *     -a  NLA; else TLS, with the credentials in the client info
+ *     -b  come from there, an address of the loopback network
  *     -k  stay for so long after the first picture; one that is closed meanwhile has failed
  *     -s  be a client that stops: instead of sending its packet of that number (the X.224
  *         request is the first), wait to be closed. It succeeds where that happens.
@@ -43,6 +44,7 @@ static struct {
 	BOOL nla;
 	unsigned connections, lanes, keep, stop_at;
 	uint64_t fuzz;
+	const char *from;
 } options = { .user = "", .password = "", .connections = 1, .lanes = 1 };
 
 /* How a lane tells of a connection. */
@@ -67,6 +69,7 @@ static int on_connect(
 	struct sockaddr_in to = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)options.port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in from = { .sin_family = AF_INET };
 
 	(void)context;
 	(void)settings;
@@ -76,7 +79,10 @@ static int on_connect(
 	if (now.closed)
 		return -1; /* FreeRDP would try once more */
 	now.socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (now.socket >= 0 && connect(now.socket, (struct sockaddr *)&to, sizeof(to)) < 0) {
+	if (now.socket >= 0 &&
+	    ((options.from && (inet_pton(AF_INET, options.from, &from.sin_addr) != 1 ||
+	                          bind(now.socket, (struct sockaddr *)&from, sizeof(from)) < 0)) ||
+	        connect(now.socket, (struct sockaddr *)&to, sizeof(to)) < 0)) {
 		close(now.socket);
 		return -1;
 	}
@@ -324,10 +330,12 @@ static int parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "an:c:k:s:f:")) != -1) {
+	while ((option = getopt(argc, argv, "ab:n:c:k:s:f:")) != -1) {
 		unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
 		if (option == 'a')
 			options.nla = TRUE;
+		else if (option == 'b')
+			options.from = optarg;
 		else if (option == 'n')
 			options.connections = value;
 		else if (option == 'c')
@@ -369,7 +377,7 @@ int main(int argc, char **argv)
 
 	if (parse(argc, argv) < 0) {
 		fprintf(stderr, "usage: rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] "
-		                "[-c LANES] [-k SECONDS] [-s PACKET] [-f SEED]\n");
+		                "[-c LANES] [-k SECONDS] [-s PACKET] [-f SEED] [-b ADDRESS]\n");
 		return 2;
 	}
 	warm_up();

@@ -224,6 +224,46 @@ static void test_matching(void **unused)
 	accounts_destroy(a);
 }
 
+/* A domain may be with the name, as clients send it; but an account of just that name is it. */
+static void test_domains(void **unused)
+{
+	static const char text[] = "lab*" REST "\nJoe" REST "\neve@home" REST "\nc\\d" REST "\n";
+	static const struct {
+		const char *user, *found, *domain;
+	} cases[] = {
+		{ "joe@corp.example", "Joe", "corp.example" },
+		{ "CORP\\joe", "Joe", "CORP" },
+		{ "lab1@corp.example", "lab1", "corp.example" },
+		{ "joe@", "Joe", "" },
+		{ "\\joe", "Joe", "" },
+		{ "EVE@home", "eve@home", "home" },
+		{ "c\\d", "c\\d", "c" },
+		{ "eve@corp", NULL, "corp" },
+		{ "d", NULL, "" },
+		{ "@corp.example", NULL, "corp.example" },
+		{ "CORP\\", NULL, "CORP" },
+		{ "CORP\\lab*", NULL, "CORP" },
+		{ "lab*@corp", NULL, "corp" },
+		{ "joe@a@b", NULL, "b" },
+		{ "A\\B\\joe", NULL, "A" },
+		{ "A\\joe@b", NULL, "A" },
+	};
+	struct accounts *a = parse(text, sizeof(text) - 1);
+	char domain[DOMAIN_SIZE];
+
+	(void)unused;
+	assert_int_equal(reports, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_found(a, cases[i].user, cases[i].found);
+		accounts_domain(cases[i].user, domain);
+		assert_string_equal(domain, cases[i].domain);
+	}
+	accounts_domain(
+	    "joe@0123456789012345678901234567890123456789012345678901234567890123", domain);
+	assert_string_equal(domain, ""); /* too long for one */
+	accounts_destroy(a);
+}
+
 /* The longest pattern's password is the one that counts, wherever it stands. */
 static void test_longest_pattern(void **unused)
 {
@@ -435,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_kept),
 		cmocka_unit_test(test_add_names),
 		cmocka_unit_test(test_matching),
+		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_longest_pattern),
 		cmocka_unit_test(test_ntlm_vectors),
 		cmocka_unit_test(test_ntlm_unknown),

@@ -385,23 +385,107 @@ static void test_logon(void **data)
 	stop_lsass(f);
 }
 
+/* The exchange of MS-NLMP 4.2.4, which "User" of "Domain" makes with "Password". */
+static const uint8_t ntlm_blob[] = { /* the server's challenge; what follows the proof */
+	0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	0, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0xaa, 0, 0, 0, 0, 2, 0, 12, 0, 'D', 0, 'o', 0,
+	'm', 0, 'a', 0, 'i', 0, 'n', 0, 1, 0, 12, 0, 'S', 0, 'e', 0, 'r', 0, 'v', 0, 'e', 0, 'r', 0,
+	0, 0, 0, 0, 0, 0, 0, 0
+};
+static const uint8_t ntlm_proof[] = { 0x68, 0xcd, 0x0a, 0xb8, 0x51, 0xe5, 0x1c, 0x96, 0xaa, 0xbc,
+	0x92, 0x7b, 0xeb, 0xef, 0x6a, 0x1c };
+
+static struct lsa_ntlm ntlm_request(const char *user, const uint8_t *proof)
+{
+	static uint32_t id = 1000;
+	struct lsa_ntlm r = {
+		.domain = "Domain", .address = ADDRESS, .blob_size = sizeof(ntlm_blob)
+	};
+
+	port_header(&r.h, LSA_NTLM, sizeof(r), ++id);
+	snprintf(r.user, sizeof(r.user), "%s", user);
+	memcpy(r.proof, proof, sizeof(r.proof));
+	memcpy(r.blob, ntlm_blob, sizeof(ntlm_blob));
+	return r;
+}
+
+static struct lsa_answer ask_ntlm(struct fixture *f, const struct lsa_ntlm *r)
+{
+	assert_int_equal(port_send(f->termsrv, &r->h, -1), 0);
+	return answer_of(f->termsrv, LSA_ANSWER, r->h.message_id);
+}
+
+/* Each fails alike, and the hash that comes is neither the user's nor one that comes twice. */
+static void assert_no_hash(struct fixture *f, const struct lsa_ntlm *r, const uint8_t *hash)
+{
+	static const uint8_t zero[NTLM_HASH_SIZE];
+	struct lsa_answer first = ask_ntlm(f, r), second = ask_ntlm(f, r);
+
+	assert_int_equal(first.status, STATUS_LOGON_FAILURE);
+	assert_string_equal(first.user, "");
+	assert_memory_not_equal(first.hash, hash, sizeof(first.hash));
+	assert_memory_not_equal(first.hash, zero, sizeof(first.hash));
+	assert_memory_not_equal(first.hash, second.hash, sizeof(first.hash));
+}
+
+/* The hash is for whoever proves the password, and for nobody who only has a name. */
 static void test_ntlm(void **data)
 {
 	static const uint8_t expected[] = { 0x0c, 0x86, 0x8a, 0x40, 0x3b, 0xfd, 0x7a, 0x93, 0xa3,
 		0x00, 0x1e, 0xf2, 0x2e, 0xf0, 0x2e, 0x3f }; /* MS-NLMP 4.2.4.1.1 */
+	static const uint8_t none[NTLM_HASH_SIZE];
 	struct fixture *f = *data;
+	struct lsa_ntlm r;
 
 	start_lsass(f);
 	assert_int_equal(account(f, ACCT_ADD, "user", "Password"), STATUS_SUCCESS);
-	struct lsa_request r = request(LSA_NTLM, "User", "");
-	snprintf(r.domain, sizeof(r.domain), "Domain");
-	struct lsa_answer a = ask(f->termsrv, &r);
+	assert_int_equal(account(f, ACCT_ADD, "other", "secret"), STATUS_SUCCESS);
+	r = ntlm_request("User", ntlm_proof);
+	struct lsa_answer a = ask_ntlm(f, &r);
 	assert_int_equal(a.status, STATUS_SUCCESS);
 	assert_string_equal(a.user, "user");
 	assert_memory_equal(a.hash, expected, sizeof(expected));
-	r = request(LSA_NTLM, "Eve", "");
-	assert_int_equal(ask(f->termsrv, &r).status, STATUS_LOGON_FAILURE);
+	r.blob[20] ^= 1; /* another time */
+	assert_no_hash(f, &r, expected);
+	r = ntlm_request("User", none);
+	assert_no_hash(f, &r, expected);
+	r.blob_size = 0;
+	assert_no_hash(f, &r, expected);
+	r = ntlm_request("other", ntlm_proof);
+	assert_no_hash(f, &r, expected);
+	r = ntlm_request("Eve", ntlm_proof);
+	assert_no_hash(f, &r, expected);
 	assert_logged(f, "logon failed for user \"Eve\" from " ADDRESS);
+	assert_logged(f, "logon failed for user \"User\" from " ADDRESS);
+	stop_lsass(f);
+}
+
+/* What has no place in a message fails, and is a logon that failed like any other. */
+static void test_unusable(void **data)
+{
+	struct fixture *f = *data;
+	struct lsa_request r = request(LSA_LOGON, "joe", "secret");
+
+	start_lsass(f);
+	assert_int_equal(account(f, ACCT_ADD, "joe", "secret"), STATUS_SUCCESS);
+	assert_int_equal(ask(f->termsrv, &r).status, STATUS_SUCCESS);
+	r.unusable = 1;
+	assert_int_equal(ask(f->termsrv, &r).status, STATUS_LOGON_FAILURE);
+	assert_logged(f, "logon failed for user \"joe\" from " ADDRESS);
+	stop_lsass(f);
+}
+
+static void test_domain(void **data)
+{
+	struct fixture *f = *data;
+	struct lsa_request r = request(LSA_LOGON, "joe@corp.example", "secret");
+
+	start_lsass(f);
+	assert_int_equal(account(f, ACCT_ADD, "joe", "secret"), STATUS_SUCCESS);
+	assert_string_equal(ask(f->termsrv, &r).domain, "corp.example");
+	assert_logon(f, "joe@corp.example", "secret", "joe");
+	assert_logon(f, "CORP\\JOE", "secret", "joe");
+	assert_logon(f, "joe@corp.example", "wrong", NULL);
 	stop_lsass(f);
 }
 
@@ -488,7 +572,7 @@ static void test_bad_termsrv(void **data)
 	start_lsass(f);
 	memset(r.password, 'x', sizeof(r.password)); /* not terminated */
 	assert_cuts_termsrv(f, &r.h, -1);
-	assert_logged(f, "a bad message from termsrv: type 0x202, 536 bytes");
+	assert_logged(f, "a bad message from termsrv: type 0x202, 544 bytes");
 	r = request(LSA_LOGON, "j\noe", "x");
 	assert_cuts_termsrv(f, &r.h, -1);
 	r = request(ACCT_ADD, "joe", "secret"); /* smss's alone */
@@ -502,6 +586,14 @@ static void test_bad_termsrv(void **data)
 	assert_cuts_termsrv(f, &r.h, -1);
 	r.h.data_length++; /* lengths that differ */
 	assert_cuts_termsrv(f, &r.h, -1);
+	struct lsa_ntlm n = ntlm_request("joe", ntlm_proof);
+	n.blob_size = sizeof(n.blob) + 1;
+	assert_cuts_termsrv(f, &n.h, -1);
+	n = ntlm_request("joe", ntlm_proof);
+	n.messages_size = sizeof(n.messages) + 1;
+	assert_cuts_termsrv(f, &n.h, -1);
+	n = ntlm_request("j\noe", ntlm_proof);
+	assert_cuts_termsrv(f, &n.h, -1);
 	assert_logged(f, "a packet from termsrv that is no message");
 	stop_lsass(f);
 }
@@ -536,7 +628,7 @@ static void test_new_port_replaces(void **data)
 static void test_deaf_termsrv(void **data)
 {
 	struct fixture *f = *data;
-	struct lsa_request r = request(LSA_NTLM, "joe", "");
+	struct lsa_ntlm r = ntlm_request("joe", ntlm_proof);
 	struct pollfd writable = { .fd = f->termsrv, .events = POLLOUT };
 
 	start_lsass(f);
@@ -695,6 +787,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_accounts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_logon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ntlm, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_unusable, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_domain, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_restart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_write_fails, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_legacy_provider, set_up, tear_down),

@@ -451,6 +451,34 @@ static void test_words(void **state)
 	    "6: Kmode is \"ntoskrnl\", none of these; allowed: win32k\n");
 }
 
+static void test_penalty(void **state)
+{
+	struct musess_config running, fresh;
+	char *report = NULL;
+	size_t size;
+	FILE *out;
+
+	(void)state;
+	assert_read(&running, "");
+	assert_int_equal(running.LogonPenaltyMax, 600000);
+	assert_string_equal(running.LogonPenaltyExempt, "");
+	assert_read(&fresh, "[Listener]\nLogonPenaltyMax = none\n"
+	                    "LogonPenaltyExempt = 192.0.2.7 10.0.0.0/8 2001:db8::/32\n");
+	assert_int_equal(fresh.LogonPenaltyMax, 0);
+	assert_string_equal(fresh.LogonPenaltyExempt, "192.0.2.7 10.0.0.0/8 2001:db8::/32");
+	out = open_memstream(&report, &size);
+	assert_int_equal(config_apply(&running, &fresh, out), 2); /* while the service runs */
+	fclose(out);
+	assert_string_equal(report, "");
+	free(report);
+	assert_string_equal(running.LogonPenaltyExempt, fresh.LogonPenaltyExempt);
+	assert_mistakes("[Listener]\nLogonPenaltyMax = 25h\nLogonPenaltyExempt = 192.0.2.7/33\n",
+	    "2: LogonPenaltyMax is \"25h\", out of bounds; allowed: a time of up to 24h, or none; "
+	    "units are h, m, s, ms; without one, ms\n"
+	    "3: LogonPenaltyExempt is \"192.0.2.7/33\", not all addresses; allowed: addresses of "
+	    "IPv4 and IPv6, each with a prefix (192.0.2.0/24) or without, or nothing\n");
+}
+
 static void assert_command(const struct musess_config *c, const char *name, const char *expected)
 {
 	const char *command = config_subsystem_command(c, name, strlen(name));
@@ -609,6 +637,7 @@ int main(void)
 		cmocka_unit_test(test_bytes_that_are_no_text),
 		cmocka_unit_test(test_contradictions),
 		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_penalty),
 		cmocka_unit_test(test_subsystems),
 		cmocka_unit_test(test_bad_subsystems),
 		cmocka_unit_test(test_unreadable),

@@ -185,6 +185,34 @@ static void test_text(void **state)
 	assert_false(port_text_valid("\xf4\x90\x80\x80", 8)); /* beyond Unicode */
 }
 
+static void test_text_taken(void **state)
+{
+	static const struct {
+		const char *text, *taken;
+		bool whole;
+	} cases[] = {
+		{ NULL, "", true },
+		{ "", "", true },
+		{ "1234567", "1234567", true },
+		{ "12345678", "1234567", false },
+		{ "12345\xc3\xa4", "12345\xc3\xa4", true },
+		{ "123456\xc3\xa4", "123456", false }, /* no half a character */
+		{ "a\tb\x7f\xff"
+		  "c",
+		    "a?b??c", false },
+		{ "\xed\xa0\x80", "???", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char field[8] = { 0 };
+		assert_int_equal(
+		    port_text_take(field, sizeof(field), cases[i].text), cases[i].whole);
+		assert_string_equal(field, cases[i].taken);
+		assert_true(port_text_valid(field, sizeof(field)));
+	}
+}
+
 static void test_reasons_and_states_have_names(void **state)
 {
 	(void)state;
@@ -206,6 +234,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_descriptors_too_many_are_closed, make_pair, close_pair),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_text_taken),
 		cmocka_unit_test(test_reasons_and_states_have_names),
 	};
 

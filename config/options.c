@@ -76,7 +76,8 @@ static const struct option options[] = {
 	    "a second, each further one twice as long; a minute forgets one.",
 	    .zero = "none", .live = true },
 	{ "Listener", FIELD(LogonPenaltyExempt), NETWORKS, 0, 0, "",
-	    "Addresses that never wait: a load generator's, say, or a gateway's, behind which many are.",
+	    "Addresses that never wait: a load generator's, say, or a gateway's, behind which many "
+	    "are.",
 	    .live = true },
 	{ "Sessions", FIELD(MaxInstanceCount), NUMBER, 1, 30000, "4000",
 	    "How many sessions there may be, the console not counted.", .live = true },

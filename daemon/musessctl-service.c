@@ -84,7 +84,7 @@ int ctl_drain(struct request *r)
 static int not_reloaded(const struct request *r, char *text, int32_t status)
 {
 	for (char *rest, *line = strtok_r(text, "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest))
+	    line = strtok_r(NULL, "\n", &rest))
 		ctl_error("reload: %s", line);
 	return ctl_refused(r, status, "the running values stay");
 }
@@ -94,7 +94,7 @@ static json_t *lines_json(char *text)
 	json_t *array = json_array();
 
 	for (char *rest, *line = strtok_r(text, "\n", &rest); line;
-	     line = strtok_r(NULL, "\n", &rest))
+	    line = strtok_r(NULL, "\n", &rest))
 		json_array_append_new(array, json_string(line));
 	return array;
 }

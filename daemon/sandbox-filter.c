@@ -36,14 +36,8 @@ struct rule {
 
 /* Argument N, counted from 0, is VALUE, or has no bits but those of MASK. All 64 bits count, an int's upper
    half too. */
-#define ARG_IS(n, value)                                                                           \
-	{                                                                                          \
-		n, SCMP_CMP_EQ, (uint64_t)(value), 0                                               \
-	}
-#define ARG_WITHIN(n, mask)                                                                        \
-	{                                                                                          \
-		n, SCMP_CMP_MASKED_EQ, ~(uint64_t)(mask), 0                                        \
-	}
+#define ARG_IS(n, value) { n, SCMP_CMP_EQ, (uint64_t)(value), 0 }
+#define ARG_WITHIN(n, mask) { n, SCMP_CMP_MASKED_EQ, ~(uint64_t)(mask), 0 }
 #define COUNT(table) (sizeof(table) / sizeof(*(table)))
 
 enum {

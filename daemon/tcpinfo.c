@@ -47,7 +47,7 @@ static bool read_counters(const struct nlmsghdr *h, struct tcpinfo *t)
 	struct tcp_info info;
 
 	for (const struct rtattr *a = (const struct rtattr *)(m + 1); RTA_OK(a, left);
-	     a = RTA_NEXT(a, left)) {
+	    a = RTA_NEXT(a, left)) {
 		if (a->rta_type != INET_DIAG_INFO ||
 		    RTA_PAYLOAD(a) <
 		        offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t))
@@ -86,7 +86,7 @@ static int take_socket(struct dump *d, const struct nlmsghdr *h)
 static int take_packet(struct dump *d, const char *packet, size_t length)
 {
 	for (const struct nlmsghdr *h = (const struct nlmsghdr *)packet; NLMSG_OK(h, length);
-	     h = NLMSG_NEXT(h, length)) {
+	    h = NLMSG_NEXT(h, length)) {
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 1;
 		if (h->nlmsg_type == NLMSG_ERROR) {

@@ -15,10 +15,7 @@ static const char *const refusals[] = { REFUSAL_TABLE(WORD) };
 static const char *const spinups[] = { SPINUP_TABLE(WORD) };
 static const char *const usages[] = { USAGE_TABLE(WORD) };
 
-#define TABLE(names)                                                                               \
-	{                                                                                          \
-		names, sizeof(names) / sizeof(*(names))                                            \
-	}
+#define TABLE(names) { names, sizeof(names) / sizeof(*(names)) }
 static const struct {
 	const char *const *names;
 	unsigned count;

@@ -31,7 +31,7 @@ configure() {
 }
 
 lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-ntlm fuzz-penalty fuzz-event fuzz-results)
-configure fuzz clang "${lib_fuzzers[@]}"
+configure fuzz clang-19 "${lib_fuzzers[@]}"
 for fuzzer in "${lib_fuzzers[@]}"; do
 	mkdir "$work/$fuzzer"
 	[ ! -e "$source/tests/$fuzzer.seed" ] || cp "$source/tests/$fuzzer.seed" "$work/$fuzzer"

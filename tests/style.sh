@@ -1,5 +1,5 @@
 #!/bin/bash
-# Checks everything with clang-format, clang's warnings and clang-tidy.
+# Checks everything with clang-format, clang's warnings and clang-tidy, of version 19 on every release.
 #
 #   tests/style.sh SOURCE BUILD    (makes BUILD/clang)   MUSESS_TIDY=deep: the analyzer's whole depth
 set -euo pipefail
@@ -10,11 +10,11 @@ mapfile -t files < <(find config daemon sessmgr tests tools -name '*.[ch]' | sor
 status=0
 
 # Not an end: whoever mends the format wants the rest of the list too.
-clang-format --dry-run -Werror "${files[@]}" || status=1
+clang-format-19 --dry-run -Werror "${files[@]}" || status=1
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! cmake -S . -B "$build" -DCMAKE_C_COMPILER=clang -DMUSESS_WERROR=ON -DMUSESS_TESTS=ON \
+if ! cmake -S . -B "$build" -DCMAKE_C_COMPILER=clang-19 -DMUSESS_WERROR=ON -DMUSESS_TESTS=ON \
 	-DMUSESS_FUZZ=ON >"$log" 2>&1; then
 	cat "$log"
 	exit 1
@@ -34,7 +34,7 @@ tidy() {
 	local pattern=$1
 	shift
 	printf '%s\0' "${files[@]}" | grep -zE "$pattern" |
-		xargs -0 -n 1 -P "$(nproc)" nice -n 19 clang-tidy --quiet -p "$build" "$@" || status=1
+		xargs -0 -n 1 -P "$(nproc)" nice -n 19 clang-tidy-19 --quiet -p "$build" "$@" || status=1
 }
 
 # A fortieth of the states that it would look at in a function take a sixth of the time (5 s and 32 s for

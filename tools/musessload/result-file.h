@@ -22,10 +22,7 @@ struct result_file {
 	off_t length;     /* of whole lines; -1: it cannot be cut (a pipe) */
 	uint64_t lost;    /* lines */
 };
-#define RESULT_FILE_NONE                                                                           \
-	{                                                                                          \
-		.fd = -1                                                                           \
-	}
+#define RESULT_FILE_NONE { .fd = -1 }
 
 /* Makes PATH, or empties it. Ignores SIGXFSZ from then on: a limit of the file's size is an
    error like a full disk. Returns 0, or -1 with a message to people. */

@@ -20,10 +20,7 @@ struct field {
 	size_t offset;
 };
 
-#define INFO(name, kind)                                                                           \
-	{                                                                                          \
-#name, kind, offsetof(struct run_info, name)                                       \
-	}
+#define INFO(name, kind) { #name, kind, offsetof(struct run_info, name) }
 static const struct field info_fields[] = {
 	INFO(version, TEXT),
 	INFO(target, TEXT),
@@ -47,10 +44,7 @@ static const struct field info_fields[] = {
 };
 enum { INFO_FIELDS = sizeof(info_fields) / sizeof(*info_fields) };
 
-#define END(name, kind)                                                                            \
-	{                                                                                          \
-#name, kind, offsetof(struct run_end, name)                                        \
-	}
+#define END(name, kind) { #name, kind, offsetof(struct run_end, name) }
 static const struct field end_fields[] = {
 	END(duration_us, NUMBER),
 	END(interrupted, FLAG),

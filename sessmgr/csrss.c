@@ -131,7 +131,7 @@ static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 	c->columns = m->width / CELL_WIDTH;
 	c->rows = m->height / CELL_HEIGHT;
 	if (terminal_resize(c->terminal, c->columns, c->rows - 1) < 0)
-		return die("cannot resize the terminal");
+		log_warn("the terminal stays as large as it was: %s", strerror(errno));
 	frame_redraw(c);
 	return send_logon(c);
 }

@@ -1,6 +1,6 @@
 /*
- * The session's terminal: libvterm's screen and the pseudo-terminal behind it, seen as
- * rows of cells, with a mark on each row that changed. No drawing.
+ * The session's terminal: the emulator (vt.h) and the pseudo-terminal behind it, seen as rows of
+ * cells, with a mark on each row that changed. No drawing.
  */
 #ifndef MUSESS_TERMINAL_H
 #define MUSESS_TERMINAL_H
@@ -24,7 +24,7 @@ int terminal_master(const struct terminal *t);
    until now it is blank and takes no key. -1 with errno. */
 int terminal_open_slave(struct terminal *t);
 
-/* Changes the size; everything is marked. Returns 0 or -1. */
+/* Changes the size; everything is marked. Returns 0, or -1 with errno: then it is what it was. */
 int terminal_resize(struct terminal *t, int columns, int rows);
 
 /* Reads what programs wrote, a bounded amount. Returns 0, or -1 where none is left that

@@ -145,6 +145,29 @@ take_over() {
 	events_are "$since" 4647 23 4634
 }
 
+# The last row of a large desktop is the last row of a small one, and a program that has the whole screen
+# goes on in it.
+come_back_smaller() {
+	echo "== a smaller desktop, the large one being full"
+	connect large xfreerdp3-nla-32
+	wait_for_prompt large
+	type_line large 'seq 100; echo last-$((40+2)); seq -f line%g 100 | less'
+	wait_for_text large '^line40 *$' $PATIENCE
+	kill_client large
+	wait_for_state 1 Disc
+	client_options=(/size:640x480)
+	connect small xfreerdp3-tls-24
+	client_options=()
+	wait_for_text small '^line20 *$' $PATIENCE
+	type_text small G
+	wait_for_text small '^line100 *$' $PATIENCE
+	type_text small q
+	wait_for_text small '^last-42 *$' $PATIENCE
+	type_line small 'echo after-$((40+2))'
+	wait_for_text small '^after-42 *$' $PATIENCE
+	log_off small
+}
+
 rdesktop_too() {
 	echo "== rdesktop, and a window that is closed"
 	connect closed rdesktop-tls-24
@@ -327,6 +350,7 @@ refused
 keep_alive
 come_back
 take_over
+come_back_smaller
 rdesktop_too
 auto_reconnect
 used_cookie

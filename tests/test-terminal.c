@@ -133,22 +133,86 @@ static void test_wide_character_takes_two_cells(void **state)
 	assert_int_equal(cells[2].code, '!');
 }
 
-/* What libvterm 0.1 dies of, or never ends with. */
-static void test_repetition_is_of_ascii_only(void **state)
+/* What an emulator of before died of, or never ended with. */
+static void test_repetition(void **state)
 {
 	struct cell cells[40];
 
 	(void)state;
-	programs_write("\033[5b");
-	programs_write("x\xe4\xb8\xad\033[999b");
-	programs_write("\r\ne\xcc\x81\033[99b");
-	programs_write("\r\n-\033[");
+	programs_write("a\xe4\xb8\x96\033(B\033[999b");
+	programs_write("\033[3;1H\xe2\x80\x8b\033(B\033[5b");
+	programs_write("\033[5;1H-\033[");
 	programs_write("3b!");
 	terminal_cells(t, 0, cells, 40);
-	assert_int_equal(cells[3].code, ' ');
+	assert_int_equal(cells[1].code, 0x4e16);
+	assert_int_equal(cells[3].code, 0x4e16);
+	assert_int_equal(cells[39].code, ' ');
 	terminal_cells(t, 2, cells, 40);
+	assert_int_equal(cells[0].code, 0x4e16); /* the last character that has a width */
+	terminal_cells(t, 4, cells, 40);
 	assert_int_equal(cells[3].code, '-');
 	assert_int_equal(cells[4].code, '!');
+}
+
+/* The desktop shrinks while its lower rows have text: the cursor stays in the grid, and what is written
+   then is shown. */
+static void test_shrinks(void **state)
+{
+	struct cell cells[30];
+	int row, column;
+
+	(void)state;
+	programs_write("top\033[10;1Hbottom");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(terminal_resize(t, 30 - i, 3), 0);
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(terminal_take_dirty(t, 0), k);
+		assert_int_equal(terminal_take_dirty(t, 0), -1);
+		terminal_cursor(t, &row, &column);
+		assert_int_equal(row, 2);
+		assert_int_equal(column, 6 + i);
+		programs_write("!");
+		terminal_cells(t, 2, cells, 30);
+		assert_int_equal(cells[0].code, 'b');
+		assert_int_equal(cells[6 + i].code, '!');
+	}
+}
+
+/* The same while a program has the other screen; the first one's text is above when it comes back. */
+static void test_shrinks_full_screen(void **state)
+{
+	struct cell cells[20];
+
+	(void)state;
+	programs_write("top\033[10;1Hbottom\033[?1049h\033[2Jfull\033[10;1Hscreen");
+	assert_int_equal(terminal_resize(t, 20, 4), 0);
+	programs_write("\033[H1\r\n2\r\n3\r\n4\r\n5");
+	terminal_cells(t, 3, cells, 20);
+	assert_int_equal(cells[0].code, '5');
+	programs_write("\033[?1049l!");
+	terminal_cells(t, 3, cells, 20);
+	assert_int_equal(cells[5].code, 'm');
+	assert_int_equal(cells[6].code, '!');
+}
+
+/* Few bytes that change every cell of a large screen do not keep csrss from all else. */
+static void test_reading_is_bounded(void **state)
+{
+	struct cell cells[1];
+	char text[8000] = ""; /* zeros mean nothing */
+	struct pollfd p = { terminal_master(t), POLLIN, 0 };
+
+	(void)state;
+	assert_int_equal(terminal_resize(t, COLUMNS_MAX, ROWS_MAX), 0);
+	for (size_t i = 0; i < 20; i++)
+		memcpy(text + 4 * i, "\033#8", 3);
+	assert_int_equal(write(slave, text, sizeof(text)), (ssize_t)sizeof(text));
+	memcpy(text, "\033[2J", 4);
+	assert_int_equal(write(slave, text, 4), 4);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+	assert_int_equal(terminal_read(t), 0);
+	terminal_cells(t, 0, cells, 1);
+	assert_int_equal(cells[0].code, 'E'); /* the last ones are not read yet */
 }
 
 static void test_cursor(void **state)
@@ -279,8 +343,12 @@ int main(void)
 		cmocka_unit_test(test_no_program_no_key),
 		cmocka_unit_test_setup_teardown(
 		    test_wide_character_takes_two_cells, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_repetition, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(test_shrinks, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(
-		    test_repetition_is_of_ascii_only, make_terminal, close_slave),
+		    test_shrinks_full_screen, make_terminal, close_slave),
+		cmocka_unit_test_setup_teardown(
+		    test_reading_is_bounded, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_cursor, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_keys, make_terminal, close_slave),
 		cmocka_unit_test_setup_teardown(test_keys_with_control, make_terminal, close_slave),

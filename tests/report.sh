@@ -146,6 +146,71 @@ says out 'Closed loop.'
 sed 's/"timeline"/"timelin"/' page.html >bad.html
 ! drawn bad.html || fail "a page whose script fails passes for drawn"
 
+echo "--- few of many are good: the rate is theirs, no error is green, and no percentile is made up"
+python3 - <<'END'
+import json
+with open("few.jsonl", "w") as few:
+    for r in map(json.loads, open("b.jsonl")):
+        if r.get("number", 0) >= 300:
+            continue
+        if r["type"] == "session" and r["error"] == "ok" and r["number"] % 100:
+            r.update(error="script" if r["number"] % 2 else "deadline", failed_in="shell")
+        if r["type"] == "end":
+            r.update(stopped=True, not_started=700)
+        print(json.dumps(r), file=few)
+END
+expect 0 "$load" report --json few.jsonl
+json 'd["sessions"]["ok"] == 3 and d["metrics"]["total"]["n"] == 294 and d["rate"]["reached"] < 1'
+json 'd["runs"][0]["changes"] == "stopped by a key, 700 starts of its plan not made"'
+expect 0 "$load" report few.jsonl
+says out 'NOT MADE AS PLANNED: stopped by a key, 700 starts'
+expect 0 "$load" report --html=few.html few.jsonl
+drawn few.html || fail "few.html is not drawn: $(grep CONSOLE err)"
+says out 'Not made as planned:'
+python3 - <<'END' || fail "the page of a few good sessions is not right"
+import re
+page = open("out").read()
+legend = re.search(r'id="error-legend">(.*?)</div>', page, re.S).group(1)
+assert len(re.findall("background", legend)) >= 3 and not re.search(r"--(c1|c3|c7|good)\)", legend), legend
+rows = re.findall(r"<tr[^>]*><td>(\w+)</td>((?:<td>[^<]*</td>)+)</tr>", page)
+cells = {name: re.findall("<td>([^<]*)</td>", rest) for name, rest in rows}
+assert cells["total"][0] == "294" and cells["total"][7] == "–" and cells["total"][6] != "–", cells["total"]
+END
+head -n 61 a.jsonl >sixty.jsonl
+expect 0 "$load" report sixty.jsonl
+grep -qE '^total +58( +[0-9.]+ms){4} +- +[0-9.]+ms$' out || fail "p99 of 58 is made up: $(grep ^total out)"
+
+echo "--- everything can be read: contrast as WCAG's AA has it"
+python3 - page.html <<'END' || fail "there is too little contrast"
+import re, sys
+def light(colour):
+    parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (x / 12.92 if x <= .04045 else ((x + .055) / 1.055) ** 2.4 for x in parts)
+    return .2126 * r + .7152 * g + .0722 * b
+def contrast(a, b):
+    low, high = sorted((light(a), light(b)))
+    return (high + .05) / (low + .05)
+pairs = [(ink, back, 4.5) for ink in ("ink", "soft", "faint", "bad") for back in ("card", "page")]
+pairs += [(kind, kind + "-back", 4.5) for kind in ("bad", "warn", "good", "note")]
+pairs += [(colour, "card", 3) for colour in ["pale"] + ["c%d" % i for i in range(1, 10)]]
+themes, colours, bad = re.findall(r":root \{(.*?)\}", open(sys.argv[1]).read(), re.S), {}, []
+assert len(themes) == 2
+for theme in themes:
+    colours.update(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", theme))
+    bad += [(a, b, contrast(colours[a], colours[b])) for a, b, least in pairs
+            if contrast(colours[a], colours[b]) < least]
+sys.exit(str(bad) if bad else 0)
+END
+
+echo "--- at 800 pixels the table is whole"
+cat >narrow.html <<'END'
+<body style="margin:0"><iframe src="page.html" style="width:800px;height:5000px;border:0"
+  onload="let t = this.contentDocument.getElementById('table');
+    document.body.dataset.cut = t.scrollWidth - t.clientWidth"></iframe>
+END
+browse narrow.html --allow-file-access-from-files --dump-dom
+says out 'data-cut="0"'
+
 echo "--- on a phone nothing is cut off; in both themes there is something to see"
 cat >phone.html <<'END'
 <body style="margin:0"><iframe src="page.html" style="width:360px;height:5000px;border:0"

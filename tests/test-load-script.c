@@ -31,6 +31,23 @@ static void check_bad(const char *text, const char *want)
 	script_finish(&script);
 }
 
+/* Loops that nobody waits for count for no step behind them. */
+static void test_long_loops(void **data)
+{
+	static const char text[] =
+	    "repeat 1000000\nrepeat 1000000\nrepeat 1000000\nrepeat 1000000\n"
+	    "wait 1s\nend\nend\nend\nend\n"
+	    "echo aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n";
+	struct script script = { 0 };
+	char error[256];
+
+	(void)data;
+	if (read_text(&script, text, error) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(script.echoes, 40);
+	script_finish(&script);
+}
+
 static void test_bad(void **data)
 {
 	char long_echo[512] = "repeat 13\necho abcde\nend\n";
@@ -234,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_long_loops),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_repeat),

@@ -41,10 +41,14 @@ static void report_what_is_known(struct pool_worker *w, enum load_error error, c
 	struct start *start;
 
 	while ((start = TAILQ_FIRST(&w->starts))) {
-		struct result result = start->result;
+		/* the analyzer does not see that TAILQ_REMOVE takes the last one out */
+		struct result result = start->result; // NOLINT(clang-analyzer-unix.Malloc)
 
 		result.error = error;
-		result.failed_in = start->reached ? LOAD_SHELL : LOAD_TCP;
+		if (w->pool->options->sm)
+			result.failed_in = start->reached ? LOAD_STOP : LOAD_START;
+		else
+			result.failed_in = start->reached ? LOAD_SHELL : LOAD_TCP;
 		result.held = clock_us() - (start->reached ? start->reached : result.started);
 		snprintf(result.detail, sizeof(result.detail), "%s", why);
 		end_start(w, start);
@@ -70,7 +74,9 @@ static struct start *find_start(struct pool_worker *w, const struct report *repo
 			break;
 	} else {
 		TAILQ_FOREACH(start, &w->starts, link)
-		if (start->order.number == report->result.number)
+		/* as above */
+		if (start->order.number == // NOLINT(clang-analyzer-unix.Malloc)
+		    report->result.number)
 			break;
 	}
 	return start;

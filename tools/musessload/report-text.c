@@ -216,6 +216,8 @@ static void text_errors(FILE *out, const struct summary *s)
 static void text_metrics(FILE *out, struct summary *s)
 {
 	static const double percents[] = { 0, 50, 90, 95, 99, 100 };
+	/* samples, or it would be the largest */
+	static const size_t needed[] = { 1, 1, 10, 20, 100, 1 };
 
 	fprintf(out, "\n%-14s %8s %8s %8s %8s %8s %8s %8s\n", "", "n", "min", "p50", "p90", "p95",
 	    "p99", "max");
@@ -225,8 +227,10 @@ static void text_metrics(FILE *out, struct summary *s)
 		fprintf(out, "%-14s %8zu", metric_name(i), dist_count(&s->metric[i]));
 		for (size_t p = 0; p < sizeof(percents) / sizeof(*percents); p++) {
 			double us = (double)dist_percentile(&s->metric[i], percents[p]);
+			bool enough = dist_count(&s->metric[i]) >= needed[p];
 			char text[32];
-			fprintf(out, " %8s", format_time(text, sizeof(text), us));
+
+			fprintf(out, " %8s", enough ? format_time(text, sizeof(text), us) : "-");
 		}
 		fputc('\n', out);
 	}

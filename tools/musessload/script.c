@@ -18,7 +18,6 @@ struct reader {
 	struct script_step *step;
 	size_t open[SCRIPT_DEPTH]; /* repeats without their end yet */
 	unsigned depth;
-	uint64_t times; /* how often a step here is played */
 	char *error;
 	size_t size;
 	const char *name;
@@ -70,11 +69,21 @@ static int read_text(struct reader *r, const char *rest)
 	return 0;
 }
 
+/* How often a step here is played; at most so often that its echoes would be too many. */
+static uint64_t times(const struct reader *r)
+{
+	uint64_t product = 1;
+
+	for (unsigned i = 0; i < r->depth && product <= LOAD_ECHOES; i++)
+		product *= r->script->step[r->open[i]].count;
+	return product;
+}
+
 static int read_echo(struct reader *r, const char *rest)
 {
 	if (read_text(r, rest) < 0)
 		return -1;
-	r->script->echoes += strlen(r->step->text) * r->times;
+	r->script->echoes += strlen(r->step->text) * times(r);
 	if (r->script->echoes > LOAD_ECHOES) {
 		char most[32];
 
@@ -158,7 +167,6 @@ static int read_repeat(struct reader *r, const char *rest)
 	r->step->count = (unsigned)count;
 	r->step->depth = r->depth;
 	r->open[r->depth++] = r->script->steps;
-	r->times *= count;
 	return 0;
 }
 
@@ -170,7 +178,6 @@ static int read_end(struct reader *r, const char *rest)
 		return wrong(r, "there is no repeat that this ends%s", "");
 	r->step->count = (unsigned)r->open[--r->depth];
 	r->step->depth = r->depth;
-	r->times /= r->script->step[r->step->count].count;
 	return 0;
 }
 
@@ -242,9 +249,7 @@ static char *trim(char *line)
 
 int script_read(struct script *script, FILE *file, const char *name, char *error, size_t size)
 {
-	struct reader r = {
-		.script = script, .times = 1, .error = error, .size = size, .name = name
-	};
+	struct reader r = { .script = script, .error = error, .size = size, .name = name };
 	char *line = NULL;
 	size_t room = 0;
 	int status = 0;

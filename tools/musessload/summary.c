@@ -294,6 +294,12 @@ double summary_rate_planned(struct summary *summary)
 	return per_second(&span);
 }
 
+bool summary_point_good(const struct summary_point *point)
+{
+	return point->total != NOT_REACHED &&
+	       (point->error == LOAD_OK || point->error == LOAD_INTERRUPTED);
+}
+
 double summary_rate_reached(struct summary *summary)
 {
 	struct span span = { 0 };
@@ -301,7 +307,7 @@ double summary_rate_reached(struct summary *summary)
 	summary_align(summary);
 	for (size_t i = 0; i < summary->point_count; i++) {
 		const struct summary_point *p = &summary->points[i];
-		if (p->total != NOT_REACHED)
+		if (summary_point_good(p))
 			extend(&span, summary->runs[p->run].shift + p->started + p->total);
 	}
 	return per_second(&span);

@@ -59,6 +59,9 @@ struct summary_point {
 	bool missed;                           /* only planned is set */
 };
 
+/* It came to what --until names and did not fail later: what rates count. */
+bool summary_point_good(const struct summary_point *point);
+
 /* How often something was seen. */
 struct summary_count {
 	char text[LOAD_DETAIL_SIZE];
@@ -100,8 +103,8 @@ int summary_add_end(struct summary *summary, const struct run_end *end);
 uint64_t summary_align(struct summary *summary);
 
 /* Per second; 0 where fewer than two starts do not tell. Planned: starts from the first to the
-   last. Reached: sessions that came to what --until names, from the first that did to the last;
-   so it is the server's throughput, whatever the model. Several runs are on one axis for this:
+   last. Reached: sessions that came to what --until names, and did not fail later, from the first
+   to the last; so it is the server's throughput, whatever the model. Several runs are on one axis for this:
    what ran at one time is added. */
 double summary_rate_planned(struct summary *summary);
 double summary_rate_reached(struct summary *summary);

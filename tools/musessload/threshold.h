@@ -6,7 +6,7 @@
  *
  * Blanks do not count. The metrics are summary.h's. Times need a unit: us, ms, s or m. fail is of the sessions that
  * were started, missed of the starts that were planned, rate is sessions per second that came to
- * what --until names.
+ * what --until names and did not fail later.
  */
 #ifndef MUSESS_LOAD_THRESHOLD_H
 #define MUSESS_LOAD_THRESHOLD_H

@@ -83,7 +83,7 @@ static void count_point(struct timeline *t, const struct summary_point *p)
 		return;
 	}
 	t->counts[STARTED][start]++;
-	if (p->total != NOT_REACHED)
+	if (summary_point_good(p))
 		t->counts[REACHED][bin_of(t, shift + p->started + p->total)]++;
 	if (p->error != LOAD_OK)
 		t->counts[ERRORS + p->error][bin_of(t, shift + p->end)]++;

@@ -13,7 +13,7 @@
  * A new reference; NULL where memory is short. Times are microseconds:
  *
  *   width        of a bin; duration: of all
- *   planned[], started[], reached[]   how many in each bin
+ *   planned[], started[], reached[]   how many in each bin; reached: those that did not fail later
  *   live[]       how many sessions there were on the average of each bin
  *   missed[]     starts, by their planned time
  *   errors{KIND: []}                  by the time at which the session ended

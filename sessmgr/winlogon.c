@@ -8,6 +8,7 @@
  *     PROGRAM  run for a user, empty: a login shell
  *     COMMAND  of StartCsr: run at once, nobody logs on
  */
+#include "line.h"
 #include "log.h"
 #include "messages.h"
 #include "ntstatus.h"
@@ -71,37 +72,39 @@ static void say(int terminal, const char *text)
 	(void)!write(terminal, text, strlen(text));
 }
 
-/* Reads a line. Returns 0, or -1 at the terminal's end. What does not fit is cut off. */
-static int read_line(int terminal, char *line, size_t size)
+/* Reads a line; an empty one does not end where it is NEEDED. Returns 0, or -1 at the terminal's
+   end. */
+static int read_line(int terminal, char *text, size_t size, bool shown, bool needed)
 {
-	size_t n = 0;
-	char c;
+	char echo[PASSWORD_SIZE + LINE_ECHO_MORE], c;
+	struct line line;
+	bool ended = false;
 
-	for (;;) {
+	line_begin(&line, text, size, shown);
+	say(terminal, line_start());
+	while (!ended) {
 		ssize_t got = read(terminal, &c, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return -1;
-		if (c == '\n' || c == '\r')
-			break;
-		if (n + 1 < size)
-			line[n++] = c;
+		ended = line_take(&line, c, echo) && (line.used > 0 || !needed);
+		say(terminal, echo);
 	}
-	line[n] = 0;
+	say(terminal, "\n");
 	return 0;
 }
 
-static void echo(int terminal, bool on)
+/* Whether keys come here one by one, and nothing is shown but what is written; or as a program of the
+   user expects it. */
+static void prompting(int terminal, bool on)
 {
+	const tcflag_t line = ICANON | ECHO | ISIG | IEXTEN;
 	struct termios t;
 
 	if (tcgetattr(terminal, &t) < 0)
 		return;
-	if (on)
-		t.c_lflag |= ECHO;
-	else
-		t.c_lflag &= ~(tcflag_t)ECHO;
+	t.c_lflag = on ? t.c_lflag & ~line : t.c_lflag | line;
 	tcsetattr(terminal, TCSANOW, &t);
 }
 
@@ -130,17 +133,14 @@ static int ask_once(int port, int terminal, union told *told)
 	int result = -1;
 
 	say(terminal, "User name: ");
-	if (read_line(terminal, m.user, sizeof(m.user)) < 0)
+	if (read_line(terminal, m.user, sizeof(m.user), true, true) < 0)
 		return -1;
 	say(terminal, "Password:  ");
-	echo(terminal, false);
-	if (read_line(terminal, m.password, sizeof(m.password)) == 0) {
-		say(terminal, "\n");
+	if (read_line(terminal, m.password, sizeof(m.password), false, true) == 0) {
 		port_header(&m.h, WL_CREDENTIALS, sizeof(m), 0);
 		if (port_send(port, &m.h, -1) == 0)
 			result = receive(port, told, NULL);
 	}
-	echo(terminal, true);
 	explicit_bzero(&m, sizeof(m));
 	return result;
 }
@@ -166,7 +166,10 @@ static int ask(int port, int terminal, union told *told)
 		          : PROMPT_SECONDS);
 		if (told->h.type == WL_CHOICES || told->verdict.status == STATUS_SUCCESS)
 			return 0;
-		say(terminal, "The user name or password is incorrect.\r\n\r\n");
+		say(terminal,
+		    told->verdict.status == STATUS_LOGON_FAILURE
+		        ? "The user name or password is incorrect.\r\n\r\n"
+		        : "Too many logons from your address have failed. Please wait.\r\n\r\n");
 	}
 	return -1;
 }
@@ -217,7 +220,7 @@ static int ask_session(int terminal, const struct msg_choices *m, uint32_t *sess
 
 	do {
 		say(terminal, "The session's number, or nothing for a new session: ");
-		if (read_line(terminal, text, sizeof(text)) < 0)
+		if (read_line(terminal, text, sizeof(text), true, false) < 0)
 			return -1;
 	} while (!parse_choice(text, m, session));
 	return 0;
@@ -240,6 +243,18 @@ static int choose(int port, int terminal, union told *told)
 	} while (told->h.type == WL_CHOICES);
 	alarm(0);
 	return told->verdict.status == STATUS_SUCCESS ? 0 : -1;
+}
+
+/* What has to be asked before it is known who logs on here. 0, or -1. */
+static int ask_user(int port, int terminal, union told *told)
+{
+	prompting(terminal, true);
+	if (told->h.type == WL_PROMPT && ask(port, terminal, told) < 0)
+		return -1;
+	if (told->h.type == WL_CHOICES && choose(port, terminal, told) < 0)
+		return -1;
+	prompting(terminal, false);
+	return 0;
 }
 
 /* ---- the user's command ---- */
@@ -397,9 +412,7 @@ int main(int argc, char **argv)
 	port = connect_csrss(argv[3] != NULL);
 	if (port < 0 || receive(port, &told, &terminal) < 0 || terminal < 0)
 		return 1;
-	if (told.h.type == WL_PROMPT && ask(port, terminal, &told) < 0)
-		return WINLOGON_NO_LOGON;
-	if (told.h.type == WL_CHOICES && choose(port, terminal, &told) < 0)
+	if (told.h.type != WL_LOGON && ask_user(port, terminal, &told) < 0)
 		return WINLOGON_NO_LOGON;
 	return log_on(port, terminal, &told.verdict, argv) < 0 ? 1 : 0;
 }

@@ -29,6 +29,28 @@ prompt() {
 	log_off prompt
 }
 
+# Keys that are no text: Tab goes on to the password, arrows and the like do nothing, Backspace takes
+# back, and the client stays.
+prompt_keys() {
+	echo "== keys at the logon prompt"
+	connect keys rdesktop-tls-24 '' ''
+	wait_for_text keys '^User name: *$' $PATIENCE
+	press keys Return Tab Left Up F5 Escape Delete
+	type_text keys "${MUSESS_USER}8x"
+	press keys Right BackSpace
+	wait_for_text keys "^User name: ${MUSESS_USER}8 *\$" 5
+	press keys Tab
+	wait_for_text keys '^Password: *$' 5
+	press keys Down
+	type_line keys "$MUSESS_PASSWORD"
+	wait_for_text keys "^${MUSESS_USER}8@session-[0-9]+" $PATIENCE
+	! grep -qF "$MUSESS_PASSWORD" "$WORK/keys.text" || fail "the password is on the screen"
+	# what the user's program gets is a terminal as it should be
+	type_line keys 'stty -a | tr " ;" "\n\n" | grep -xE "icanon|echo|isig|iexten" | paste -sd,'
+	wait_for_text keys '^isig,icanon,iexten,echo$' 5
+	log_off keys
+}
+
 pool_is_full() {
 	[ "$(musessctl pool)" = 'idle 2 of 2' ]
 }
@@ -172,6 +194,7 @@ echoes() {
 config=() # with idle sessions
 start_musess
 prompt
+prompt_keys
 made_ahead
 three_tries
 layout german 0x00000407 "echo zy-';" '^yzßäö *$'

@@ -30,7 +30,7 @@ configure() {
 	}
 }
 
-lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-ntlm fuzz-penalty fuzz-event fuzz-results fuzz-script fuzz-terminal)
+lib_fuzzers=(fuzz-smss fuzz-options fuzz-x224 fuzz-accounts fuzz-ntlm fuzz-penalty fuzz-line fuzz-event fuzz-results fuzz-script fuzz-terminal)
 configure fuzz clang-19 "${lib_fuzzers[@]}"
 for fuzzer in "${lib_fuzzers[@]}"; do
 	mkdir "$work/$fuzzer"

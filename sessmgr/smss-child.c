@@ -51,16 +51,10 @@ const uint64_t child_session_namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_N
                                           CLONE_NEWCGROUP;
 
 static char *const session_environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", NULL };
-static char *const service_environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
-	"TZ=:/etc/localtime", "HOME=/", /* FreeRDP's settings want one */
-	/* workers are forked with every function found: where no file can be opened, none has to be */
-	"LD_BIND_NOW=1",
-	/* one process, one connection: arenas and a large heap only cost memory */
-	"MALLOC_ARENA_MAX=1", NULL };
 
-int child_prepare(void)
+int child_prepare(const struct smss *smss)
 {
-	if (filter_prepare() == 0)
+	if (filter_prepare(cgroup_bounds_memory(smss->cgroup)) == 0)
 		return 0;
 	log_error("cannot build the sessions' system call filter: %s", strerror(errno));
 	return -1;
@@ -320,7 +314,8 @@ static void session_mounts(bool privileged)
 	for (size_t i = 0; i < sizeof(binds) / sizeof(*binds); i++)
 		if (mount(binds[i][0], binds[i][1], NULL, MS_BIND, NULL) < 0)
 			die(binds[i][1]);
-	if (mount("proc", "/proc", "proc", flags | MS_NOEXEC, NULL) < 0)
+	/* read-only: in oom_score_adj programs could ask to be spared when memory is short */
+	if (mount("proc", "/proc", "proc", flags | MS_NOEXEC | MS_RDONLY, NULL) < 0)
 		die("/proc");
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 	        "newinstance,ptmxmode=0666,mode=620,uid=1000,gid=1000,max=32") < 0)
@@ -631,6 +626,15 @@ _Noreturn void child_service(
     const struct smss *smss, unsigned which, const char *image, int go, const int *fds)
 {
 	char *argv[] = { (char *)(uintptr_t)smss->services[which].name, NULL };
+	char *environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=:/etc/localtime",
+		"HOME=/", /* FreeRDP's settings want one */
+		/* workers are forked with every function found: where no file can be opened,
+		   none has to be */
+		"LD_BIND_NOW=1",
+		/* one process, one connection: arenas and a large heap only cost memory */
+		"MALLOC_ARENA_MAX=1",
+		/* libevent's: as smss.c's create_base */
+		smss->privileged ? NULL : "EVENT_NOEPOLL=1", NULL };
 	int high[SERVICE_FDS];
 
 	prctl(PR_SET_NAME, argv[0]);
@@ -645,6 +649,6 @@ _Noreturn void child_service(
 	syscall(SYS_close_range, 3 + SERVICE_FDS, ~0u, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the next smss has its own, at the same port */
-	execve(image, argv, service_environment);
+	execve(image, argv, environment);
 	die(image);
 }

@@ -159,6 +159,42 @@ environment_with_client() {
 	wait_for_end client $PATIENCE
 }
 
+# Memory that belongs to no process is to be had where a cgroup bounds the session's.
+memory() {
+	local bounds=unbounded
+	[ -z "$(find /sys/fs/cgroup -path "*/musess-$(stat -c %i "$STATE" | xargs printf %x)/*/memory.max" 2>/dev/null)" ] ||
+		bounds=bounded
+	echo "== memory, $bounds"
+	inside memory $bounds
+}
+
+# Who locks a file of the host's in a session locks it there.
+locks() {
+	local file
+	for file in /usr/bin/env /opt/musess/bin/csrss; do
+		echo "== locks of $file"
+		rm -f "$WORK/bin/locked"
+		start_session --command "/opt/musess/bin/inside lock $file >/tmp/output 2>&1; echo \$? >/tmp/output"
+		wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/output" || fail "inside lock says nothing"
+		grep -qx locked "/proc/$csrss/root/tmp/output" || fail "a session cannot lock $file"
+		flock --nonblock "${file/#\/opt\/musess/$WORK}" true || fail "a session locks the host out of $file"
+		musessctl stop "$session"
+	done
+}
+
+# In user mode sessions can take all watches of epoll that smss's user may have.
+watches() {
+	local pid name
+	for name in smss termsrv; do
+		for pid in $musess_pid $(descendants "$musess_pid"); do
+			[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = $name ] || continue
+			echo "$name $(find "/proc/$pid/fd" -lname '*eventpoll*' | wc -l)"
+		done
+	done >"$WORK/watchers"
+	[ "$(wc -l <"$WORK/watchers")" -ge 2 ] || fail "$(cat "$WORK/watchers")"
+	[ "$mode" = root ] || ! grep -v ' 0$' "$WORK/watchers" || fail "the service needs watches that sessions can take"
+}
+
 copy_programs
 cp "$BUILD/bin/tests/inside" "$WORK/bin/inside"
 cp "$BUILD/bin/tests/inside" "$WORK/bin/root-inside"
@@ -176,6 +212,9 @@ mounts
 inside forbidden "$WORK/secret" "$STATE" "$STATE/lab.env" "$STATE/accounts/accounts" \
 	"$STATE/tls/key.pem" "$MUSESS_SM_PORT" "$BUILD" "$(realpath "$0")" "$HOME" /root/.bashrc \
 	/root/.profile /var/lib /var/log/dpkg.log /var/lib/dpkg/status
+memory
+locks
+watches
 echo "musess-test-$$" >"$WORK/abstract"
 "$BUILD/bin/tests/inside" serve "musess-test-$$" >"$WORK/serves" &
 started+=("$!")

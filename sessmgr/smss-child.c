@@ -229,21 +229,29 @@ static void become(bool privileged, uid_t id)
 		die("ids");
 }
 
-/* For good: no exec regains what is gone from the bounding set. */
-static void drop_to(bool privileged, uid_t id)
+/* For good: no exec regains what is gone from the bounding set. One capability stays, over the execution
+   of a program that is musess's OWN (conceal.h). */
+static void drop_to(bool privileged, uid_t id, bool own)
 {
-	struct {
-		uint32_t version;
-		int pid;
-	} header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct {
-		uint32_t effective, permitted, inheritable;
-	} none[2] = { 0 };
+	const uint32_t kept = own ? 1u << CAP_NET_BIND_SERVICE : 0;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
 
+	/* what is inherited has to be in the bounding set when it becomes so */
+	if (syscall(SYS_capget, &header, set) < 0)
+		die("capabilities");
+	set[0].inheritable = kept;
+	set[1].inheritable = 0;
+	if (syscall(SYS_capset, &header, set) < 0)
+		die("capabilities");
 	for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
 		;
+	prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0); /* until the next line but one */
 	become(privileged, id);
-	if (syscall(SYS_capset, &header, none) < 0)
+	set[0] = (struct __user_cap_data_struct){ kept, kept, kept };
+	set[1] = (struct __user_cap_data_struct){ 0, 0, 0 };
+	if (syscall(SYS_capset, &header, set) < 0 ||
+	    (own && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) < 0))
 		die("capabilities");
 }
 
@@ -278,12 +286,12 @@ static void limit(const struct musess_config *config, rlim_t files)
 }
 
 /* In a session, as the user's side of it: no way to more privileges from here on. FILES is
-   how many descriptors it may have. */
-static void lock_in(const struct smss *smss, uid_t id, rlim_t files)
+   how many descriptors it may have; OWN: what it executes is a program of musess's. */
+static void lock_in(const struct smss *smss, uid_t id, rlim_t files, bool own)
 {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a copy of smss, with its memory, until it executes */
 	limit(smss->config, files);
-	drop_to(smss->privileged, id);
+	drop_to(smss->privileged, id, own);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* to change ids may have set it */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)
 		die("system call filter");
@@ -332,6 +340,12 @@ static void loopback_up(void)
 	close(s);
 }
 
+/* Whether COMMAND is a program of musess's own. */
+static bool is_own(const char *command)
+{
+	return command[strspn(command, " \t")] != '/';
+}
+
 /* Executes COMMAND, a program (of musess's own, or an absolute path) and its arguments, with
    the session's id before these. */
 _Noreturn static void execute_command(const struct session *session, const char *command)
@@ -347,7 +361,7 @@ _Noreturn static void execute_command(const struct session *session, const char 
 		errno = ENOENT;
 		die_executing("an empty command");
 	}
-	snprintf(image, sizeof(image), "%s%s", argv[0][0] == '/' ? "" : ROOT_BIN "/", argv[0]);
+	snprintf(image, sizeof(image), "%s%s", is_own(argv[0]) ? ROOT_BIN "/" : "", argv[0]);
 	argv[count++] = id;
 	while (count <= ARGUMENTS_MAX && (argv[count] = strtok_r(NULL, " \t", &rest)))
 		count++;
@@ -375,7 +389,7 @@ _Noreturn void child_windows(const struct session *session, const struct process
 	session_mounts(smss->privileged);
 	null_all();
 	step("lock-in", session);
-	lock_in(smss, CSRSS_UID, CSRSS_FILES);
+	lock_in(smss, CSRSS_UID, CSRSS_FILES, is_own(order->command));
 	execute_command(session, order->command);
 }
 
@@ -391,7 +405,7 @@ _Noreturn static void subsystem_child(
 	become(session->smss->privileged, 0);
 	null_all();
 	umask(022);
-	lock_in(session->smss, USER_UID, USER_FILES);
+	lock_in(session->smss, USER_UID, USER_FILES, is_own(order->command));
 	execute_command(session, order->command);
 }
 
@@ -432,7 +446,7 @@ static int initial_child(void *argument)
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		die("descriptors");
 	umask(022);
-	lock_in(smss, USER_UID, USER_FILES);
+	lock_in(smss, USER_UID, USER_FILES, true);
 	step("execute-initial-command", session);
 	execve(ROOT_BIN "/winlogon", argv, session_environment);
 	die_executing(ROOT_BIN "/winlogon");

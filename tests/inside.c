@@ -8,6 +8,7 @@
  *   inside bounded TASKS         takes all processes, then all space that there is
  *   inside memory bounded|unbounded   memory that is no process's, where a limit holds it or none
  *   inside lock PATH             locks PATH, in both ways, until it is ended
+ *   inside newcomer NAME         cannot trace a process of that name, which is about to come
  *   inside network PORT ABSTRACT cannot reach the host's TCP port and abstract socket
  *   inside knock COUNT           connects to smss as often as that; some bring a socket
  *   inside ids                   its user ids, for a set-user-id copy of this program
@@ -323,10 +324,11 @@ static void privileges(void)
 
 /* ---- other processes */
 
-static void process_untouchable(pid_t pid, const char *comm)
+/* CONCEALED: its files in /proc are not its user's. */
+static void process_untouchable(pid_t pid, const char *comm, bool concealed)
 {
 	static const char *const files[] = { "mem", "environ", "maps", "root/etc", "cwd/etc",
-		"fd/0", "ns/mnt", "map_files" };
+		"fd/0", "ns/mnt" };
 	char name[64], path[64], byte;
 	struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)0x400000, 1 };
 
@@ -341,6 +343,10 @@ static void process_untouchable(pid_t pid, const char *comm)
 		snprintf(name, sizeof(name), "opening %s of %s", files[i], comm);
 		refused(name, open(path, O_RDONLY), 0);
 	}
+	snprintf(path, sizeof(path), "/proc/%d/map_files", pid);
+	snprintf(name, sizeof(name), "opening map_files of %s", comm);
+	if (concealed)
+		refused(name, open(path, O_RDONLY), 0);
 	snprintf(name, sizeof(name), "taking a descriptor of %s", comm);
 	refused(name, syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), 3, 0), ENOSYS);
 }
@@ -369,7 +375,7 @@ static void processes(void)
 		comm[strcspn(comm, "\n")] = 0;
 		seen++;
 		if (strcmp(comm, "csrss") == 0 || strcmp(comm, "winlogon") == 0)
-			process_untouchable(pid, comm);
+			process_untouchable(pid, comm, true);
 		else if (strcmp(comm, "sh") != 0 && strcmp(comm, "inside") != 0)
 			report(false, "processes", "%d is %s", pid, comm);
 	}
@@ -379,6 +385,41 @@ static void processes(void)
 		kill(1, signals[i]);
 	report(kill(1, 0) == 0 || errno == EPERM, "csrss lives after signals", "it does not");
 	refused("a signal to all but the session", kill(-1000000, SIGTERM), 0);
+}
+
+/* The id of a process named NAME, 0 where there is none. */
+static pid_t find_process(const char *name)
+{
+	char path[64], comm[32];
+
+	for (pid_t pid = 1; pid < PROCESS_MAX; pid++) {
+		ssize_t got = -1;
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			got = read(fd, comm, sizeof(comm) - 1);
+		close(fd);
+		if (got <= 1)
+			continue;
+		comm[got - 1] = 0; /* a newline */
+		if (strcmp(comm, name) == 0)
+			return pid;
+	}
+	return 0;
+}
+
+static void newcomer(const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	pid_t pid;
+
+	printf("ok waits\n");
+	fflush(stdout);
+	while (!(pid = find_process(name)))
+		nanosleep(&pause, NULL);
+	process_untouchable(pid, name, false);
 }
 
 /* ---- files */
@@ -488,6 +529,8 @@ static void inherited(void)
 		if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0)
 			report(strncmp(line + 8, none, 16) == 0, "no signal is blocked or ignored",
 			    "%s", line);
+		else if (strncmp(line, "Cap", 3) == 0)
+			report(strncmp(line + 8, none, 16) == 0, "no capability", "%s", line);
 	if (status)
 		fclose(status);
 	for (int fd = 3; fd < 64; fd++)
@@ -888,6 +931,8 @@ int main(int argc, char **argv)
 		bounded(number(argv[2]));
 	else if (argc == 3 && strcmp(argv[1], "memory") == 0)
 		no_ones_memory(strcmp(argv[2], "bounded") == 0);
+	else if (argc == 3 && strcmp(argv[1], "newcomer") == 0)
+		newcomer(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "lock") == 0)
 		return lock(argv[2]);
 	else if (argc == 4 && strcmp(argv[1], "network") == 0)

@@ -182,6 +182,23 @@ locks() {
 	done
 }
 
+# One of musess's processes before it has made itself one that nobody may trace: here it is a program that
+# never does, and ends by itself.
+newcomer() {
+	local output
+	echo "== a newcomer"
+	start_session --command \
+		'/opt/musess/bin/inside newcomer psxss >/tmp/output; echo $? >/tmp/status; sleep 1000'
+	output=/proc/$csrss/root/tmp/output
+	wait_until $PATIENCE test -s "$output" || fail "inside newcomer says nothing"
+	! musessctl exec "$session" -- true >"$WORK/exec" 2>&1 || fail "sleep did what psxss does"
+	wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/status" || fail "psxss did not come"
+	cp "$output" "$OUT/newcomer"
+	! grep -v '^ok ' "$OUT/newcomer" || fail "the user can look into a process of musess's"
+	grep -q '^ok ptrace of psxss' "$OUT/newcomer" || fail "nothing was tried"
+	musessctl stop "$session"
+}
+
 # In user mode sessions can take all watches of epoll that smss's user may have.
 watches() {
 	local pid name
@@ -199,6 +216,7 @@ copy_programs
 cp "$BUILD/bin/tests/inside" "$WORK/bin/inside"
 cp "$BUILD/bin/tests/inside" "$WORK/bin/root-inside"
 chmod 4755 "$WORK/bin/root-inside"
+cp "$(command -v sleep)" "$WORK/bin/psxss" # its argument is the session's number
 [ "$(setpriv --reuid $service_uid --clear-groups "$WORK/bin/root-inside" ids)" = "$service_uid 0 0" ] ||
 	echo "/tmp ignores set-user-id here: that it has no effect is proven by the mounts alone"
 config+=("TasksMax = $TASKS")
@@ -215,6 +233,7 @@ inside forbidden "$WORK/secret" "$STATE" "$STATE/lab.env" "$STATE/accounts/accou
 memory
 locks
 watches
+newcomer
 echo "musess-test-$$" >"$WORK/abstract"
 "$BUILD/bin/tests/inside" serve "musess-test-$$" >"$WORK/serves" &
 started+=("$!")

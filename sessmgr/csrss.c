@@ -17,6 +17,7 @@
  */
 #include "csrss.h"
 #include "clock.h"
+#include "conceal.h"
 #include "log.h"
 #include "ntstatus.h"
 
@@ -25,7 +26,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -482,7 +482,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* in user mode the shell has the same id */
+	if (conceal() < 0) /* in user mode the shell has the same id */
+		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* orphans of the session come to process 1: reaped at once */
 	c.listener = subsystem_listen(AP_PORT);

@@ -23,6 +23,7 @@
  * group's. What a command leaves in the background is pid 1's.
  */
 #include "clock.h"
+#include "conceal.h"
 #include "log.h"
 #include "messages.h"
 #include "ntstatus.h"
@@ -725,7 +726,8 @@ int main(int argc, char **argv)
 	}
 	p.session = argv[1];
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the session's programs have the same id */
+	if (conceal() < 0) /* the session's programs have the same id */
+		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	p.children = watch_children();
 	if (p.children < 0 || subsystem_connect(&p.sm, SUBSYSTEM_POSIX, SB_PORT) < 0)

@@ -133,6 +133,20 @@ int cgroup_open(uint64_t key)
 	return sessions;
 }
 
+bool cgroup_bounds_memory(int parent)
+{
+	char text[256] = "", *word, *rest = NULL;
+	int fd = parent < 0 ? -1 : openat(parent, "cgroup.subtree_control", O_RDONLY | O_CLOEXEC);
+	bool found = false;
+
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = 0;
+	fd_close(&fd);
+	for (word = strtok_r(text, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest))
+		found = found || strcmp(word, "memory") == 0;
+	return found;
+}
+
 int cgroup_create(int parent, uint32_t id, const struct musess_config *config)
 {
 	char name[16], text[32];

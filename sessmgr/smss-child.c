@@ -51,16 +51,10 @@ const uint64_t child_session_namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_N
                                           CLONE_NEWCGROUP;
 
 static char *const session_environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", NULL };
-static char *const service_environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8",
-	"TZ=:/etc/localtime", "HOME=/", /* FreeRDP's settings want one */
-	/* workers are forked with every function found: where no file can be opened, none has to be */
-	"LD_BIND_NOW=1",
-	/* one process, one connection: arenas and a large heap only cost memory */
-	"MALLOC_ARENA_MAX=1", NULL };
 
-int child_prepare(void)
+int child_prepare(const struct smss *smss)
 {
-	if (filter_prepare() == 0)
+	if (filter_prepare(cgroup_bounds_memory(smss->cgroup)) == 0)
 		return 0;
 	log_error("cannot build the sessions' system call filter: %s", strerror(errno));
 	return -1;
@@ -235,21 +229,29 @@ static void become(bool privileged, uid_t id)
 		die("ids");
 }
 
-/* For good: no exec regains what is gone from the bounding set. */
-static void drop_to(bool privileged, uid_t id)
+/* For good: no exec regains what is gone from the bounding set. One capability stays, over the execution
+   of a program that is musess's OWN (conceal.h). */
+static void drop_to(bool privileged, uid_t id, bool own)
 {
-	struct {
-		uint32_t version;
-		int pid;
-	} header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct {
-		uint32_t effective, permitted, inheritable;
-	} none[2] = { 0 };
+	const uint32_t kept = own ? 1u << CAP_NET_BIND_SERVICE : 0;
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct set[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
 
+	/* what is inherited has to be in the bounding set when it becomes so */
+	if (syscall(SYS_capget, &header, set) < 0)
+		die("capabilities");
+	set[0].inheritable = kept;
+	set[1].inheritable = 0;
+	if (syscall(SYS_capset, &header, set) < 0)
+		die("capabilities");
 	for (int capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
 		;
+	prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0); /* until the next line but one */
 	become(privileged, id);
-	if (syscall(SYS_capset, &header, none) < 0)
+	set[0] = (struct __user_cap_data_struct){ kept, kept, kept };
+	set[1] = (struct __user_cap_data_struct){ 0, 0, 0 };
+	if (syscall(SYS_capset, &header, set) < 0 ||
+	    (own && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) < 0))
 		die("capabilities");
 }
 
@@ -284,12 +286,12 @@ static void limit(const struct musess_config *config, rlim_t files)
 }
 
 /* In a session, as the user's side of it: no way to more privileges from here on. FILES is
-   how many descriptors it may have. */
-static void lock_in(const struct smss *smss, uid_t id, rlim_t files)
+   how many descriptors it may have; OWN: what it executes is a program of musess's. */
+static void lock_in(const struct smss *smss, uid_t id, rlim_t files, bool own)
 {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a copy of smss, with its memory, until it executes */
 	limit(smss->config, files);
-	drop_to(smss->privileged, id);
+	drop_to(smss->privileged, id, own);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* to change ids may have set it */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)
 		die("system call filter");
@@ -320,7 +322,8 @@ static void session_mounts(bool privileged)
 	for (size_t i = 0; i < sizeof(binds) / sizeof(*binds); i++)
 		if (mount(binds[i][0], binds[i][1], NULL, MS_BIND, NULL) < 0)
 			die(binds[i][1]);
-	if (mount("proc", "/proc", "proc", flags | MS_NOEXEC, NULL) < 0)
+	/* read-only: in oom_score_adj programs could ask to be spared when memory is short */
+	if (mount("proc", "/proc", "proc", flags | MS_NOEXEC | MS_RDONLY, NULL) < 0)
 		die("/proc");
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 	        "newinstance,ptmxmode=0666,mode=620,uid=1000,gid=1000,max=32") < 0)
@@ -335,6 +338,12 @@ static void loopback_up(void)
 	if (s < 0 || ioctl(s, SIOCSIFFLAGS, &request) < 0)
 		die("the loopback interface");
 	close(s);
+}
+
+/* Whether COMMAND is a program of musess's own. */
+static bool is_own(const char *command)
+{
+	return command[strspn(command, " \t")] != '/';
 }
 
 /* Executes COMMAND, a program (of musess's own, or an absolute path) and its arguments, with
@@ -352,7 +361,7 @@ _Noreturn static void execute_command(const struct session *session, const char 
 		errno = ENOENT;
 		die_executing("an empty command");
 	}
-	snprintf(image, sizeof(image), "%s%s", argv[0][0] == '/' ? "" : ROOT_BIN "/", argv[0]);
+	snprintf(image, sizeof(image), "%s%s", is_own(argv[0]) ? ROOT_BIN "/" : "", argv[0]);
 	argv[count++] = id;
 	while (count <= ARGUMENTS_MAX && (argv[count] = strtok_r(NULL, " \t", &rest)))
 		count++;
@@ -380,7 +389,7 @@ _Noreturn void child_windows(const struct session *session, const struct process
 	session_mounts(smss->privileged);
 	null_all();
 	step("lock-in", session);
-	lock_in(smss, CSRSS_UID, CSRSS_FILES);
+	lock_in(smss, CSRSS_UID, CSRSS_FILES, is_own(order->command));
 	execute_command(session, order->command);
 }
 
@@ -396,7 +405,7 @@ _Noreturn static void subsystem_child(
 	become(session->smss->privileged, 0);
 	null_all();
 	umask(022);
-	lock_in(session->smss, USER_UID, USER_FILES);
+	lock_in(session->smss, USER_UID, USER_FILES, is_own(order->command));
 	execute_command(session, order->command);
 }
 
@@ -437,7 +446,7 @@ static int initial_child(void *argument)
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		die("descriptors");
 	umask(022);
-	lock_in(smss, USER_UID, USER_FILES);
+	lock_in(smss, USER_UID, USER_FILES, true);
 	step("execute-initial-command", session);
 	execve(ROOT_BIN "/winlogon", argv, session_environment);
 	die_executing(ROOT_BIN "/winlogon");
@@ -631,6 +640,15 @@ _Noreturn void child_service(
     const struct smss *smss, unsigned which, const char *image, int go, const int *fds)
 {
 	char *argv[] = { (char *)(uintptr_t)smss->services[which].name, NULL };
+	char *environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=:/etc/localtime",
+		"HOME=/", /* FreeRDP's settings want one */
+		/* workers are forked with every function found: where no file can be opened,
+		   none has to be */
+		"LD_BIND_NOW=1",
+		/* one process, one connection: arenas and a large heap only cost memory */
+		"MALLOC_ARENA_MAX=1",
+		/* libevent's: as smss.c's create_base */
+		smss->privileged ? NULL : "EVENT_NOEPOLL=1", NULL };
 	int high[SERVICE_FDS];
 
 	prctl(PR_SET_NAME, argv[0]);
@@ -645,6 +663,6 @@ _Noreturn void child_service(
 	syscall(SYS_close_range, 3 + SERVICE_FDS, ~0u, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the next smss has its own, at the same port */
-	execve(image, argv, service_environment);
+	execve(image, argv, environment);
 	die(image);
 }

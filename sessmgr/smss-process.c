@@ -51,9 +51,9 @@ static const struct {
 	    CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS },
 };
 
-int process_init(void)
+int process_init(const struct smss *smss)
 {
-	return child_prepare();
+	return child_prepare(smss);
 }
 
 uid_t process_service_uid(const struct smss *smss, unsigned which)

@@ -16,7 +16,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,6 +179,24 @@ static int fill_etc(int root)
 	return result;
 }
 
+/* Whether something is mounted in a directory below PATH. */
+static bool has_mounts_below(const char *path)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	size_t length = strlen(path);
+	char line[2 * PATH_MAX], point[PATH_MAX];
+	bool found = false;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1) // NOLINT(cert-err34-c)
+			found =
+			    found || (strncmp(point, path, length) == 0 && point[length] == '/');
+	if (f)
+		fclose(f);
+	errno = found ? EBUSY : 0;
+	return found || !f;
+}
+
 /* Binds FROM, and what is mounted below it, to TO, which exists, with ATTRIBUTES added. */
 static int bind_to(const char *from, const char *to, uint64_t attributes)
 {
@@ -187,6 +207,24 @@ static int bind_to(const char *from, const char *to, uint64_t attributes)
 	if (attributes && mount_setattr(AT_FDCWD, to, AT_RECURSIVE, &set, sizeof(set)) < 0)
 		return failed("protect", from);
 	return 0;
+}
+
+/*
+ * FROM at TO, read-only, with inodes of its own: whoever locks a file there locks it for sessions alone, and
+ * not for the host. Mounted over an empty directory, as the kernel wants two. What is mounted below FROM would
+ * be missing, and not every file system can be below: then it is a bind, and locks are the host's.
+ */
+static int bind_apart(const char *from, const char *to)
+{
+	char options[PATH_MAX + 32];
+
+	snprintf(options, sizeof(options), "lowerdir=%s:srv", from);
+	if (!strpbrk(from, ",:\\") && !has_mounts_below(from) &&
+	    mount("overlay", to, "overlay", MS_RDONLY | MS_NOSUID, options) == 0)
+		return 0;
+	log_info(
+	    "sessions share the locks of files in %s with the host: %s", from, strerror(errno));
+	return bind_to(from, to, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
 }
 
 /* In the new root (the current directory): the top level's links or binds into /usr. */
@@ -244,8 +282,7 @@ static int fill(const char *bin, const char *port)
 	if (root < 0 || fill_etc(root) < 0)
 		return -1;
 	close(root);
-	if (bind_to("/usr", "usr", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
-	    bind_to(bin, &ROOT_BIN[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
+	if (bind_apart("/usr", "usr") < 0 || bind_apart(bin, &ROOT_BIN[1]) < 0 ||
 	    bind_to(port, &ROOT_SM_DIR[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0)
 		return -1;
 	/* one that nothing covers: the kernel lets sessions mount their own only then */

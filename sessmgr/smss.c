@@ -184,11 +184,25 @@ static int init_children(struct smss *smss)
 	return smss->child_event && smss->untold_event ? event_add(smss->child_event, NULL) : -1;
 }
 
+/* The kernel counts epoll's watches by user, and one session can take all of them: where that is this
+   user, the loop has none. */
+static struct event_base *create_base(const struct smss *smss)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (config && (smss->privileged || event_config_avoid_method(config, "epoll") == 0))
+		base = event_base_new_with_config(config);
+	if (config)
+		event_config_free(config);
+	return base;
+}
+
 static int init_events(struct smss *smss)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 };
 
-	smss->base = event_base_new();
+	smss->base = create_base(smss);
 	if (!smss->base || init_children(smss) < 0)
 		return -1;
 	for (int i = 0; i < SIGNALS; i++) {
@@ -228,7 +242,7 @@ static int begin(struct smss *smss)
 	smss->stats.since = (uint64_t)time(NULL);
 	manage_init(smss);
 	if (table_init(smss, smss->config->MaxInstanceCount + EXTRA_SESSIONS) < 0 ||
-	    subsystems_init(smss) < 0 || process_init() < 0)
+	    subsystems_init(smss) < 0 || process_init(smss) < 0)
 		return -1;
 	/* by its directory's descriptor: what sessions see of it is read-only */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/SmApiPort", smss->sm_dir);

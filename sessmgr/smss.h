@@ -344,6 +344,8 @@ int root_seal(void);
 /* Opens the subtree for sessions, which KEY tells from those of other services; -1 where nothing
    is delegated. Moves smss aside. */
 int cgroup_open(uint64_t key);
+/* Whether sessions' cgroups below PARENT, which may be -1, have a limit of memory. */
+bool cgroup_bounds_memory(int parent);
 /* Makes session ID's cgroup with its limits; returns its descriptor or -1. */
 int cgroup_create(int parent, uint32_t id, const struct musess_config *config);
 /* Removes session ID's cgroup, which must be empty. */
@@ -354,7 +356,7 @@ void cgroup_close(int parent);
 /* smss-process.c: process creation. */
 
 /* Prepares what children need (the session's system call filter). 0 or -1. */
-int process_init(void);
+int process_init(const struct smss *smss);
 /* Makes SESSION's space. 0, or -1 with errno. */
 int process_space_create(struct session *session);
 /* Lets go of it; a session without one is allowed. */
@@ -429,7 +431,7 @@ _Noreturn void child_service(
 /* Writes MAP as the id maps of PID. 0, or -1 with errno. */
 int child_map_ids(const struct smss *smss, pid_t pid, const char *map);
 /* filter_prepare, after which children can load it. 0, or -1 after logging. */
-int child_prepare(void);
+int child_prepare(const struct smss *smss);
 
 /* smss-client.c: ports and their clients. */
 

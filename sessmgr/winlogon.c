@@ -8,6 +8,7 @@
  *     PROGRAM  run for a user, empty: a login shell
  *     COMMAND  of StartCsr: run at once, nobody logs on
  */
+#include "conceal.h"
 #include "line.h"
 #include "log.h"
 #include "messages.h"
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -407,7 +407,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (conceal() < 0)
+		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	port = connect_csrss(argv[3] != NULL);
 	if (port < 0 || receive(port, &told, &terminal) < 0 || terminal < 0)

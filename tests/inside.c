@@ -6,6 +6,9 @@
  *                                the host, which cannot be opened or connected to
  *   inside works                 what programs of a user need
  *   inside bounded TASKS         takes all processes, then all space that there is
+ *   inside memory bounded|unbounded   memory that is no process's, where a limit holds it or none
+ *   inside lock PATH             locks PATH, in both ways, until it is ended
+ *   inside newcomer NAME         cannot trace a process of that name, which is about to come
  *   inside network PORT ABSTRACT cannot reach the host's TCP port and abstract socket
  *   inside knock COUNT           connects to smss as often as that; some bring a socket
  *   inside ids                   its user ids, for a set-user-id copy of this program
@@ -33,11 +36,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -100,6 +107,7 @@ static const struct {
 	long number, first, second;
 } filtered[] = {
 #define CALL(name) #name, SYS_##name
+#define ABOVE_ALL "a call of a later kernel", 4000
 	{ CALL(mount), 0, 0 },
 	{ CALL(umount2), 0, 0 },
 	{ CALL(pivot_root), 0, 0 },
@@ -122,6 +130,20 @@ static const struct {
 	{ CALL(fcntl), 0, F_SETLEASE },
 	{ CALL(ioctl), 0, TIOCSTI },
 	{ CALL(ioctl), 0, TIOCSETD },
+	{ CALL(fcntl), 0, F_NOTIFY },
+	{ CALL(io_setup), 0, 0 },
+	{ CALL(io_submit), -1, 0 },
+	{ CALL(name_to_handle_at), -1, 0 },
+	{ CALL(pidfd_getfd), -1, 0 },
+	{ CALL(vmsplice), -1, 0 },
+	{ CALL(syncfs), -1, 0 },
+	{ CALL(move_pages), -1, 0 },
+	{ CALL(personality), READ_IMPLIES_EXEC, 0 },
+	{ CALL(remap_file_pages), 0, 0 },
+	{ CALL(inotify_init1), 0, 0 },
+	{ CALL(inotify_add_watch), -1, 0 },
+	{ CALL(clone3), 0, 0 },
+	{ ABOVE_ALL, 0, 0 },
 	{ CALL(swapon), 0, -1 },
 	{ CALL(swapoff), 0, 0 },
 	{ CALL(reboot), 0, 0 },
@@ -163,7 +185,7 @@ static void filtered_calls(void)
 		snprintf(name, sizeof(name), "%s(%ld)", filtered[i].name, filtered[i].first);
 		refused(name,
 		    syscall(filtered[i].number, filtered[i].first, filtered[i].second, 0, 0, 0, 0),
-		    EPERM);
+		    ENOSYS);
 	}
 }
 
@@ -193,7 +215,7 @@ static void clones(void)
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 
 	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++)
-		refused(tries[i].name, clone_with(tries[i].flags), EPERM);
+		refused(tries[i].name, clone_with(tries[i].flags), ENOSYS);
 	refused("clone3(NEWUSER)", syscall(SYS_clone3, &args, sizeof(args)), ENOSYS);
 	args.flags = 0;
 	refused("clone3(0)", syscall(SYS_clone3, &args, 0), ENOSYS);
@@ -259,13 +281,13 @@ static void lingering(void)
 	const struct linger on = { 1, 1 };
 	int s = socket(AF_INET, SOCK_STREAM, 0), keep = 1;
 
-	refused("SO_LINGER", setsockopt(s, SOL_SOCKET, SO_LINGER, &on, sizeof(on)), EPERM);
+	refused("SO_LINGER", setsockopt(s, SOL_SOCKET, SO_LINGER, &on, sizeof(on)), ENOSYS);
 	refused("SO_LINGER, upper halves set",
 	    syscall(
 	        SYS_setsockopt, s, 1L << 32 | SOL_SOCKET, 1L << 32 | SO_LINGER, &on, sizeof(on)),
-	    EPERM);
-	refused("TCP_ULP", setsockopt(s, IPPROTO_TCP, TCP_ULP, "tls", 4), EPERM);
-	refused("SMC", socket(AF_INET, SOCK_STREAM, 256), EPERM);
+	    ENOSYS);
+	refused("TCP_ULP", setsockopt(s, IPPROTO_TCP, TCP_ULP, "tls", 4), ENOSYS);
+	refused("SMC", socket(AF_INET, SOCK_STREAM, 256), ENOSYS);
 	succeeds("SO_KEEPALIVE", setsockopt(s, SOL_SOCKET, SO_KEEPALIVE, &keep, sizeof(keep)) == 0);
 	close(s);
 }
@@ -295,17 +317,18 @@ static void privileges(void)
 	refused(
 	    "mknod of a block device", mknod("/tmp/block", S_IFBLK | 0600, makedev(8, 0)), EPERM);
 	refused("mknod of /dev/mem", mknod("/tmp/mem", S_IFCHR | 0600, makedev(1, 1)), EPERM);
-	refused("TIOCSTI", ioctl(STDIN_FILENO, TIOCSTI, "x"), EPERM);
+	refused("TIOCSTI", ioctl(STDIN_FILENO, TIOCSTI, "x"), ENOSYS);
 	refused("TIOCSTI, upper half set",
-	    syscall(SYS_ioctl, STDIN_FILENO, 1L << 32 | TIOCSTI, "x"), EPERM);
+	    syscall(SYS_ioctl, STDIN_FILENO, 1L << 32 | TIOCSTI, "x"), ENOSYS);
 }
 
 /* ---- other processes */
 
-static void process_untouchable(pid_t pid, const char *comm)
+/* CONCEALED: its files in /proc are not its user's. */
+static void process_untouchable(pid_t pid, const char *comm, bool concealed)
 {
 	static const char *const files[] = { "mem", "environ", "maps", "root/etc", "cwd/etc",
-		"fd/0", "ns/mnt", "map_files" };
+		"fd/0", "ns/mnt" };
 	char name[64], path[64], byte;
 	struct iovec here = { &byte, 1 }, there = { (void *)(uintptr_t)0x400000, 1 };
 
@@ -320,8 +343,12 @@ static void process_untouchable(pid_t pid, const char *comm)
 		snprintf(name, sizeof(name), "opening %s of %s", files[i], comm);
 		refused(name, open(path, O_RDONLY), 0);
 	}
+	snprintf(path, sizeof(path), "/proc/%d/map_files", pid);
+	snprintf(name, sizeof(name), "opening map_files of %s", comm);
+	if (concealed)
+		refused(name, open(path, O_RDONLY), 0);
 	snprintf(name, sizeof(name), "taking a descriptor of %s", comm);
-	refused(name, syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), 3, 0), EPERM);
+	refused(name, syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), 3, 0), ENOSYS);
 }
 
 /* Every process there is can be seen here: those of the session, and no more. */
@@ -348,7 +375,7 @@ static void processes(void)
 		comm[strcspn(comm, "\n")] = 0;
 		seen++;
 		if (strcmp(comm, "csrss") == 0 || strcmp(comm, "winlogon") == 0)
-			process_untouchable(pid, comm);
+			process_untouchable(pid, comm, true);
 		else if (strcmp(comm, "sh") != 0 && strcmp(comm, "inside") != 0)
 			report(false, "processes", "%d is %s", pid, comm);
 	}
@@ -358,6 +385,41 @@ static void processes(void)
 		kill(1, signals[i]);
 	report(kill(1, 0) == 0 || errno == EPERM, "csrss lives after signals", "it does not");
 	refused("a signal to all but the session", kill(-1000000, SIGTERM), 0);
+}
+
+/* The id of a process named NAME, 0 where there is none. */
+static pid_t find_process(const char *name)
+{
+	char path[64], comm[32];
+
+	for (pid_t pid = 1; pid < PROCESS_MAX; pid++) {
+		ssize_t got = -1;
+		int fd;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			got = read(fd, comm, sizeof(comm) - 1);
+		close(fd);
+		if (got <= 1)
+			continue;
+		comm[got - 1] = 0; /* a newline */
+		if (strcmp(comm, name) == 0)
+			return pid;
+	}
+	return 0;
+}
+
+static void newcomer(const char *name)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	pid_t pid;
+
+	printf("ok waits\n");
+	fflush(stdout);
+	while (!(pid = find_process(name)))
+		nanosleep(&pause, NULL);
+	process_untouchable(pid, name, false);
 }
 
 /* ---- files */
@@ -437,8 +499,8 @@ static void files(void)
 	static const char *const read_only[] = { "/dev/pts/ptmx/..", "/proc/sys/kernel/hostname",
 		"/proc/sys/kernel/core_pattern", "/proc/sys/net/ipv4/ip_forward",
 		"/proc/sys/kernel/ns_last_pid", "/proc/sysrq-trigger", "/proc/self/uid_map",
-		"/proc/1/oom_score_adj", "/opt/musess/bin/csrss", "/usr/bin/env", "/bin/sh",
-		"/etc/hosts", "/etc/nsswitch.conf" };
+		"/proc/1/oom_score_adj", "/proc/self/oom_score_adj", "/opt/musess/bin/csrss",
+		"/usr/bin/env", "/bin/sh", "/etc/hosts", "/etc/nsswitch.conf" };
 	static const char *const directories[] = { "/", "/usr", "/usr/bin", "/etc", "/dev", "/opt",
 		"/opt/musess", "/opt/musess/bin", "/proc", "/root", "/var", "/srv", "/mnt" };
 
@@ -467,6 +529,8 @@ static void inherited(void)
 		if (strncmp(line, "SigBlk:", 7) == 0 || strncmp(line, "SigIgn:", 7) == 0)
 			report(strncmp(line + 8, none, 16) == 0, "no signal is blocked or ignored",
 			    "%s", line);
+		else if (strncmp(line, "Cap", 3) == 0)
+			report(strncmp(line + 8, none, 16) == 0, "no capability", "%s", line);
 	if (status)
 		fclose(status);
 	for (int fd = 3; fd < 64; fd++)
@@ -693,6 +757,36 @@ static void bounded_space(const char *directory)
 	report(s.f_type == TMPFS_MAGIC, directory, "it is of type %lx", (long)s.f_type);
 }
 
+/* What belongs to no process is to be had only where the session as a whole has a limit. */
+static void no_ones_memory(bool bounded)
+{
+	const struct {
+		const char *name;
+		int result;
+	} tries[] = { { "memfd_create", memfd_create("inside", MFD_CLOEXEC) },
+		{ "shmget", shmget(IPC_PRIVATE, 4096, 0600) },
+		{ "msgget", msgget(IPC_PRIVATE, 0600) } };
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++)
+		if (bounded)
+			report(tries[i].result >= 0, tries[i].name, "it is refused");
+		else
+			report(tries[i].result < 0, tries[i].name, "it succeeded");
+}
+
+static int lock(const char *path)
+{
+	struct flock whole = { .l_type = F_RDLCK };
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fcntl(fd, F_SETLK, &whole) < 0)
+		return 1;
+	printf("locked\n");
+	fflush(stdout);
+	pause();
+	return 0;
+}
+
 static int fill_terminals(void)
 {
 	int count = 0;
@@ -835,6 +929,12 @@ int main(int argc, char **argv)
 		works();
 	else if (argc == 3 && strcmp(argv[1], "bounded") == 0)
 		bounded(number(argv[2]));
+	else if (argc == 3 && strcmp(argv[1], "memory") == 0)
+		no_ones_memory(strcmp(argv[2], "bounded") == 0);
+	else if (argc == 3 && strcmp(argv[1], "newcomer") == 0)
+		newcomer(argv[2]);
+	else if (argc == 3 && strcmp(argv[1], "lock") == 0)
+		return lock(argv[2]);
 	else if (argc == 4 && strcmp(argv[1], "network") == 0)
 		network(number(argv[2]), argv[3]);
 	else if (argc == 3 && strcmp(argv[1], "knock") == 0)

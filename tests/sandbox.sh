@@ -159,10 +159,64 @@ environment_with_client() {
 	wait_for_end client $PATIENCE
 }
 
+# Memory that belongs to no process is to be had where a cgroup bounds the session's.
+memory() {
+	local bounds=unbounded
+	[ -z "$(find /sys/fs/cgroup -path "*/musess-$(stat -c %i "$STATE" | xargs printf %x)/*/memory.max" 2>/dev/null)" ] ||
+		bounds=bounded
+	echo "== memory, $bounds"
+	inside memory $bounds
+}
+
+# Who locks a file of the host's in a session locks it there.
+locks() {
+	local file
+	for file in /usr/bin/env /opt/musess/bin/csrss; do
+		echo "== locks of $file"
+		rm -f "$WORK/bin/locked"
+		start_session --command "/opt/musess/bin/inside lock $file >/tmp/output 2>&1; echo \$? >/tmp/output"
+		wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/output" || fail "inside lock says nothing"
+		grep -qx locked "/proc/$csrss/root/tmp/output" || fail "a session cannot lock $file"
+		flock --nonblock "${file/#\/opt\/musess/$WORK}" true || fail "a session locks the host out of $file"
+		musessctl stop "$session"
+	done
+}
+
+# One of musess's processes before it has made itself one that nobody may trace: here it is a program that
+# never does, and ends by itself.
+newcomer() {
+	local output
+	echo "== a newcomer"
+	start_session --command \
+		'/opt/musess/bin/inside newcomer psxss >/tmp/output; echo $? >/tmp/status; sleep 1000'
+	output=/proc/$csrss/root/tmp/output
+	wait_until $PATIENCE test -s "$output" || fail "inside newcomer says nothing"
+	! musessctl exec "$session" -- true >"$WORK/exec" 2>&1 || fail "sleep did what psxss does"
+	wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/status" || fail "psxss did not come"
+	cp "$output" "$OUT/newcomer"
+	! grep -v '^ok ' "$OUT/newcomer" || fail "the user can look into a process of musess's"
+	grep -q '^ok ptrace of psxss' "$OUT/newcomer" || fail "nothing was tried"
+	musessctl stop "$session"
+}
+
+# In user mode sessions can take all watches of epoll that smss's user may have.
+watches() {
+	local pid name
+	for name in smss termsrv; do
+		for pid in $musess_pid $(descendants "$musess_pid"); do
+			[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = $name ] || continue
+			echo "$name $(find "/proc/$pid/fd" -lname '*eventpoll*' | wc -l)"
+		done
+	done >"$WORK/watchers"
+	[ "$(wc -l <"$WORK/watchers")" -ge 2 ] || fail "$(cat "$WORK/watchers")"
+	[ "$mode" = root ] || ! grep -v ' 0$' "$WORK/watchers" || fail "the service needs watches that sessions can take"
+}
+
 copy_programs
 cp "$BUILD/bin/tests/inside" "$WORK/bin/inside"
 cp "$BUILD/bin/tests/inside" "$WORK/bin/root-inside"
 chmod 4755 "$WORK/bin/root-inside"
+cp "$(command -v sleep)" "$WORK/bin/psxss" # its argument is the session's number
 [ "$(setpriv --reuid $service_uid --clear-groups "$WORK/bin/root-inside" ids)" = "$service_uid 0 0" ] ||
 	echo "/tmp ignores set-user-id here: that it has no effect is proven by the mounts alone"
 config+=("TasksMax = $TASKS")
@@ -176,6 +230,10 @@ mounts
 inside forbidden "$WORK/secret" "$STATE" "$STATE/lab.env" "$STATE/accounts/accounts" \
 	"$STATE/tls/key.pem" "$MUSESS_SM_PORT" "$BUILD" "$(realpath "$0")" "$HOME" /root/.bashrc \
 	/root/.profile /var/lib /var/log/dpkg.log /var/lib/dpkg/status
+memory
+locks
+watches
+newcomer
 echo "musess-test-$$" >"$WORK/abstract"
 "$BUILD/bin/tests/inside" serve "musess-test-$$" >"$WORK/serves" &
 started+=("$!")

@@ -188,6 +188,7 @@ static const struct rule termsrvs[] = {
 	        ARG_IS(2, 0) } },
 	{ SCMP_SYS(kill), 1, { ARG_IS(1, SIGKILL) } }, /* a worker */
 	{ SCMP_SYS(wait4), 1, { ARG_IS(2, WNOHANG) } },
+	{ SCMP_SYS(waitid), 2, { ARG_IS(0, P_ALL), ARG_IS(3, WEXITED | WNOHANG | WNOWAIT) } },
 };
 
 static const struct rule metricsds[] = {

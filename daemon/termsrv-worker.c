@@ -159,6 +159,7 @@ static int request_worker(struct termsrv *t)
 		return -1;
 	}
 	close(pair[1]);
+	t->asked++;
 	return 0;
 }
 
@@ -186,6 +187,7 @@ void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
 {
 	struct worker *w = worker_of(t, number);
 
+	t->told++;
 	if (!w)
 		return; /* it has ended; so will its process, whose port is closed */
 	if (pid > 0) {
@@ -220,20 +222,38 @@ void worker_destroy(struct worker *w)
 	worker_dispatch(t);
 }
 
+/* NULL where it is nobody's: its worker was forgotten, or the nursery has not told whose it is. */
+static struct worker *worker_of_process(struct termsrv *t, pid_t pid)
+{
+	for (uint32_t slot = 0; slot < t->slots_used; slot++)
+		if (t->workers[slot] && t->workers[slot]->pid == pid)
+			return t->workers[slot];
+	return NULL;
+}
+
+bool worker_may_be_reaped(struct termsrv *t, pid_t pid)
+{
+	if (worker_of_process(t, pid))
+		return true;
+	if (!t->awaits_told) /* it was made before now */
+		t->await_told = t->asked;
+	t->awaits_told = (int32_t)(t->told - t->await_told) < 0;
+	return !t->awaits_told;
+}
+
 void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 {
-	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
-		struct worker *w = t->workers[slot];
-		if (w && w->pid == pid) {
-			if (WIFSIGNALED(wait_status))
-				log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
-				    WTERMSIG(wait_status));
-			w->pid = 0;
-			/* with a client: what it said last is read yet, and then its port's end */
-			if (w->step < WORKER_HANDSHAKE)
-				worker_destroy(w);
-			return;
-		}
+	struct worker *w = worker_of_process(t, pid);
+
+	if (w) {
+		if (WIFSIGNALED(wait_status))
+			log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
+			    WTERMSIG(wait_status));
+		w->pid = 0;
+		/* with a client: what it said last is read yet, and then its port's end */
+		if (w->step < WORKER_HANDSHAKE)
+			worker_destroy(w);
+		return;
 	}
 	/* its port's end was read first; SIGKILL is what it got then */
 	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL)

@@ -291,6 +291,20 @@ static void on_smss(int port, short what, void *argument)
 	fd_close(&passed);
 }
 
+/* A child's number is nobody else's until it is reaped: it is reaped when that cannot become another's. */
+static void reap(struct termsrv *t)
+{
+	siginfo_t ended = { 0 };
+	int status;
+
+	while (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid > 0 &&
+	       worker_may_be_reaped(t, ended.si_pid)) {
+		if (waitpid(ended.si_pid, &status, WNOHANG) == ended.si_pid)
+			worker_reaped(t, ended.si_pid, status);
+		ended.si_pid = 0;
+	}
+}
+
 static void on_nursery(int port, short what, void *argument)
 {
 	struct termsrv *t = argument;
@@ -311,17 +325,14 @@ static void on_nursery(int port, short what, void *argument)
 	}
 	/* session carries an error where there is no process */
 	worker_born(t, m.h.message_id, (pid_t)m.process, (int)m.session);
+	reap(t);
 }
 
 static void on_child(int signal_number, short what, void *argument)
 {
-	int status;
-	pid_t pid;
-
 	(void)signal_number;
 	(void)what;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		worker_reaped(argument, pid, status);
+	reap(argument);
 }
 
 static int listen_failed(const struct musess_config *config, int fd)

@@ -126,6 +126,9 @@ struct termsrv {
 	TAILQ_HEAD(, connection) queue;
 	TAILQ_HEAD(, worker) warm, fresh;
 	unsigned warm_count, fresh_count;
+	uint32_t asked, told; /* workers that the nursery was to make, and of which it has told */
+	uint32_t await_told;  /* a child has ended that may be one it has not told of until then */
+	bool awaits_told;
 	struct worker **workers; /* by slot */
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
@@ -156,6 +159,9 @@ void worker_dispatch(struct termsrv *t);
 void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error);
 /* Forgets the worker; ends its process and what it left half-made. */
 void worker_destroy(struct worker *w);
+/* Whether a child that has ended is not one that the nursery has still to tell of. If it is,
+   worker_born comes first. */
+bool worker_may_be_reaped(struct termsrv *t, pid_t pid);
 /* A child was reaped. */
 void worker_reaped(struct termsrv *t, pid_t pid, int wait_status);
 /* The worker that NUMBER (of a request) stands for; NULL where it is gone. */

@@ -42,62 +42,95 @@ int port_send(int port, const PORT_MESSAGE *message, int passed)
 	return sent < 0 ? -1 : 0;
 }
 
-/* Takes the one descriptor out of M, closing any more. Returns how many there were. */
-static int take_descriptors(struct msghdr *m, int *first)
+/* Takes the descriptors out of M. */
+static void take_luggage(struct msghdr *m, struct port_luggage *luggage)
 {
-	int count = 0;
-
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t size = c->cmsg_len - CMSG_LEN(0);
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t at = 0; CMSG_LEN(at + sizeof(int)) <= c->cmsg_len; at += sizeof(int)) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
-			if (count++ == 0)
-				*first = fd;
-			else
-				close(fd);
-		}
+		memcpy(luggage->passed, CMSG_DATA(c), size);
+		luggage->count = (unsigned)(size / sizeof(int));
 	}
-	return count;
+}
+
+/* Whether the GOT bytes at BUFFER are a message, with what came along. */
+static bool well_formed(
+    const void *buffer, ssize_t got, int flags, const struct port_luggage *luggage)
+{
+	const PORT_MESSAGE *h = buffer;
+	/* cut off with none at all: we are out of descriptors, which is not the sender's fault */
+	bool lost = luggage->count == 0 && (flags & MSG_CTRUNC);
+
+	return luggage->count <= 1 && !(flags & MSG_TRUNC) && (lost || !(flags & MSG_CTRUNC)) &&
+	       (size_t)got >= sizeof(*h) && h->total_length == got &&
+	       h->data_length == (size_t)got - sizeof(*h);
+}
+
+ssize_t port_receive_all(int port, void *buffer, size_t size, struct port_luggage *luggage)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(PORT_DESCRIPTORS_MAX * sizeof(int)) +
+		           CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	struct iovec data = { .iov_base = buffer, .iov_len = size };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space };
+	ssize_t got;
+
+	luggage->count = 0;
+	do { /* a peer that left something unread when it closed: said once, before what it has sent */
+		m.msg_controllen = sizeof(control.space);
+		got = recvmsg(port, &m, MSG_CMSG_CLOEXEC);
+	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (got < 0)
+		return got;
+	take_luggage(&m, luggage);
+	if (got == 0 || well_formed(buffer, got, m.msg_flags, luggage))
+		return got;
+	errno = EBADMSG;
+	return -1;
 }
 
 ssize_t port_receive(int port, void *buffer, size_t size, int *passed)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(4 * sizeof(int))];
-	} control;
-	struct iovec data = { .iov_base = buffer, .iov_len = size };
-	struct msghdr m = { .msg_iov = &data,
-		.msg_iovlen = 1,
-		.msg_control = control.space,
-		.msg_controllen = sizeof(control.space) };
-	const PORT_MESSAGE *h = buffer;
-	int fd = -1;
-	ssize_t got;
+	struct port_luggage luggage;
+	ssize_t got = port_receive_all(port, buffer, size, &luggage);
+	int error = errno;
 
 	if (passed)
-		*passed = -1;
-	/* a peer that left something unread when it closed: said once, before what it has sent */
-	do
-		got = recvmsg(port, &m, MSG_CMSG_CLOEXEC);
-	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
-	if (got <= 0)
-		return got;
-	int count = take_descriptors(&m, &fd);
-	/* cut off with none at all: we are out of descriptors, which is not the sender's fault */
-	bool lost = passed && count == 0 && (m.msg_flags & MSG_CTRUNC);
-	if (count > (passed ? 1 : 0) || (m.msg_flags & MSG_TRUNC) ||
-	    (!lost && (m.msg_flags & MSG_CTRUNC)) || (size_t)got < sizeof(*h) ||
-	    h->total_length != got || h->data_length != (size_t)got - sizeof(*h)) {
-		fd_close(&fd);
-		errno = EBADMSG;
-		return -1;
+		*passed = got > 0 && luggage.count > 0 ? luggage.passed[--luggage.count] : -1;
+	if (got > 0 && luggage.count > 0) { /* nobody wants it */
+		got = -1;
+		error = EBADMSG;
 	}
-	if (passed)
-		*passed = fd;
+	while (luggage.count > 0)
+		close(luggage.passed[--luggage.count]);
+	errno = error;
 	return got;
+}
+
+bool port_at_end(int port)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	char byte;
+	struct iovec data = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr m = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = control.space };
+	ssize_t got;
+
+	do { /* as above */
+		m.msg_controllen = sizeof(control.space);
+		got = recvmsg(port, &m, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	} while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+	return got == 0 && m.msg_controllen == 0;
+}
+
+void port_mark(int port)
+{
+	setsockopt(port, SOL_SOCKET, SO_PASSCRED, &(int){ 1 }, sizeof(int));
 }
 
 int port_pair(int pair[2])

@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The largest message of messages.h, in bytes. */
-enum { PORT_MAX_MESSAGE = 16384 };
+/* The largest message of messages.h, in bytes; and how many descriptors the kernel lets travel beside
+   one. */
+enum { PORT_MAX_MESSAGE = 16384, PORT_DESCRIPTORS_MAX = 253 };
 
 /* Fills the header of a message of TOTAL bytes. */
 void port_header(PORT_MESSAGE *h, uint16_t type, size_t total, uint32_t message_id);
@@ -31,6 +32,23 @@ int port_send(int port, const PORT_MESSAGE *message, int passed);
  * short, wrong lengths, a descriptor too many).
  */
 ssize_t port_receive(int port, void *buffer, size_t size, int *passed);
+
+/* What else came with a message: PASSED are the caller's to close, whatever was wrong with it. */
+struct port_luggage {
+	int passed[PORT_DESCRIPTORS_MAX];
+	unsigned count;
+};
+
+/* Receives one message likewise. At most one descriptor may come along, and all that do are in
+   *LUGGAGE: nothing is closed here. */
+ssize_t port_receive_all(int port, void *buffer, size_t size, struct port_luggage *luggage);
+
+/* Whether the peer of PORT has closed, and all that it sent was read. */
+bool port_at_end(int port);
+
+/* Has the kernel mark each message that PORT receives, so that port_at_end takes one without bytes
+   for none. */
+void port_mark(int port);
 
 /* A connected pair of non-blocking, close-on-exec ports. Returns 0, or -1 with errno. */
 int port_pair(int pair[2]);

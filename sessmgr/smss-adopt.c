@@ -84,6 +84,7 @@ static int take_in(struct session *s, const struct record *r, int *csrss, int *w
 	if (adopt_process(s, s->windows, r->csrss, csrss) < 0)
 		return -1;
 	s->windows->pid = r->csrss;
+	s->space->starts[s->windows->start].state = PROCESS_RUNS;
 	if (*winlogon < 0)
 		return 0;
 	if (adopt_process(s, NULL, r->winlogon, winlogon) < 0)

@@ -102,7 +102,7 @@ static int sm_call(struct client *client, SMAPIMSG *call, int *passed)
 	PROBE_ENTRY(SmpApiLoop, session);
 	status = dispatch(client, call);
 	PROBE_RETURN(SmpApiLoop, session, status);
-	fd_close(&client->passed);
+	client_let_go(client, &client->passed);
 	if (status != STATUS_PENDING)
 		sm_reply(client, call, status);
 	return 0;

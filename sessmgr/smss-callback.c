@@ -174,7 +174,7 @@ static void ask_to_create(struct subsystem *server, struct subsystem *creator, s
 	f->client = creator ? NULL : call->client;
 	m.u.CreateSession.SessionId = f->id;
 	callback_send(callback, &m, call->passed);
-	fd_close(&call->passed);
+	client_let_go(call->client, &call->passed);
 }
 
 static void ask_to_terminate(struct foreign_session *f, struct call *call)

@@ -92,7 +92,7 @@ static void enable(int dir)
 /* Removes sessions that an earlier run left. */
 static void clear(int sessions)
 {
-	DIR *d = fdopendir(dup(sessions));
+	DIR *d = fdopendir(fcntl(sessions, F_DUPFD_CLOEXEC, 0));
 	struct dirent *e;
 
 	while (d && (e = readdir(d)))

@@ -1,33 +1,34 @@
 /*
- * Clients: connected ports. What a client sends is read one message a turn, so that none
- * can keep smss from the others; what it does not read is queued up to a bound, and then
- * the client is cut off.
+ * Clients: connected ports. What a client sends is read one message a turn, and of who has strangers
+ * behind him so many in a while, so that none can keep smss from the others; what it does not read is
+ * queued up to a bound, and then the client is cut off. What sessions passed is closed elsewhere
+ * (smss-bury.c), and so are their ports where something may wait in them.
  */
 #include "log.h"
 #include "smss.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#ifndef SO_PEERPIDFD
-#define SO_PEERPIDFD 77 /* Linux 6.5 */
-#endif
 
 enum {
 	QUEUE_MAX = 16 << 20,
 	USER_QUEUE_MAX = 16 << 10, /* of what a session's users may have smss keep */
 	QUEUE_DESCRIPTORS_MAX = 64,
-	BACKLOG = 4096,
-	ACCEPTS_A_TURN = 4, /* who knocks without end gets its share of smss, and no more */
-	ACCEPT_PAUSE_US = 100000,
-	USER_CLIENTS_MAX = 8 /* of a session */
+	WINDOW_US = 100000, /* of what is counted of a client */
+};
+
+/* How many messages smss reads of one client in WINDOW_US, of those that read what strangers say: what
+   is beyond waits, and then the sender. 0: all that come. */
+static const unsigned messages_max[CLIENT_ROLE_COUNT] = {
+	[CLIENT_SUBSYSTEM] = 500, /* psxss has four for each command */
+	[CLIENT_CALLBACK] = 500,
+	[CLIENT_METRICSD] = 20,
+	[CLIENT_USER] = 20,
 };
 
 struct queued_message {
@@ -36,9 +37,40 @@ struct queued_message {
 	PORT_MESSAGE message[];
 };
 
-static void message_free(struct queued_message *m)
+static bool is_of_session(const struct client *client)
 {
-	fd_close(&m->passed);
+	return client->role == CLIENT_SUBSYSTEM || client->role == CLIENT_CALLBACK ||
+	       client->role == CLIENT_USER;
+}
+
+void client_let_go(const struct client *client, int *fd)
+{
+	if (!client || is_of_session(client))
+		bury_descriptor(Smp, fd);
+	else
+		fd_close(fd);
+}
+
+static void let_all_go(const struct client *client, struct port_luggage *luggage)
+{
+	while (luggage->count > 0)
+		client_let_go(client, &luggage->passed[--luggage->count]);
+}
+
+/* The peer sees the end at once. */
+static void close_port(struct client *client)
+{
+	if (is_of_session(client) && port_at_end(client->port)) {
+		fd_close(&client->port);
+		return;
+	}
+	shutdown(client->port, SHUT_RDWR);
+	client_let_go(client, &client->port);
+}
+
+static void message_free(struct client *client, struct queued_message *m)
+{
+	client_let_go(client, &m->passed);
 	free(m);
 }
 
@@ -102,17 +134,21 @@ void client_destroy(struct client *client)
 	LIST_REMOVE(client, entry);
 	if (client->role == CLIENT_SUBSYSTEM)
 		set_calling(client, false);
+	else if (client_session(client))
+		client_session(client)->users--;
 	forget(client);
 	if (client->readable)
 		event_free(client->readable);
 	if (client->writable)
 		event_free(client->writable);
-	fd_close(&client->port);
+	if (client->resume)
+		event_free(client->resume);
+	close_port(client);
 	while ((m = STAILQ_FIRST(&client->queue))) {
 		STAILQ_REMOVE_HEAD(&client->queue, entry);
-		message_free(m);
+		message_free(client, m);
 	}
-	fd_close(&client->passed);
+	client_let_go(client, &client->passed);
 	free(client);
 	if (!subsystem)
 		return;
@@ -149,38 +185,69 @@ static void end_unrecognised(const struct client *client)
 
 bool client_may_be_logged(const struct client *client)
 {
-	static uint64_t next;
-	uint64_t now = clock_us();
+	static struct quota lines;
 
-	if (client->role != CLIENT_USER)
-		return true;
-	if (now < next)
-		return false;
-	next = now + 1000000;
-	return true;
+	return client->role != CLIENT_USER || quota_take(&lines, 1, 1000000, clock_us());
+}
+
+static void on_resume(int fd, short what, void *argument)
+{
+	struct client *client = argument;
+
+	(void)fd;
+	(void)what;
+	event_add(client->readable, NULL);
+}
+
+/* It has sent what it may for now. */
+static void pause_reading(struct client *client)
+{
+	const struct timeval in = { .tv_usec = WINDOW_US };
+
+	if (!client->resume)
+		client->resume = evtimer_new(client->smss->base, on_resume, client);
+	if (client->resume && event_add(client->resume, &in) == 0)
+		event_del(client->readable);
+}
+
+/* Reads one message, and does what it says. 0, or -1: it was the last. */
+static int read_message(struct client *client)
+{
+	union {
+		PORT_MESSAGE h;
+		char space[PORT_MAX_MESSAGE];
+	} message;
+	struct port_luggage luggage;
+	ssize_t got = port_receive_all(client->port, &message, sizeof(message), &luggage);
+	int passed = -1, result = -1;
+
+	if (got < 0 && errno == EAGAIN)
+		return 0;
+	if (got > 0) {
+		if (luggage.count > 0)
+			passed = luggage.passed[--luggage.count];
+		result = SmpApiLoop(client, &message.h, (size_t)got, &passed);
+		client_let_go(client, &passed);
+	} else if (got < 0 && errno == EBADMSG && client_may_be_logged(client)) {
+		log_warn("process %d sent a packet that is no message: cut off", client->pid);
+	}
+	let_all_go(client, &luggage);
+	return result;
 }
 
 static void on_readable(int port, short what, void *argument)
 {
 	struct client *client = argument;
-	union {
-		PORT_MESSAGE h;
-		char space[PORT_MAX_MESSAGE];
-	} message;
-	int passed = -1;
-	ssize_t got = port_receive(port, &message, sizeof(message), &passed);
+	unsigned most = messages_max[client->role];
 
+	(void)port;
 	(void)what;
-	if (got < 0 && errno == EAGAIN)
-		return;
-	if (got <= 0 || SmpApiLoop(client, &message.h, (size_t)got, &passed) < 0) {
-		if (got < 0 && errno == EBADMSG && client_may_be_logged(client))
-			log_warn(
-			    "process %d sent a packet that is no message: cut off", client->pid);
+	if (read_message(client) < 0) {
 		end_unrecognised(client);
 		client_destroy(client);
+	} else if (most && !quota_take(&client->messages, most - 1, WINDOW_US, clock_us())) {
+		pause_reading(client);
 	}
-	fd_close(&passed);
 }
 
 static void on_writable(int port, short what, void *argument)
@@ -198,7 +265,7 @@ static void on_writable(int port, short what, void *argument)
 		STAILQ_REMOVE_HEAD(&client->queue, entry);
 		client->queued -= m->message->total_length;
 		client->queued_descriptors -= m->passed >= 0;
-		message_free(m);
+		message_free(client, m);
 	}
 	event_del(client->writable);
 }
@@ -221,6 +288,8 @@ struct client *client_create(struct smss *smss, int port, enum client_role role,
 	LIST_INSERT_HEAD(&smss->clients, client, entry);
 	if (role == CLIENT_SUBSYSTEM)
 		set_calling(client, true);
+	if (is_of_session(client))
+		port_mark(port);
 	client->readable = event_new(smss->base, port, EV_READ | EV_PERSIST, on_readable, client);
 	client->writable = event_new(smss->base, port, EV_WRITE | EV_PERSIST, on_writable, client);
 	if (!client->readable || !client->writable || event_add(client->readable, NULL) < 0) {
@@ -228,6 +297,13 @@ struct client *client_create(struct smss *smss, int port, enum client_role role,
 		return NULL;
 	}
 	return client;
+}
+
+void client_set_session(struct client *client, struct session *session)
+{
+	client->session_id = session->id;
+	client->session = session->generation;
+	session->users++;
 }
 
 /* Keeps a message until the peer reads. 0, or -1 over the bound or without memory. */
@@ -243,7 +319,7 @@ static int enqueue(struct client *client, const PORT_MESSAGE *message, int passe
 	if (!m)
 		return -1;
 	memcpy(m->message, message, message->total_length);
-	m->passed = passed < 0 ? -1 : dup(passed);
+	m->passed = passed < 0 ? -1 : fcntl(passed, F_DUPFD_CLOEXEC, 0);
 	if (STAILQ_EMPTY(&client->queue))
 		event_add(client->writable, NULL);
 	STAILQ_INSERT_TAIL(&client->queue, m, entry);
@@ -281,7 +357,7 @@ struct call *call_keep(struct client *client, const PORT_MESSAGE *message, size_
 	struct call *call = too_many ? NULL : calloc(1, sizeof(*call));
 
 	if (!call) {
-		fd_close(&passed);
+		client_let_go(client, &passed);
 		return NULL;
 	}
 	memcpy(&call->m, message, size);
@@ -300,7 +376,7 @@ void call_drop(struct call *call)
 	LIST_REMOVE(call, in_all);
 	if (call->client)
 		call->client->calls--;
-	fd_close(&call->passed);
+	client_let_go(call->client, &call->passed);
 	free(call);
 }
 
@@ -321,165 +397,4 @@ void call_answer(struct call *call, int32_t status)
 		client_send(client, &reply.h, -1);
 	}
 	call_drop(call);
-}
-
-int client_listen(const char *path, unsigned mode)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, error;
-
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	memcpy(address.sun_path, path, strlen(path));
-	unlink(path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	    chmod(path, mode) == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	error = errno;
-	fd_close(&fd);
-	errno = error;
-	return -1;
-}
-
-/*
- * Who may use the service's own port: the user it runs as, and root. In user mode this
- * process sees itself as user 0, and root as nobody, for root is outside its namespace;
- * the port's directory lets nobody else reach it.
- */
-static bool administrator(const struct smss *smss, const struct ucred *caller)
-{
-	return caller->uid == 0 || caller->uid == geteuid() ||
-	       (!smss->privileged && caller->uid == 65534);
-}
-
-/* Every user of a session can knock without end: the log gets a line a second of it. */
-static void log_refusal(pid_t pid)
-{
-	static uint64_t next;
-	static unsigned unsaid;
-	uint64_t now = clock_us();
-
-	if (now < next) {
-		unsaid++;
-		return;
-	}
-	log_warn("process %d is no subsystem: its connection is refused (and %u before it)", pid,
-	    unsaid);
-	next = now + 1000000;
-	unsaid = 0;
-}
-
-/* A subsystem that is awaited and has not come yet. */
-static bool is_expected(struct smss *smss, pid_t pid)
-{
-	const struct subsystem *subsystem = subsystem_of_process(smss, pid);
-
-	return subsystem && !subsystem->client && !subsystem->calling &&
-	       subsystem->session->step != SESSION_ENDING;
-}
-
-/* How many connections the users of session GENERATION have. */
-static unsigned count_users(const struct smss *smss, uint32_t generation)
-{
-	const struct client *client;
-	unsigned count = 0;
-
-	LIST_FOREACH(client, &smss->clients, entry)
-	count += client->role == CLIENT_USER && client->session == generation;
-	return count;
-}
-
-/* A process in a session, which asks about that; false: it is in none, or one too many. */
-static bool accept_user(struct smss *smss, int port, const struct ucred *caller)
-{
-	int pidfd = -1;
-	socklen_t size = sizeof(pidfd);
-	const struct session *session;
-	struct client *client;
-	bool gone;
-
-	/* the caller's number could be another's by now: where the kernel can tell it does */
-	if (getsockopt(port, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
-		pidfd = -1;
-	session = process_session(smss, caller->pid, caller->uid);
-	gone =
-	    pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
-	fd_close(&pidfd);
-	if (gone || !session || count_users(smss, session->generation) >= USER_CLIENTS_MAX)
-		return false;
-	client = client_create(smss, port, CLIENT_USER, caller->pid);
-	if (client) {
-		client->session_id = session->id;
-		client->session = session->generation;
-	}
-	return true;
-}
-
-static void accept_one(struct smss *smss, int listener, int port)
-{
-	struct ucred caller;
-	socklen_t size = sizeof(caller);
-	enum client_role role =
-	    listener == smss->sm_listener ? CLIENT_SUBSYSTEM : CLIENT_ADMINISTRATOR;
-
-	if (getsockopt(port, SOL_SOCKET, SO_PEERCRED, &caller, &size) < 0) {
-		close(port);
-		return;
-	}
-	if (role == CLIENT_ADMINISTRATOR && !administrator(smss, &caller)) {
-		log_warn(
-		    "process %d of user %u may not use the SM API port", caller.pid, caller.uid);
-		close(port);
-		return;
-	}
-	if (role == CLIENT_SUBSYSTEM && !is_expected(smss, caller.pid)) {
-		if (accept_user(smss, port, &caller))
-			return;
-		log_refusal(caller.pid);
-		close(port);
-		return;
-	}
-	client_create(smss, port, role, caller.pid);
-}
-
-static void on_accept_again(int fd, short what, void *argument)
-{
-	struct smss *smss = argument;
-
-	(void)fd;
-	(void)what;
-	event_add(smss->admin_event, NULL);
-	event_add(smss->sm_event, NULL);
-}
-
-/* Out of descriptors: whoever waits would wake smss again and again. */
-static void accept_later(struct smss *smss)
-{
-	struct timeval in = { .tv_usec = ACCEPT_PAUSE_US };
-
-	if (event_base_once(smss->base, -1, EV_TIMEOUT, on_accept_again, smss, &in) < 0)
-		return;
-	event_del(smss->admin_event);
-	event_del(smss->sm_event);
-}
-
-void client_accept(int listener, short what, void *argument)
-{
-	struct smss *smss = argument;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		int port = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (port < 0) {
-			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-				log_warn("%s: a connection to smss waits", strerror(errno));
-				accept_later(smss);
-			}
-			return;
-		}
-		accept_one(smss, listener, port);
-	}
 }

@@ -114,7 +114,7 @@ static int copy_directory(int from, int to_dir, const char *name, int depth)
 	if (mkdirat(to_dir, name, 0755) < 0)
 		return -1;
 	to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	d = fdopendir(dup(from));
+	d = fdopendir(fcntl(from, F_DUPFD_CLOEXEC, 0));
 	while (d && to >= 0 && result == 0 && (e = readdir(d)))
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			result = copy_tree(from, e->d_name, to, depth + 1);

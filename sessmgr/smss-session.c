@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -522,15 +521,8 @@ void session_logoff(struct session *session, enum end_reason reason)
 static bool windows_gone(const struct session *session)
 {
 	const struct subsystem *windows = session->windows;
-	ssize_t got;
-	char byte;
 
-	if (!windows || !windows->client)
-		return true;
-	do /* ECONNRESET, where it left something unread, is said once */
-		got = recv(windows->client->port, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	while (got < 0 && errno == ECONNRESET);
-	return got == 0;
+	return !windows || !windows->client || port_at_end(windows->client->port);
 }
 
 void session_lose_subsystem(struct subsystem *subsystem, int32_t status)

@@ -192,6 +192,8 @@ void subsystem_expect(struct subsystem *subsystem)
 
 void subsystem_created(struct subsystem *subsystem, pid_t pid)
 {
+	client_accept_waiting(
+	    subsystem->session->smss); /* of earlier processes of its number, perhaps */
 	subsystem->pid = pid;
 	PROBE_SUBSYSTEM(subsystem->session->id, PROBE_CREATED, STATUS_PENDING, subsystem->name);
 	if (subsystem->session->step != SESSION_ENDING)

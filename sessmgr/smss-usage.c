@@ -87,6 +87,8 @@ static enum usage_kind known_kind(struct smss *smss, pid_t pid)
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].pid == pid)
 			return services[i];
+	if (pid == smss->digger)
+		return USAGE_SMSS;
 	if (!session)
 		return USAGE_COUNT;
 	if (subsystem)

@@ -43,7 +43,8 @@ static bool reap(struct smss *smss, pid_t pid)
 		return false;
 	usage_reaped(smss, pid, own, &used);
 	/* whoever is neither a session's nor a service is a worker that lost its parent */
-	if (!usage_walked(smss, pid, &used) && !session_reaped(smss, pid, status))
+	if (!usage_walked(smss, pid, &used) && !bury_reaped(smss, pid) &&
+	    !session_reaped(smss, pid, status))
 		services_reaped(smss, pid, status);
 	return true;
 }

@@ -24,6 +24,7 @@
 #include "messages.h"
 #include "ntstatus.h"
 #include "options.h"
+#include "quota.h"
 
 #include <event2/event.h>
 #include <stdatomic.h>
@@ -79,6 +80,8 @@ struct client {
 	size_t queued;                       /* bytes */
 	unsigned queued_descriptors;
 	bool cut_off; /* its end is to be read in the next turn */
+	struct quota messages;
+	struct event *resume; /* reading, of who has sent too many; NULL until it had to pause */
 };
 
 /* A call that is answered later: one of the SM API, CTL_EXEC, or one about a session. */
@@ -213,6 +216,8 @@ struct session {
 	bool command_ended;         /* of the user; winlogon ends as it should */
 	enum end_reason leaving;    /* why its user is being logged off; END_NONE: by himself */
 	struct call_queue boxes;    /* who waits for a box to be answered */
+	unsigned users;             /* connections of its users */
+	struct quota knocks;        /* of theirs at \SmApiPort */
 	bool in_flight;             /* counts as being created */
 	bool pooled;                /* idle, made ahead: nobody has it */
 	bool ends_idle;             /* it was, and ends */
@@ -303,6 +308,7 @@ struct smss {
 	uint64_t last_start; /* of a session that a StartCsr asked for; microseconds */
 	struct event *start_event, *pool_event;
 	struct service services[SERVICE_COUNT];
+	pid_t digger; /* smss-bury.c; 0: none */
 	uint16_t listening_port;
 	const char *lab_account, *lab_password; /* made at the start; NULL: none */
 	bool account_asked, account_set;
@@ -447,10 +453,26 @@ bool client_may_be_logged(const struct client *client);
 void client_forget_process(struct smss *smss, pid_t pid);
 /* Sends, or queues up to a bound; over it the client is destroyed and -1 returned. */
 int client_send(struct client *client, const PORT_MESSAGE *message, int passed);
+/* CLIENT, a process of a user, speaks for SESSION. */
+void client_set_session(struct client *client, struct session *session);
+/* Closes *FD, which CLIENT passed (NULL: who is gone, perhaps a session's), or has that done. */
+void client_let_go(const struct client *client, int *fd);
+
+/* smss-accept.c: who is let in. */
+
 /* Listens at PATH. Returns the descriptor or -1 with errno. */
 int client_listen(const char *path, unsigned mode);
-/* Accepts what waits on the listeners. Callbacks for libevent. */
+/* Accepts some of what waits at a listener. Callback for libevent. */
 void client_accept(int listener, short what, void *smss);
+/* Accepts all that waits at \SmApiPort now. */
+void client_accept_waiting(struct smss *smss);
+
+/* smss-bury.c: descriptors that came from sessions. */
+
+/* Has *FD closed, without the time that takes, and leaves -1. Its number stays taken until then. */
+void bury_descriptor(struct smss *smss, int *fd);
+/* A child was reaped: true where it was who closed some. */
+bool bury_reaped(struct smss *smss, pid_t pid);
 
 /* Keeps CALL (SIZE bytes) of CLIENT, and PASSED, which it owns from now on. NULL where CLIENT
    has too many or memory is out; PASSED is closed then. */

@@ -393,17 +393,15 @@ static void csrss_message(void)
 }
 
 /* A process in SESSION, which may ask about its own. */
-static int user_port(const struct session *session)
+static int user_port(struct session *session)
 {
 	pid_t pid = harness_pid();
 	int port = harness_client(CLIENT_USER, pid);
 	struct client *client;
 
 	LIST_FOREACH(client, &harness.smss.clients, entry)
-	if (client->pid == pid && session) {
-		client->session_id = session->id;
-		client->session = session->generation;
-	}
+	if (client->pid == pid && session)
+		client_set_session(client, session);
 	return port;
 }
 
@@ -412,7 +410,7 @@ static void control_message(void)
 {
 	static const uint16_t about_one[] = { CTL_DISCONNECT, CTL_CONNECT, CTL_LOGOFF, CTL_RESET };
 	static const uint16_t plainly[] = { CTL_RELOAD, CTL_STATS, CTL_EVENTS, CTL_LIST };
-	const struct session *session = some_session(), *other = some_session();
+	struct session *session = some_session(), *other = some_session();
 	unsigned kind = take() % 16, flags = take();
 	uint32_t id = session && (flags & 1) == 0 ? session->id : NO_SESSION;
 	int port = port_of(&administrator, CLIENT_ADMINISTRATOR);

@@ -47,7 +47,8 @@ struct harness {
 	/* what process_identify tells */
 	pid_t pidfd_inner;
 	bool pidfd_gone, pidfd_suspended;
-	int console[2]; /* the console's csrss: its port, its SbApiPort */
+	int console[2];  /* the console's csrss: its port, its SbApiPort */
+	unsigned buried; /* descriptors */
 	pid_t last_pid;
 	uint64_t passed; /* time, in milliseconds */
 };

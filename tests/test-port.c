@@ -163,9 +163,36 @@ static void test_descriptors_too_many_are_closed(void **state)
 	assert_refused(pair[1], NULL); /* none is accepted */
 	send_raw(pair[0], &h, sizeof(h), 2);
 	assert_refused(pair[1], &passed);
-	send_raw(pair[0], &h, sizeof(h), 7); /* more than the control buffer holds */
+	send_raw(pair[0], &h, sizeof(h), 7);
 	assert_refused(pair[1], &passed);
+	send_raw(pair[0], "", 0, 7); /* beside nothing, which reads as the port's end does */
+	assert_int_equal(port_receive(pair[1], &h, sizeof(h), &passed), 0);
+	assert_int_equal(passed, -1);
 	assert_int_equal(open_descriptors(), before);
+}
+
+/* Who has to know it is told whether that was the end. */
+static void test_end_is_told_from_nothing(void **state)
+{
+	struct port_luggage luggage;
+	int *pair = *state;
+	PORT_MESSAGE h;
+
+	port_mark(pair[1]);
+	assert_false(port_at_end(pair[1]));
+	send_raw(pair[0], "", 0, 0);
+	send_raw(pair[0], "", 0, 2);
+	port_header(&h, CTL_LIST, sizeof(h), 0);
+	send_raw(pair[0], &h, sizeof(h), 3);
+	shutdown(pair[0], SHUT_RDWR);
+	for (unsigned count = 0; count < 4; count++) {
+		assert_int_equal(port_at_end(pair[1]), count == 3);
+		assert_int_equal(
+		    port_receive_all(pair[1], &h, sizeof(h), &luggage) < 0, count == 2);
+		assert_int_equal(luggage.count, ((unsigned[]){ 0, 2, 3, 0 })[count]);
+		while (luggage.count > 0)
+			close(luggage.passed[--luggage.count]);
+	}
 }
 
 static void test_text(void **state)
@@ -233,6 +260,8 @@ int main(void)
 		    test_broken_framing_is_refused, make_pair, close_pair),
 		cmocka_unit_test_setup_teardown(
 		    test_descriptors_too_many_are_closed, make_pair, close_pair),
+		cmocka_unit_test_setup_teardown(
+		    test_end_is_told_from_nothing, make_pair, close_pair),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_taken),
 		cmocka_unit_test(test_reasons_and_states_have_names),

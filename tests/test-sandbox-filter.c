@@ -145,6 +145,8 @@ static const struct attempt termsrvs[] = {
 	{ "socketpair, streams", SYS_socketpair, { AF_UNIX, SOCK_STREAM, 0, P(pair) }, EPERM },
 	{ "kill, to stop", SYS_kill, { INT32_MAX, SIGSTOP }, EPERM },
 	{ "wait4, blocking", SYS_wait4, { -1, 0, 0 }, EPERM },
+	{ "waitid, blocking", SYS_waitid, { P_ALL, 0, 0, WEXITED | WNOWAIT }, EPERM },
+	{ "waitid of one", SYS_waitid, { P_PID, 1, 0, WEXITED | WNOHANG | WNOWAIT }, EPERM },
 	{ "shutdown, both", SYS_shutdown, { TCP, SHUT_RDWR }, EPERM },
 	{ "a port", SYS_socketpair, { AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, P(pair) }, 0 },
 };

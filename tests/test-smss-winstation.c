@@ -445,8 +445,7 @@ static void users(void **state)
 	struct msg_session row;
 
 	(void)state;
-	client->session_id = a.session->id;
-	client->session = a.session->generation;
+	client_set_session(client, a.session);
 	harness_send(user, &ask_list.h, CTL_LIST, sizeof(ask_list), false);
 	assert_int_equal(harness_receive(user, &row, sizeof(row)), sizeof(row));
 	assert_int_equal(row.session, a.session->id);

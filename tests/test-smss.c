@@ -524,6 +524,127 @@ static void never_reads(void **state)
 	close(deaf);
 }
 
+/* LENGTH bytes, and COUNT descriptors beside them. */
+static void send_luggage(int port, size_t length, size_t count)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(8 * sizeof(int))];
+	} control = { .header = { CMSG_LEN(count * sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	char bytes[64] = { 0 };
+	struct iovec data = { bytes, length };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(count * sizeof(int)) };
+
+	for (size_t i = 0; i < count; i++)
+		((int *)(void *)CMSG_DATA(&control.header))[i] = STDERR_FILENO;
+	assert_int_equal(sendmsg(port, &m, 0), (ssize_t)length);
+	harness_run();
+}
+
+/* What sessions pass smss does not close: what that takes is theirs to say. Nor a port of theirs,
+   unless its end was read, for something may wait in it. */
+static void what_sessions_pass(void **state)
+{
+	struct up up = session_up();
+	int user = harness_client(CLIENT_USER, harness_pid()), other;
+	struct msg_plain m = { 0 };
+
+	(void)state;
+	client_set_session(LIST_FIRST(&harness.smss.clients), up.session);
+	harness_send(user, &m.h, CTL_VERSION, sizeof(m), true);
+	assert_true(closed(user));
+	assert_int_equal(harness.buried, 2); /* and its port */
+	close(user);
+	for (size_t length = 0; length < 2; length++) {
+		harness.buried = 0;
+		user = harness_client(CLIENT_USER, harness_pid());
+		send_luggage(user, length * sizeof(m), 8);
+		assert_true(closed(user));
+		assert_int_equal(harness.buried, 9);
+		close(user);
+	}
+	harness.buried = 0;
+	user = harness_client(CLIENT_USER, harness_pid());
+	close(user);
+	harness_run();
+	assert_int_equal(harness.buried, 0);
+	/* an administrator is not a session's */
+	other = harness_client(CLIENT_ADMINISTRATOR, 1);
+	send_luggage(other, sizeof(m), 8);
+	assert_true(closed(other));
+	assert_int_equal(harness.buried, 0);
+	close(other);
+	session_down(&up);
+}
+
+/* How many of the messages at PORT smss has read. */
+static unsigned answers(int port)
+{
+	struct msg_version m;
+	unsigned count = 0;
+
+	while (harness_receive(port, &m, sizeof(m)) == sizeof(m))
+		count++;
+	return count;
+}
+
+/* A user's message beyond so many in a while waits, and is read then. */
+static void users_are_read_slowly(void **state)
+{
+	struct up up = session_up();
+	int user = harness_client(CLIENT_USER, harness_pid());
+	struct msg_plain m;
+
+	(void)state;
+	client_set_session(LIST_FIRST(&harness.smss.clients), up.session);
+	port_header(&m.h, CTL_VERSION, sizeof(m), 1);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(port_send(user, &m.h, -1), 0);
+	for (int i = 0; i < 10; i++)
+		harness_run();
+	assert_int_equal(answers(user), 20);
+	harness_pass(100);
+	assert_int_equal(answers(user), 20);
+	harness_pass(100);
+	assert_int_equal(answers(user), 10);
+	/* one that waits may go, and its session may */
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(port_send(user, &m.h, -1), 0);
+	for (int i = 0; i < 10; i++)
+		harness_run();
+	session_down(&up);
+	close(user);
+	harness_pass(1000);
+}
+
+/* A process that was not let run cannot have knocked: who did had its number before. */
+static void earlier_process_of_its_number(void **state)
+{
+	char directory[] = "/tmp/test-smss.XXXXXX", path[64];
+	struct session *session = begun(admin);
+	unsigned before = clients();
+	int port;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/SmApiPort", directory);
+	harness.smss.sm_listener = client_listen(path, 0666);
+	assert_int_equal(table_add_process(session, session->windows, getpid()), 0);
+	port = knock(path);
+	harness_done(session, 0); /* it has another number here: this process is the earlier one */
+	assert_true(closed(port));
+	assert_int_equal(clients(), before);
+	table_remove_process(&harness.smss, getpid());
+	close(port);
+	close(harness.smss.sm_listener);
+	harness.smss.sm_listener = -1;
+	unlink(path);
+	rmdir(directory);
+}
+
 static void console_ends(void **state)
 {
 	struct session *console = session_find(&harness.smss, 0);
@@ -550,7 +671,9 @@ int main(void)
 	const struct CMUnitTest tests[] = { T(every_call), T(descriptors_beside_calls),
 		T(every_message), T(calls_of_other_sizes), T(no_other_message), T(handshakes),
 		T(who_shakes_hands), T(ending_sessions), T(messages_of_ending_sessions),
-		T(listeners), T(accounts), T(never_reads), T(console_ends), T(console_csrss_ends) };
+		T(listeners), T(accounts), T(never_reads), T(what_sessions_pass),
+		T(users_are_read_slowly), T(earlier_process_of_its_number), T(console_ends),
+		T(console_csrss_ends) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss", tests, NULL, NULL);

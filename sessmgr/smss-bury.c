@@ -1,0 +1,85 @@
+/*
+ * The end of descriptors that came from sessions. To close the last one of a large memory file, or of
+ * a port in whose queue such a one waits, is work of the kernel's, as much as the sender likes, and
+ * whoever closes does it. Here that is a child which has smss's memory and descriptors, and
+ * closes some of these.
+ *
+ *   waiting   smss uses them no more; they are open still, so that their numbers are nobody else's
+ *   dug       those that the child is closing; it writes nothing, smss forgets them when it has ended
+ */
+#include "log.h"
+#include "smss.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { GRAVES = 256 };
+
+static int waiting[GRAVES], dug[GRAVES];
+static unsigned waiting_count, dug_count;
+
+/* No call of it fails: errno is smss's. */
+static int dig(void *argument)
+{
+	(void)argument;
+	for (unsigned i = 0; i < dug_count; i++)
+		syscall(SYS_close_range, dug[i], dug[i], 0);
+	_exit(0);
+}
+
+/* In which no handler of smss's runs. */
+static pid_t spawn_without_signals(void)
+{
+	SPAWN_STACK_OF(stack);
+	sigset_t all, own;
+	pid_t pid;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &own);
+	pid = spawn_sharing(dig, NULL, stack, CLONE_FILES, NULL);
+	sigprocmask(SIG_SETMASK, &own, NULL);
+	return pid;
+}
+
+static void begin_digging(struct smss *smss)
+{
+	memcpy(dug, waiting, sizeof(dug));
+	dug_count = waiting_count;
+	waiting_count = 0;
+	smss->digger = spawn_without_signals();
+	if (smss->digger > 0)
+		return;
+	log_warn("cannot leave it to a child to close what sessions passed: %s", strerror(errno));
+	smss->digger = 0;
+	while (dug_count > 0)
+		fd_close(&dug[--dug_count]);
+}
+
+void bury_descriptor(struct smss *smss, int *fd)
+{
+	if (*fd < 0)
+		return;
+	if (smss->stopping || waiting_count == GRAVES) {
+		fd_close(fd);
+		return;
+	}
+	waiting[waiting_count++] = *fd;
+	*fd = -1;
+	if (!smss->digger)
+		begin_digging(smss);
+}
+
+bool bury_reaped(struct smss *smss, pid_t pid)
+{
+	if (!smss->digger || pid != smss->digger)
+		return false;
+	smss->digger = 0;
+	if (waiting_count > 0)
+		begin_digging(smss);
+	return true;
+}

@@ -165,14 +165,14 @@ static int listen_at(struct state *state, struct smss *smss, const char *port_pa
 	return 0;
 }
 
-static int programs_path(char *bin, size_t size)
+int state_programs(char directory[PROGRAMS_SIZE])
 {
-	ssize_t n = readlink("/proc/self/exe", bin, size - 1);
+	ssize_t n = readlink("/proc/self/exe", directory, PROGRAMS_SIZE - 1);
 
 	if (n <= 0)
 		return failed("read", "/proc/self/exe");
-	bin[n] = 0;
-	*strrchr(bin, '/') = 0;
+	directory[n] = 0;
+	*strrchr(directory, '/') = 0;
 	return 0;
 }
 
@@ -204,9 +204,9 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
 		if (mkdirat(smss->state_dir, owned_directories[i], 0700) < 0 && errno != EEXIST)
 			return failed("make in the state directory", owned_directories[i]);
-	if (check_shell(smss->config) < 0 || listen_at(state, smss, port_path) < 0 ||
-	    programs_path(state->programs, sizeof(state->programs)) < 0 ||
-	    open_events(state, smss) < 0)
+	state->misconfigured = check_shell(smss->config) < 0 || open_events(state, smss) < 0;
+	if (state->misconfigured || listen_at(state, smss, port_path) < 0 ||
+	    state_programs(state->programs) < 0)
 		return -1;
 	if (fstat(smss->state_dir, &status) < 0)
 		return failed("look at the state directory", state->path);

@@ -44,7 +44,7 @@ static const char usage[] =
     "Usage: musessd [OPTION]...\n"
     "Emulates the spin-up of RDP sessions: a session of its own for every client.\n\n"
     "  -c, --config FILE   read the configuration from FILE (default: built-in values)\n"
-    "      --check-config  check it and leave\n"
+    "      --check-config  check it, and what it names, and leave\n"
     "      --dump-config   print it with all defaults and leave\n"
     "      --lab           make an account on the spot and say how to connect\n"
     "      --state DIR     keep accounts and certificate in DIR (default: " DEFAULT_STATE ",\n"

@@ -23,7 +23,7 @@ struct state {
 int state_programs(char directory[PROGRAMS_SIZE]);
 
 /*
- * Makes the state directory PATH (NULL: a new private one in /tmp, removed at the end)
+ * Makes the state directory PATH (NULL: a new private one in TMPDIR or /tmp, removed at the end)
  * with its subdirectories, takes its lock, listens at the SM API port (PORT_PATH, NULL:
  * in the directory), opens the configured event file, and moves this process
  * into its private root. Fills *STATE and the descriptors of *SMSS. Returns 0, or -1

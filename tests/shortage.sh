@@ -83,6 +83,10 @@ starts_only_with_all() {
 		/mnt/bin/musessd --lab --port "${MUSESS_ADDRESS##*:}"
 	refuses no-shell 'sessions need the shell /bin/bash .* install' \
 		sh -c 'mount --bind /dev/null /usr/bin/bash && exec "$@"' sh "${lab_service[@]}"
+	chmod 700 "$WORK/bin/lsass"
+	refuses modes '/mnt/bin/lsass cannot be executed by other users.* chmod -R go\+rX /mnt/bin' \
+		"${lab_service[@]}"
+	chmod 755 "$WORK/bin/lsass"
 	refuses_namespaces user '.* user.max_user_namespaces'
 	refuses_namespaces mnt '.* user.max_mnt_namespaces'
 	for kind in pid net ipc uts; do

@@ -103,12 +103,14 @@ static int earlier(const struct request *r)
 	const char *slash = strrchr(r->path, '/');
 	char file[PATH_MAX];
 
-	snprintf(file, sizeof(file), "%.*s" LAB_EVENTS, slash ? (int)(slash - r->path) + 1 : 0, r->path);
+	snprintf(
+	    file, sizeof(file), "%.*s" LAB_EVENTS, slash ? (int)(slash - r->path) + 1 : 0, r->path);
 	if (access(file, F_OK) == 0)
 		return ctl_usage_error(
 		    "events: -f is missing: those from now on are shown; %s has the rest", file);
-	return ctl_usage_error("events: -f is missing: those from now on are shown; the journal has the "
-	                       "rest (journalctl -t musess), or EventFile where it is set");
+	return ctl_usage_error(
+	    "events: -f is missing: those from now on are shown; the journal has the "
+	    "rest (journalctl -t musess), or EventFile where it is set");
 }
 
 int ctl_events(struct request *r)

@@ -799,6 +799,13 @@ static void contradiction(struct reader *r, const char *first, const char *secon
 	mistake(r, "%s", text);
 }
 
+/* Whether who listens at A does so at B. */
+static bool addresses_overlap(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || strcmp(a, "::") == 0 || strcmp(b, "::") == 0 ||
+	       strcmp(a, "0.0.0.0") == 0 || strcmp(b, "0.0.0.0") == 0;
+}
+
 static void find_contradictions(struct reader *r)
 {
 	const struct musess_config *c = r->config;
@@ -807,6 +814,11 @@ static void find_contradictions(struct reader *r)
 		contradiction(r, "UserAuthentication", "SecurityLayer",
 		    "UserAuthentication = 1 requires NLA, SecurityLayer = 2 rules it out; allowed: "
 		    "one of the two");
+	if (c->MetricsPort && c->MetricsPort == c->PortNumber &&
+	    addresses_overlap(c->ListenAddress, c->MetricsAddress))
+		contradiction(r, "PortNumber", "MetricsPort",
+		    "PortNumber and MetricsPort are the same; allowed: two ports, or two "
+		    "addresses");
 	if (!*c->Certificate != !*c->PrivateKey)
 		contradiction(r, "Certificate", "PrivateKey",
 		    "only one of Certificate and PrivateKey is set; allowed: both or neither");

@@ -81,8 +81,8 @@ static int write_env(const struct state *state, const struct smss *smss, const c
 	char text[1024], port[512];
 	int quoted = shell_quote(port, sizeof(port), state->port_path);
 	int n = snprintf(text, sizeof(text),
-	    "MUSESS_ADDRESS='%s:%u'\nMUSESS_USER='%s'\nMUSESS_PASSWORD='%s'\n"
-	    "MUSESS_SM_PORT=%s\n",
+	    "export MUSESS_ADDRESS='%s:%u'\nexport MUSESS_USER='%s'\n"
+	    "export MUSESS_PASSWORD='%s'\nexport MUSESS_SM_PORT=%s\n",
 	    address, smss->listening_port, LAB_USER, smss->lab_password, port);
 
 	if (quoted == 0 && replace_file(smss->state_dir, "lab.env", text, (size_t)n) == 0)

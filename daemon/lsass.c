@@ -38,6 +38,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -513,8 +514,10 @@ int main(void)
 		log_error("descriptors 3 and 4 are missing: lsass is started by smss");
 		return 1;
 	}
-	if (conceal() < 0 || accounts_init() < 0 || ntlm_init() < 0)
+	if (conceal() < 0)
 		return 1;
+	if (accounts_init() < 0 || ntlm_init() < 0)
+		return EX_CONFIG;
 	if (accounts_load(&l) == 0 && lock_in() == 0)
 		status = run(&l);
 	accounts_destroy(l.accounts);

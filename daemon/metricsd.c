@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static struct event_base *base;
@@ -153,7 +154,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (http_start(base, &config, on_wanted) < 0)
-		return 1;
+		return EX_CONFIG;
 	/* from here on: accept, read, write; nothing of the host's network but who comes */
 	if (sandbox_lock_in(SANDBOX_METRICSD) < 0) {
 		log_error("cannot set up: %s", strerror(errno));

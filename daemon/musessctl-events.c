@@ -6,9 +6,12 @@
 #include "musessctl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LAB_EVENTS "events.jsonl"
 
 /* The text of a field; NULL where it is none that can be printed. */
 static const char *text_of(const json_t *event, const char *key)
@@ -93,13 +96,29 @@ static int follow(struct request *r)
 	return status < 0 ? 0 : status;
 }
 
+/* Events are shown from now on alone: where those of before are. A laboratory has them in a file beside
+   its port. Returns CTL_USAGE. */
+static int earlier(const struct request *r)
+{
+	const char *slash = strrchr(r->path, '/');
+	char file[PATH_MAX];
+
+	snprintf(
+	    file, sizeof(file), "%.*s" LAB_EVENTS, slash ? (int)(slash - r->path) + 1 : 0, r->path);
+	if (access(file, F_OK) == 0)
+		return ctl_usage_error(
+		    "events: -f is missing: those from now on are shown; %s has the rest", file);
+	return ctl_usage_error(
+	    "events: -f is missing: those from now on are shown; the journal has the "
+	    "rest (journalctl -t musess), or EventFile where it is set");
+}
+
 int ctl_events(struct request *r)
 {
 	int status;
 
 	if (!r->option[OPTION_FOLLOW])
-		return ctl_usage_error(
-		    "events: -f is missing: those from now on are shown; the journal has the rest");
+		return earlier(r);
 	ctl_catch_signals();
 	status = ctl_connect(r);
 	if (status == 0)

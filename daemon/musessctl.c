@@ -4,6 +4,7 @@
  */
 #include "musessctl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
@@ -44,7 +45,7 @@ static const struct {
 	[OPTION_TITLE] = { "title", "TEXT", "the message's title", 0 },
 	[OPTION_WAIT] = { "wait", NULL, "wait until the message is answered, and say how", 0 },
 	[OPTION_VERSION] = { "version", NULL, "print the version and leave", 0 },
-	[OPTION_HELP] = { "help", NULL, "print this and leave", 0 },
+	[OPTION_HELP] = { "help", NULL, "print this, or what COMMAND takes, and leave", 0 },
 	[OPTION_COMPLETE] = { "complete", NULL, NULL, 0 },
 };
 
@@ -116,6 +117,18 @@ enum { COMMAND_COUNT = sizeof(commands) / sizeof(*commands) };
 
 /* ---- help and completion ---- */
 
+static void print_options(unsigned set)
+{
+	fputs("\nOptions:\n", stdout);
+	for (int i = 0; i < OPTION_TOTAL; i++) {
+		const char *argument = options[i].argument ? options[i].argument : "";
+		int rest = 18 - (int)strlen(options[i].name);
+		if (options[i].help && (set & TAKES(i)))
+			printf(
+			    "  --%s %-*s %s\n", options[i].name, rest, argument, options[i].help);
+	}
+}
+
 static void print_help(void)
 {
 	fputs("Usage: musessctl [OPTION]... COMMAND\nControls musess.\n\nCommands:\n", stdout);
@@ -124,14 +137,7 @@ static void print_help(void)
 		int rest = 45 - (int)strlen(c->name);
 		printf("  %s %-*s %s\n", c->name, rest, c->arguments, c->help);
 	}
-	fputs("\nOptions:\n", stdout);
-	for (int i = 0; i < OPTION_TOTAL; i++) {
-		const char *argument = options[i].argument ? options[i].argument : "";
-		int rest = 18 - (int)strlen(options[i].name);
-		if (options[i].help)
-			printf(
-			    "  --%s %-*s %s\n", options[i].name, rest, argument, options[i].help);
-	}
+	print_options(~0u);
 	fputs("\nCommands of Windows do the same when musessctl is started by their names:\n ",
 	    stdout);
 	for (int i = 0; i < COMMAND_COUNT; i++)
@@ -140,6 +146,17 @@ static void print_help(void)
 	fputs("\n\nExit status: 0; 1 refused, or no service; 2 the command line or its input is "
 	      "wrong.\nexec's is the command's own, or 125 for 1.\n",
 	    stdout);
+}
+
+/* Of COMMAND alone. */
+static void print_command_help(const struct command *command)
+{
+	printf("Usage: musessctl %s%s%s [OPTION]...\n", command->name,
+	    *command->arguments ? " " : "", command->arguments);
+	printf("%c%s.\n", toupper((unsigned char)command->help[0]), command->help + 1);
+	if (command->windows)
+		printf("Windows calls it %s.\n", command->windows);
+	print_options(command->options | EVERYWHERE);
 }
 
 static void print_completed_options(unsigned set)
@@ -197,6 +214,29 @@ static const struct command *find_program(const char *program)
 		if (commands[i].windows && strcmp(commands[i].windows, name) == 0)
 			return &commands[i];
 	return NULL;
+}
+
+/* Of COMMAND, or the one that WORDS begin with, COUNT of them; where that has none of two words, of all
+   that begin so; else of everything. */
+static void print_help_of(const struct command *command, char *const *words, int count)
+{
+	size_t length = count > 0 ? strlen(words[0]) : 0;
+	bool found = false;
+	int used;
+
+	if (!command)
+		command = find_command(words, count, &used);
+	if (command)
+		print_command_help(command);
+	for (int i = 0; !command && length > 0 && i < COMMAND_COUNT; i++)
+		if (strncmp(commands[i].name, words[0], length) == 0 &&
+		    commands[i].name[length] == ' ') {
+			fputs(found ? "\n" : "", stdout);
+			print_command_help(&commands[i]);
+			found = true;
+		}
+	if (!command && !found)
+		print_help();
 }
 
 /* An option that the command has not got. Returns 0 or CTL_USAGE. */
@@ -307,7 +347,7 @@ static int parse_options(struct request *r, int argc, char **argv, int *count)
 	if (r->option[OPTION_VERSION])
 		printf("musessctl %s\n", MUSESS_VERSION);
 	else if (r->option[OPTION_HELP])
-		print_help();
+		print_help_of(r->command, argv + 1, *count);
 	else if (r->option[OPTION_COMPLETE])
 		print_completion();
 	else

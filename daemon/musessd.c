@@ -1,6 +1,7 @@
 /*
  * musessd: options, configuration, privileges; then this process is smss.
  */
+#include "check.h"
 #include "configured.h"
 #include "event.h"
 #include "lab.h"
@@ -20,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define DEFAULT_STATE "/var/lib/musess"
@@ -42,7 +44,7 @@ static const char usage[] =
     "Usage: musessd [OPTION]...\n"
     "Emulates the spin-up of RDP sessions: a session of its own for every client.\n\n"
     "  -c, --config FILE   read the configuration from FILE (default: built-in values)\n"
-    "      --check-config  check it and leave\n"
+    "      --check-config  check it, and what it names, and leave\n"
     "      --dump-config   print it with all defaults and leave\n"
     "      --lab           make an account on the spot and say how to connect\n"
     "      --state DIR     keep accounts and certificate in DIR (default: " DEFAULT_STATE ",\n"
@@ -92,12 +94,12 @@ static int parse(int argc, char **argv, struct arguments *a)
 			return 0;
 		default:
 			fputs("musessd --help lists the options\n", stderr);
-			return EXIT_USAGE;
+			return 2;
 		}
 	if (optind < argc) {
 		fprintf(stderr, "musessd: '%s' is no option; musessd --help lists them\n",
 		    argv[optind]);
-		return EXIT_USAGE;
+		return 2;
 	}
 	return -1;
 }
@@ -113,24 +115,6 @@ static void set_defaults(const struct arguments *a, struct musess_config *config
 	config_defaults(config);
 	if (a->lab) /* where load tests would pile them up */
 		config_set(config, "MaxDisconnectionTime", "1m", error, sizeof(error));
-}
-
-static int read_config(const struct arguments *a, struct musess_config *config)
-{
-	char error[256];
-
-	set_defaults(a, config);
-	if (a->config && config_read(config, a->config, stderr) < 0)
-		return EXIT_CONFIGURATION;
-	if (a->port && config_set(config, "PortNumber", a->port, error, sizeof(error)) < 0) {
-		fprintf(stderr, "musessd: --port: %s\n", error);
-		return EXIT_USAGE;
-	}
-	if (a->dump)
-		config_dump(config, stdout);
-	else if (a->check)
-		printf("%s: no mistakes\n", a->config ? a->config : "built-in configuration");
-	return a->dump || a->check ? 0 : -1;
 }
 
 /* Whether this user namespace has all COUNT ids from FIRST on. */
@@ -158,14 +142,62 @@ static bool has_ids(const struct musess_config *config)
 	    ((unsigned long)config->MaxInstanceCount + EXTRA_SESSIONS + 1) * HOST_ID_SPAN);
 }
 
-/* Of FRESH, which was read again. */
-static int check_reload(const struct smss *smss, const struct musess_config *fresh, FILE *report)
+static bool has_capabilities(void)
 {
-	if (!smss->privileged || has_ids(fresh))
+	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN };
+	cap_t own = cap_get_proc();
+	bool all = own != NULL;
+
+	for (size_t i = 0; all && i < sizeof(needed) / sizeof(*needed); i++) {
+		cap_flag_value_t value = CAP_CLEAR;
+		all = cap_get_flag(own, needed[i], CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
+	}
+	cap_free(own);
+	return all;
+}
+
+/* Where sessions have ids of their own there have to be enough. */
+static int check_ids(
+    bool privileged, const struct musess_config *config, const char *name, FILE *report)
+{
+	if (!privileged || has_ids(config))
 		return 0;
-	fprintf(report, "%s: MaxInstanceCount is %u, and there are not as many ids here\n",
-	    arguments.config, fresh->MaxInstanceCount);
+	fprintf(report, "%s: MaxInstanceCount is %u, and there are not as many ids here\n", name,
+	    config->MaxInstanceCount);
 	return -1;
+}
+
+/* The configuration is to be looked at, and not more. An exit status. */
+static int look(const struct arguments *a, const struct musess_config *config)
+{
+	const char *name = a->config ? a->config : "built-in configuration";
+	char programs[PROGRAMS_SIZE];
+
+	if (a->dump) {
+		config_dump(config, stdout);
+		return 0;
+	}
+	if (state_programs(programs) < 0)
+		return 1;
+	if (check_configuration(config, programs, name) < 0 ||
+	    check_ids(has_capabilities(), config, name, stderr) < 0)
+		return EX_CONFIG;
+	printf("%s: no mistakes\n", name);
+	return 0;
+}
+
+static int read_config(const struct arguments *a, struct musess_config *config)
+{
+	char error[256];
+
+	set_defaults(a, config);
+	if (a->config && config_read(config, a->config, stderr) < 0)
+		return EX_CONFIG;
+	if (a->port && config_set(config, "PortNumber", a->port, error, sizeof(error)) < 0) {
+		fprintf(stderr, "musessd: --port: %s\n", error);
+		return 2;
+	}
+	return a->dump || a->check ? look(a, config) : -1;
 }
 
 static int reload_config(
@@ -183,22 +215,8 @@ static int reload_config(
 	if (arguments.port)
 		fresh->PortNumber = smss->config->PortNumber;
 	if (result == 0)
-		result = check_reload(smss, fresh, report);
+		result = check_ids(smss->privileged, fresh, arguments.config, report);
 	return result < 0 ? -1 : configured_pair_again(smss->certificate, certificate, report);
-}
-
-static bool has_capabilities(void)
-{
-	static const cap_value_t needed[] = { CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_CHOWN };
-	cap_t own = cap_get_proc();
-	bool all = own != NULL;
-
-	for (size_t i = 0; all && i < sizeof(needed) / sizeof(*needed); i++) {
-		cap_flag_value_t value = CAP_CLEAR;
-		all = cap_get_flag(own, needed[i], CAP_EFFECTIVE, &value) == 0 && value == CAP_SET;
-	}
-	cap_free(own);
-	return all;
 }
 
 /*
@@ -224,8 +242,22 @@ static int choose_mode(bool *privileged, const struct musess_config *config)
 	return 0;
 }
 
-/* The configured one with its key, into *PAIR, while their paths can be reached. 0, or -1 after
-   logging what to do. */
+/* The subsystems' commands. 0, or -1 after logging. */
+static int look_at_commands(const struct musess_config *config)
+{
+	char programs[PROGRAMS_SIZE], *text = NULL;
+	size_t size;
+	FILE *report = open_memstream(&text, &size);
+	int result =
+	    report && state_programs(programs) == 0 ? check_commands(config, programs, report) : -1;
+
+	if (report && fclose(report) == 0)
+		log_lines(text, log_error);
+	free(text);
+	return result;
+}
+
+/* The configured one with its key, into *PAIR. 0, or -1 after logging what to do. */
 static int open_certificate(const struct musess_config *config, int *pair)
 {
 	char *text = NULL;
@@ -241,6 +273,12 @@ static int open_certificate(const struct musess_config *config, int *pair)
 		    (int)strcspn(text, "\n"), text);
 	free(text);
 	return result;
+}
+
+/* What the configuration names, while it can be reached. */
+static int open_named(const struct musess_config *config, int *pair)
+{
+	return look_at_commands(config) < 0 ? -1 : open_certificate(config, pair);
 }
 
 /* Connects to the service manager's socket while its path can still be reached. */
@@ -403,15 +441,14 @@ int main(int argc, char **argv)
 		smss.reload = reload_config;
 	}
 	smss.terminal = has_terminal();
-	if (open_certificate(&config, &smss.certificate) < 0 ||
+	if (open_named(&config, &smss.certificate) < 0 ||
 	    choose_mode(&smss.privileged, &config) < 0)
-		return EXIT_CONFIGURATION;
+		return EX_CONFIG;
 	raise_limits();
 	write_only(STDOUT_FILENO);
 	write_only(STDERR_FILENO);
 	notify_open();
 	event_journal_open();
-	status = 1;
 	if (state_enter(&state, &smss,
 	        arguments.state ? arguments.state
 	        : arguments.lab ? NULL
@@ -420,6 +457,8 @@ int main(int argc, char **argv)
 		become_smss(argc, argv);
 		status = smss_run(&smss);
 		notify("STOPPING=1\n");
+	} else {
+		status = state.misconfigured ? EX_CONFIG : 1;
 	}
 	event_close();
 	state_leave(&state, &smss);

@@ -53,7 +53,10 @@ static int open_directory(struct state *state, const char *path)
 	int fd;
 
 	if (!path) {
-		snprintf(state->path, sizeof(state->path), "/tmp/musess-XXXXXX");
+		const char *temporary = getenv("TMPDIR");
+		if (!temporary || temporary[0] != '/')
+			temporary = "/tmp";
+		snprintf(state->path, sizeof(state->path), "%s/musess-XXXXXX", temporary);
 		if (!mkdtemp(state->path))
 			return failed("make the state directory", state->path);
 		state->temporary = true;
@@ -165,14 +168,36 @@ static int listen_at(struct state *state, struct smss *smss, const char *port_pa
 	return 0;
 }
 
-static int programs_path(char *bin, size_t size)
+int state_programs(char directory[PROGRAMS_SIZE])
 {
-	ssize_t n = readlink("/proc/self/exe", bin, size - 1);
+	ssize_t n = readlink("/proc/self/exe", directory, PROGRAMS_SIZE - 1);
 
 	if (n <= 0)
 		return failed("read", "/proc/self/exe");
-	bin[n] = 0;
-	*strrchr(bin, '/') = 0;
+	directory[n] = 0;
+	*strrchr(directory, '/') = 0;
+	return 0;
+}
+
+/* Services and sessions have users of their own. */
+static int check_programs(const char *directory)
+{
+	static const char *const names[] = { ".", "csrss", "lsass", "metricsd", "psxss", "termsrv",
+		"winlogon" };
+	char path[PROGRAMS_SIZE + 16];
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		if (stat(path, &status) == 0 &&
+		    (status.st_mode & (S_IROTH | S_IXOTH)) == (S_IROTH | S_IXOTH))
+			continue;
+		log_error("%s cannot be executed by other users, and services and sessions have "
+		          "users of their own: chmod -R go+rX %s (an umask takes that from what is "
+		          "built)",
+		    path, directory);
+		return -1;
+	}
 	return 0;
 }
 
@@ -204,9 +229,11 @@ int state_enter(struct state *state, struct smss *smss, const char *path, const 
 	for (size_t i = 0; i < sizeof(owned_directories) / sizeof(*owned_directories); i++)
 		if (mkdirat(smss->state_dir, owned_directories[i], 0700) < 0 && errno != EEXIST)
 			return failed("make in the state directory", owned_directories[i]);
-	if (check_shell(smss->config) < 0 || listen_at(state, smss, port_path) < 0 ||
-	    programs_path(state->programs, sizeof(state->programs)) < 0 ||
-	    open_events(state, smss) < 0)
+	if (state_programs(state->programs) < 0)
+		return -1;
+	state->misconfigured = (smss->privileged && check_programs(state->programs) < 0) ||
+	                       check_shell(smss->config) < 0 || open_events(state, smss) < 0;
+	if (state->misconfigured || listen_at(state, smss, port_path) < 0)
 		return -1;
 	if (fstat(smss->state_dir, &status) < 0)
 		return failed("look at the state directory", state->path);

@@ -7,17 +7,23 @@
 
 #include "smss.h"
 
+enum { PROGRAMS_SIZE = 256 };
+
 struct state {
 	char path[256];
-	char port_path[108]; /* of the SM API port */
-	char programs[256];  /* where musess's programs are, on the host */
-	bool temporary;      /* removed at the end */
-	int parent;          /* directory above a temporary one */
-	int port_dir;        /* directory of the SM API port */
+	char port_path[108];          /* of the SM API port */
+	char programs[PROGRAMS_SIZE]; /* where musess's programs are, on the host */
+	bool temporary;               /* removed at the end */
+	bool misconfigured;           /* why it cannot be entered: not before that is put right */
+	int parent;                   /* directory above a temporary one */
+	int port_dir;                 /* directory of the SM API port */
 };
 
+/* Where musess's programs are, this one among them. 0, or -1 after logging. */
+int state_programs(char directory[PROGRAMS_SIZE]);
+
 /*
- * Makes the state directory PATH (NULL: a new private one in /tmp, removed at the end)
+ * Makes the state directory PATH (NULL: a new private one in TMPDIR or /tmp, removed at the end)
  * with its subdirectories, takes its lock, listens at the SM API port (PORT_PATH, NULL:
  * in the directory), opens the configured event file, and moves this process
  * into its private root. Fills *STATE and the descriptors of *SMSS. Returns 0, or -1

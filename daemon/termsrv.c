@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 void connection_destroy(struct connection *c)
@@ -475,28 +476,61 @@ static int take_listener(const struct musess_config *config)
 	return fcntl(TERMSRV_LISTENER, F_DUPFD_CLOEXEC, 0);
 }
 
-static int prepare(struct termsrv *t, struct nursery_kit *kit)
+/* 0, or an exit status. */
+static int read_config(struct termsrv *t)
+{
+	if (pread(TERMSRV_CONFIG, &t->config, sizeof(t->config), 0) == sizeof(t->config))
+		return 0;
+	log_error("no configuration came from smss");
+	return 1;
+}
+
+static int make_glyphs(const struct musess_config *config, const struct glyphs **glyphs)
 {
 	char error[256];
 
-	if (pread(TERMSRV_CONFIG, &t->config, sizeof(t->config), 0) != sizeof(t->config)) {
-		log_error("no configuration came from smss");
-		return -1;
-	}
+	*glyphs = glyphs_create(config->Font, config->FontBold, error, sizeof(error));
+	if (!*glyphs)
+		log_error("%s", error);
+	return *glyphs ? 0 : -1;
+}
+
+/* For --check-config: whether it can use what the configuration names. An exit status. */
+static int check(void)
+{
+	static struct termsrv t;
+	struct certificate certificate = { 0 };
+	const struct glyphs *glyphs;
+	int status = read_config(&t);
+
+	if (status)
+		return status;
+	if (t.config.Certificate[0] &&
+	    certificate_load(&certificate, &t.config, TERMSRV_CERTIFICATE) < 0)
+		status = EX_CONFIG;
+	certificate_forget(&certificate);
+	if (make_glyphs(&t.config, &glyphs) < 0)
+		status = EX_CONFIG;
+	return status;
+}
+
+/* 0, or an exit status. */
+static int prepare(struct termsrv *t, struct nursery_kit *kit)
+{
+	int status = read_config(t);
+
+	if (status)
+		return status;
 	t->smss = TERMSRV_SMSS;
 	t->listener = take_listener(&t->config);
 	if (t->listener < 0)
 		t->listener = open_listener(&t->config);
-	if (t->listener < 0 ||
-	    certificate_load(&kit->certificate, &t->config, TERMSRV_CERTIFICATE) < 0)
-		return -1;
+	if (t->listener < 0)
+		return EX_CONFIG;
+	if (certificate_load(&kit->certificate, &t->config, TERMSRV_CERTIFICATE) < 0)
+		return t->config.Certificate[0] ? EX_CONFIG : 1;
 	kit->config = &t->config;
-	kit->glyphs = glyphs_create(t->config.Font, t->config.FontBold, error, sizeof(error));
-	if (!kit->glyphs) {
-		log_error("%s", error);
-		return -1;
-	}
-	return 0;
+	return make_glyphs(&t->config, &kit->glyphs) < 0 ? EX_CONFIG : 0;
 }
 
 int main(int argc, char **argv)
@@ -505,8 +539,11 @@ int main(int argc, char **argv)
 	struct nursery_kit kit = { .title = argv[0], .title_size = strlen(argv[0]) };
 	struct msg_listening ready = { 0 };
 	struct rlimit files;
+	int status;
 
 	log_process("termsrv");
+	if (argc == 2 && strcmp(argv[1], TERMSRV_CHECK) == 0)
+		return check();
 	if (argc != 1 || fcntl(TERMSRV_SMSS, F_GETFD) < 0) {
 		log_error("started by smss only");
 		return 2;
@@ -518,8 +555,9 @@ int main(int argc, char **argv)
 	}
 	/* it holds the certificate's key: no core dump, nobody looks into it or its workers */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	if (prepare(&t, &kit) < 0)
-		return 1;
+	status = prepare(&t, &kit);
+	if (status)
+		return status;
 	t.nursery = nursery_start(&kit);
 	if (t.nursery < 0)
 		return 1;

@@ -39,6 +39,9 @@ enum {
 	TERMSRV_LISTENER = 7     /* of an earlier termsrv; or none */
 };
 
+/* Started with this word it looks at its configuration, and leaves. */
+#define TERMSRV_CHECK "--check"
+
 enum {
 	WARM_WORKERS = 8,
 	/* handshakes at a time, so that each is served well within its deadline when

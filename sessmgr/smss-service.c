@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 /* A service that ends sooner than this after its start is started again only after it. */
@@ -108,7 +109,10 @@ bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
 		if (WIFSIGNALED(wait_status))
 			log_error(
 			    "%s was ended by signal %d", service->name, WTERMSIG(wait_status));
-		smss_stop(smss, 1);
+		/* what is wrong is the configuration, where the service says so */
+		smss_stop(smss, WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EX_CONFIG
+		                    ? EX_CONFIG
+		                    : 1);
 		return true;
 	}
 	log_warn("%s has ended (%s %d): it is started again", service->name,

@@ -899,14 +899,9 @@ void accounts_fail(void);
  * status.
  */
 int smss_run(struct smss *smss);
-/* Exit statuses of the service: 1 is any failure that was said. That of a configuration which has to
-   be put right first is the one of sysexits.h. */
-enum {
-	EXIT_USAGE = 2,
-	EXIT_WINDOWS_SUBSYSTEM = 3,
-	EXIT_WINDOWS_LOGON_PROCESS = 4,
-	EXIT_CONFIGURATION = 78
-};
+/* Exit statuses of the service: 1 is any failure that was said, 2 a wrong command line, EX_CONFIG of
+   sysexits.h what the configuration or the machine has to be put right for first. */
+enum { EXIT_WINDOWS_SUBSYSTEM = 3, EXIT_WINDOWS_LOGON_PROCESS = 4 };
 
 /* The sessions of an earlier smss are there: the console, lsass and termsrv follow. 0 or -1. */
 int smss_begin_service(struct smss *smss);

@@ -176,6 +176,49 @@ links() {
 	stop_musess
 }
 
+# checks PATTERN...: --check-config says each, and nothing else, and fails where that is said last.
+checks() {
+	local output status=0 pattern lines=0
+	printf '%s\n' "${limits[@]}" >"$WORK/check.conf"
+	output=$("$BIN/musessd" --check-config -c "$WORK/check.conf" 2>&1) || status=$?
+	for pattern; do
+		grep -qE "$pattern" <<<"$output" || fail "not said: $pattern: $output"
+		lines=$((lines + 1))
+	done
+	[ "$(wc -l <<<"$output")" = $lines ] || fail "more than $lines lines: $output"
+	[ $status = $wanted ] || fail "--check-config ends with $status: $output"
+}
+
+# Not only its form.
+check_config() {
+	local c=$WORK/check.conf wanted=78
+	echo "== --check-config"
+	limits=('[Listener]' "Certificate = $WORK/none.pem" "PrivateKey = $WORK/a.key" 'ListenAddress = 192.0.2.99'
+		'[SubSystems]' 'Windows = none 1' 'Posix = /var/none' '[Display]' 'Font = /none.ttf'
+		'[Events]' 'EventFile = /none/events.jsonl')
+	checks "^$c: cannot read the certificate $WORK/none.pem: No such file" \
+		"^$c: ListenAddress is \"192.0.2.99\": Cannot assign" \
+		"^$c: Windows is \"none 1\", and .*/none cannot be executed: No such file" \
+		"^$c: Posix is \"/var/none\", and sessions see nothing of /var/none" \
+		"^$c: EventFile is \"/none/events.jsonl\": No such file" \
+		'error: font /none.ttf'
+	configure a.chain b.key
+	checks "error: the certificate $WORK/a.chain does not fit the private key $WORK/b.key"
+	ln -s elsewhere "$WORK/link"
+	limits=('[Events]' "EventFile = $WORK/link")
+	checks "^$c: EventFile is .*symbolic links"
+	limits=('[Metrics]' 'MetricsPort = 3389')
+	checks "^$c:2: PortNumber and MetricsPort are the same"
+	wanted=0
+	limits=('[Metrics]' 'MetricsPort = 3389' '[Listener]' 'ListenAddress = 127.0.0.2')
+	checks "^$c: no mistakes$"
+	configure old.pem old.key
+	checks "warning: the certificate $WORK/old.pem has expired" "^$c: no mistakes$"
+	[ ! -e "$WORK/events.jsonl" ] && limits=('[Events]' "EventFile = $WORK/events.jsonl")
+	checks "^$c: no mistakes$"
+	[ ! -e "$WORK/events.jsonl" ] || fail "--check-config makes a file"
+}
+
 authority root root
 authority middle root
 server a 0xAA
@@ -188,4 +231,5 @@ stop_musess
 warnings
 renewal
 links
+check_config
 echo "certificates are served whole, looked at, and renewed"

@@ -82,6 +82,11 @@ says err '/etc/passwd:1: no JSON'
 expect 2 "$load" compare a.jsonl
 expect 1 "$load" report --html=/dev/full b.jsonl
 says err 'No space left on device'
+# a report that cannot be written leaves the one before
+echo earlier >page.html
+! (ulimit -f 1 && "$load" report --html=page.html b.jsonl) 2>/dev/null || fail "no limit"
+[ "$(cat page.html)" = earlier ] || fail "a report that failed took the place of the one before"
+rm -f page.html page.html.new
 
 echo "--- compare"
 expect 0 "$load" compare a.jsonl b.jsonl

@@ -11,6 +11,8 @@
 
 # In a process id namespace, and with a /tmp, of its own: nothing may be left in either.
 # $WORK is found at /mnt there.
+# What the configuration or the machine has to be put right for first has EX_CONFIG of sysexits.h.
+wanted=78
 refuses() { # NAME PATTERN COMMAND...
 	local name=$1 pattern=$2 file=$OUT/refuses-$1
 	shift 2
@@ -20,7 +22,7 @@ refuses() { # NAME PATTERN COMMAND...
 		for pid in /proc/[0-9]*; do [ "$pid" = /proc/1 ] || cat "$pid/comm"; done >/mnt/left
 		ls -A /tmp >>/mnt/left' "$WORK" "$@"
 	mv "$WORK/errors" "$file"
-	[ "$(cat "$WORK/status")" = 1 ] || fail "$name: status $(cat "$WORK/status"): $(cat "$file")"
+	[ "$(cat "$WORK/status")" = $wanted ] || fail "$name: status $(cat "$WORK/status"): $(cat "$file")"
 	[ "$(grep -c 'error: ' "$file")" = 1 ] || fail "$name: not one clear line: $(cat "$file")"
 	grep -qE "error: $pattern" "$file" || fail "$name: $(cat "$file")"
 	grep -vxE 'cat|sh' "$WORK/left" >"$WORK/left.other" || true
@@ -45,7 +47,7 @@ refuses_events() { # NAME PATTERN FILE
 refuses_namespaces() { # KIND PATTERN
 	local no_more=(setpriv --ambient-caps=-all --inh-caps=-all)
 	[ "$1" = user ] || no_more=(unshare -U --map-user=1000 --map-group=1000)
-	refuses "$1-namespaces" "$2" setpriv --reuid $limited_uid --regid $limited_uid --clear-groups \
+	wanted=1 refuses "$1-namespaces" "$2" setpriv --reuid $limited_uid --regid $limited_uid --clear-groups \
 		unshare -U --map-user=1000 --map-group=1000 --keep-caps \
 		sh -c 'echo 0 >/proc/sys/user/max_$0_namespaces && exec "$@"' "$1" \
 		"${no_more[@]}" "${lab_service[@]}"
@@ -63,17 +65,28 @@ starts_only_with_all() {
 	refuses_certificate no-key 'cannot read the private key /mnt/none.pem' a.pem none.pem
 	refuses_certificate no-pem '/mnt/rubbish.pem holds no PEM certificate' rubbish.pem a.key
 	refuses_certificate no-pem-key '/mnt/rubbish.pem holds no PEM private key' a.pem rubbish.pem
+	openssl req -x509 -newkey rsa:512 -nodes -keyout "$WORK/short.key" -out "$WORK/short.pem" -days 2 \
+		-subj /CN=a 2>/dev/null
+	refuses_certificate short-key 'OpenSSL refuses to serve with the certificate /mnt/short.pem: ' \
+		short.pem short.key
 	refuses_certificate unfit 'the certificate /mnt/a.pem does not fit' a.pem b.key
 	refuses_events no-directory 'cannot open the directory /mnt/none of the event file' \
 		/mnt/none/events.jsonl
 	refuses_events not-writable 'cannot open the event file /proc/events.jsonl' \
 		/proc/events.jsonl
 	refuses_events link 'cannot open the event file /proc/self: ' /proc/self
+	printf '[SubSystems]\nPosix = nothing -x\n' >"$WORK/command.conf"
+	refuses no-command 'Posix is "nothing -x", and /mnt/bin/nothing cannot be executed' \
+		"${lab_service[@]}" -c /mnt/command.conf
 	refuses no-font 'font /nonexistent .* install' "${lab_service[@]}" -c /mnt/font.conf
 	refuses port-in-use "port ${MUSESS_ADDRESS##*:} is in use" \
 		/mnt/bin/musessd --lab --port "${MUSESS_ADDRESS##*:}"
 	refuses no-shell 'sessions need the shell /bin/bash .* install' \
 		sh -c 'mount --bind /dev/null /usr/bin/bash && exec "$@"' sh "${lab_service[@]}"
+	chmod 700 "$WORK/bin/lsass"
+	refuses modes '/mnt/bin/lsass cannot be executed by other users.* chmod -R go\+rX /mnt/bin' \
+		"${lab_service[@]}"
+	chmod 755 "$WORK/bin/lsass"
 	refuses_namespaces user '.* user.max_user_namespaces'
 	refuses_namespaces mnt '.* user.max_mnt_namespaces'
 	for kind in pid net ipc uts; do

@@ -82,11 +82,19 @@ install_musess() {
 		freerdp3-x11 gdb xvfb >"$log" 2>&1 || { tail "$log" && exit 1; }
 	cmake -S . -B build -DMUSESS_WERROR=ON >"$log" 2>&1 &&
 		cmake --build build -j "$(nproc)" >>"$log" 2>&1 &&
-		cmake --install build >>"$log" 2>&1 &&
+		(umask 077 && cmake --install build) >>"$log" 2>&1 &&
 		gcc -D_GNU_SOURCE -static -o /usr/local/libexec/musess/inside tests/inside.c >>"$log" 2>&1 ||
 		{ tail "$log" && exit 1; }
 	printf '[Sessions]\nTasksMax = 100\nMemoryMax = 256M\n' >>/etc/musess/musess.conf
 	systemctl daemon-reload
+}
+
+# The umask of who installs is not that of who uses it.
+modes() {
+	local wrong
+	echo "== modes"
+	wrong=$(find /usr/local /etc/musess /etc/sysusers.d ! -type l \( ! -perm -o=r -o -type d ! -perm -o=x -o -perm -o=w \))
+	[ -z "$wrong" ] || fail "not for everybody: $wrong"
 }
 
 unit_file() {
@@ -285,6 +293,36 @@ restarts() {
 	wait_until 10 in_journal 'the configuration was read again' || fail "no line in the journal"
 }
 
+# A mistake is said to who reloads or starts the service, and nothing is tried again and again.
+broken_configuration() {
+	local output conf=/etc/musess/musess.conf
+	echo "== a broken configuration"
+	musessd --check-config -c $conf >/dev/null || fail "musessd finds mistakes"
+	cp $conf /tmp/good.conf
+	echo 'Frob = 1' >>$conf
+	! output=$(musessd --check-config -c $conf 2>&1) || fail "musessd finds no mistake"
+	grep -q '"Frob" is no option' <<<"$output" || fail "musessd says: $output"
+	! systemctl reload musess 2>/dev/null || fail "systemctl reload takes it"
+	[ "$(systemctl is-active musess)" = active ] && [ "$(property MainPID)" = "$pid" ] ||
+		fail "a reload that failed ended the service"
+	printf '[Display]\nFont = /none.ttf\n' >$conf
+	! systemctl reload musess 2>/dev/null || fail "systemctl reload takes a font that is not there"
+	stops
+	for output in '[Display] Font = /none.ttf' '[Listener] Certificate = /none.pem PrivateKey = /none.pem' \
+		'[Sessions] MaxInstanceCount = many'; do
+		sed 's/ \([A-Z][A-Za-z]* =\)/\n\1/g' <<<"$output" >$conf
+		systemctl reset-failed musess 2>/dev/null || true
+		! systemctl start musess 2>/dev/null || fail "it starts with $output"
+		sleep 1 # ten tries, formerly
+		[ "$(property SubState) $(property NRestarts) $(property ExecMainStatus)" = 'failed 0 78' ] ||
+			fail "with $output: $(property SubState), $(property NRestarts) restarts, $(property ExecMainStatus)"
+	done
+	cp /tmp/good.conf $conf
+	systemctl reset-failed musess
+	starts
+	stops
+}
+
 stops() {
 	local begin=$SECONDS
 	echo "== stop"
@@ -306,6 +344,7 @@ stopped_clean() {
 here() {
 	[ -d /run/systemd/system ] || fail "no systemd runs here"
 	install_musess
+	modes
 	unit_file
 	mounts=$(cut -d' ' -f 3- /proc/self/mountinfo)
 	starts
@@ -320,6 +359,8 @@ here() {
 	musessctl account list | grep tester >/dev/null || fail "the account is gone"
 	connects
 	stops
+	starts
+	broken_configuration
 	systemd-analyze security musess.service --offline=no --no-pager
 	echo "the unit starts, serves and stops"
 }

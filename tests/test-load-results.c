@@ -451,6 +451,38 @@ static void test_full_disk(void **state)
 	assert_non_null(strstr(said, text));
 }
 
+/* The file of an earlier run makes way for one that has something in it. */
+static void test_full_disk_from_the_start(void **state)
+{
+	static const char earlier[] = "what an earlier run found\n";
+	struct rlimit limit, none = { 0, RLIM_INFINITY };
+	struct result r = good_session(0, 0, 1000);
+	char text[TEXT_SIZE], beside[sizeof(path) + 8];
+	struct result_file file;
+	int old;
+
+	(void)state;
+	write_text(earlier, sizeof(earlier) - 1);
+	snprintf(beside, sizeof(beside), "%s.new", path);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	old = begin_errors();
+	assert_int_equal(result_file_open(&file, path), 0);
+	setrlimit(RLIMIT_FSIZE, &none);
+	result_file_write_session(&file, &r);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_int_equal(result_file_close(&file), -1);
+	end_errors(old, text);
+	read_file(path, text);
+	assert_string_equal(text, earlier);
+	assert_int_equal(access(beside, F_OK), -1);
+	assert_int_equal(result_file_open(&file, path), 0);
+	result_file_write_session(&file, &r);
+	read_file(path, text); /* while the run goes on */
+	assert_non_null(strstr(text, "session"));
+	assert_int_equal(result_file_close(&file), 0);
+	assert_int_equal(access(beside, F_OK), -1);
+}
+
 /* A device that is always full. */
 static void test_no_space(void **state)
 {
@@ -566,6 +598,7 @@ int main(void)
 		cmocka_unit_test(test_bad_thresholds),
 		TEST(test_round_trip),
 		TEST(test_full_disk),
+		TEST(test_full_disk_from_the_start),
 		TEST(test_no_space),
 		TEST(test_torn_line),
 		TEST(test_mark),

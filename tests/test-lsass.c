@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -721,7 +722,7 @@ static void test_no_legacy_provider(void **data)
 	launch(f, NAMESPACES);
 	assert_int_equal(unsetenv("OPENSSL_MODULES"), 0);
 	assert_closed(f->smss);
-	assert_int_equal(ended(f), 1);
+	assert_int_equal(ended(f), EX_CONFIG);
 	assert_logged(f, "openssl-provider-legacy");
 }
 

@@ -185,13 +185,25 @@ static void test_events_json(void **data)
 static void test_events_without_smss(void **data)
 {
 	struct fake *f = *data;
+	char file[100], expected[256];
 
 	fake_run(f, "events", "-f");
 	fake_asked_plainly(f, CTL_EVENTS);
 	fd_close(&f->port);
 	fake_assert_failure(f, 1, "musessctl: events: STATUS_PORT_DISCONNECTED: ");
 	fake_run(f, "events");
-	fake_assert_failure(f, 2, "musessctl: events: -f is missing: ");
+	fake_assert_failure(f, 2,
+	    "musessctl: events: -f is missing: those from now on are shown; the journal has the "
+	    "rest");
+	/* a laboratory's */
+	snprintf(file, sizeof(file), "%s/events.jsonl", f->directory);
+	snprintf(expected, sizeof(expected),
+	    "musessctl: events: -f is missing: those from now on are shown; %s has the rest\n",
+	    file);
+	close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	fake_run(f, "events");
+	fake_assert_failure(f, 2, expected);
+	unlink(file);
 	fake_run(f, "list", "-f");
 	fake_assert_failure(f, 2, "musessctl: list has no option --follow\n");
 }

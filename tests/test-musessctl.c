@@ -492,6 +492,33 @@ static void test_help(void **data)
 	assert_string_equal(f->out, "musessctl " MUSESS_VERSION "\n");
 }
 
+/* Of one command, or of those that begin with a word, alone. */
+static void test_help_of_a_command(void **data)
+{
+	static const char add[] = "Usage: musessctl account add NAME [--password-file FILE] ";
+	struct fake *f = *data;
+
+	fake_run(f, "pool", "--help");
+	fake_assert_success(f);
+	assert_ptr_equal(
+	    strstr(f->out, "Usage: musessctl pool [SIZE] [OPTION]...\nHow many "), f->out);
+	assert_non_null(strstr(f->out, "\n  --json "));
+	assert_null(strstr(f->out, "--password-file"));
+	assert_null(strstr(f->out, "reload"));
+	fake_run(f, "--help", "account", "add");
+	fake_assert_success(f);
+	assert_ptr_equal(strstr(f->out, add), f->out);
+	assert_null(strstr(f->out, "account remove"));
+	fake_run(f, "account", "--help");
+	fake_assert_success(f);
+	assert_non_null(strstr(f->out, add));
+	assert_non_null(strstr(f->out, "Usage: musessctl account remove ACCOUNT "));
+	assert_null(strstr(f->out, "pool"));
+	fake_run(f, "frob", "--help");
+	fake_assert_success(f);
+	assert_non_null(strstr(f->out, "\n  pool [SIZE] "));
+}
+
 static void test_version(void **data)
 {
 	struct fake *f = *data;
@@ -560,6 +587,7 @@ int main(void)
 		FAKE_TEST(test_bad_ids),
 		FAKE_TEST(test_names_that_nobody_has),
 		FAKE_TEST(test_help),
+		FAKE_TEST(test_help_of_a_command),
 		FAKE_TEST(test_version),
 		cmocka_unit_test(test_timeout),
 	};

@@ -173,8 +173,9 @@ static int write_form(FILE *out, const struct request *r, struct summary *summar
 static int write_report(const struct request *r, struct summary *summary)
 {
 	const char *name = r->html ? r->html : "standard output";
-	FILE *out = r->html ? fopen(r->html, "we") : stdout;
-	int status;
+	struct whole_file whole = { 0 };
+	int fd = r->html ? whole_file_open(&whole, r->html) : -1, status;
+	FILE *out = !r->html ? stdout : fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (!out) {
 		fprintf(stderr, "musessload: cannot write %s: %s\n", name, strerror(errno));
@@ -190,6 +191,11 @@ static int write_report(const struct request *r, struct summary *summary)
 		fprintf(stderr, "musessload: cannot write %s: %s\n", name, strerror(errno));
 	if (out != stdout && fclose(out) != 0)
 		status = -1;
+	if (status == 0 && whole_file_place(&whole) < 0) {
+		fprintf(stderr, "musessload: cannot write %s: %s\n", name, strerror(errno));
+		status = -1;
+	}
+	whole_file_end(&whole);
 	return status < 0 ? FAILED : GOOD;
 }
 

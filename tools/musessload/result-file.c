@@ -3,7 +3,6 @@
 #include "run-info.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +14,8 @@
 
 int result_file_open(struct result_file *file, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct whole_file whole;
+	int fd = whole_file_open(&whole, path);
 	struct stat is;
 
 	if (fd < 0) {
@@ -23,7 +23,7 @@ int result_file_open(struct result_file *file, const char *path)
 		    strerror(errno));
 		return -1;
 	}
-	*file = (struct result_file){ .fd = fd, .path = path, .length = -1 };
+	*file = (struct result_file){ .fd = fd, .path = path, .whole = whole, .length = -1 };
 	if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode))
 		file->length = 0;
 	signal(SIGXFSZ, SIG_IGN);
@@ -62,6 +62,8 @@ static void write_line(struct result_file *file, const char *line, size_t length
 	if (written == (ssize_t)length) {
 		if (file->length >= 0)
 			file->length += written;
+		if (whole_file_place(&file->whole) < 0)
+			lose(file, strerror(errno));
 		return;
 	}
 	/* the kernel says why only where nothing at all was written */
@@ -188,6 +190,7 @@ int result_file_close(struct result_file *file)
 		    strerror(errno));
 		lost = true;
 	}
+	whole_file_end(&file->whole);
 	if (file->lost)
 		fprintf(stderr, "musessload: %llu results are not in %s\n",
 		    (unsigned long long)file->lost, file->path);

@@ -12,19 +12,21 @@
 
 #include "result.h"
 #include "summary.h"
+#include "whole-file.h"
 
 #include <stdio.h>
 #include <sys/types.h>
 
 struct result_file {
-	int fd;           /* -1: there is none, and nothing is written */
-	const char *path; /* the caller's, until it is closed */
-	off_t length;     /* of whole lines; -1: it cannot be cut (a pipe) */
-	uint64_t lost;    /* lines */
+	int fd;                  /* -1: there is none, and nothing is written */
+	const char *path;        /* the caller's, until it is closed */
+	struct whole_file whole; /* in its place when its first line is written */
+	off_t length;            /* of whole lines; -1: it cannot be cut (a pipe) */
+	uint64_t lost;           /* lines */
 };
 #define RESULT_FILE_NONE { .fd = -1 }
 
-/* Makes PATH, or empties it. Ignores SIGXFSZ from then on: a limit of the file's size is an
+/* Makes PATH, in place of one that is there when the first line is written. Ignores SIGXFSZ from then on: a limit of the file's size is an
    error like a full disk. Returns 0, or -1 with a message to people. */
 int result_file_open(struct result_file *file, const char *path);
 

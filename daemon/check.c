@@ -1,0 +1,193 @@
+/* Looks at what the configuration names, and changes nothing. */
+#include "check.h"
+
+#include "configured.h"
+#include "log.h"
+#include "port.h"
+#include "smss.h"
+#include "termsrv.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- commands ---- */
+
+/* Whether PATH is below what sessions have of this machine. */
+static bool in_sessions(const char *path)
+{
+	static const char *const places[] = { "/usr/", "/bin/", "/sbin/", "/lib" };
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (strncmp(path, places[i], strlen(places[i])) == 0)
+			return true;
+	return false;
+}
+
+static int check_command(const struct subsystem_command *c, const char *programs, FILE *report)
+{
+	int length = (int)strcspn(c->command, " \t");
+	bool absolute = c->command[0] == '/';
+	char path[2 * OPTION_TEXT_SIZE];
+	struct stat status;
+
+	snprintf(path, sizeof(path), "%s%s%.*s", absolute ? "" : programs, absolute ? "" : "/",
+	    length, c->command);
+	if (absolute && strncmp(path, ROOT_BIN "/", sizeof(ROOT_BIN)) == 0)
+		snprintf(path, sizeof(path), "%s%.*s", programs, length - (int)strlen(ROOT_BIN),
+		    c->command + strlen(ROOT_BIN));
+	else if (absolute && !in_sessions(path)) {
+		fprintf(report,
+		    "%s is \"%s\", and sessions see nothing of %s; allowed: a program "
+		    "below /usr\n",
+		    c->name, c->command, path);
+		return -1;
+	}
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		errno = EACCES;
+	else if (access(path, X_OK) == 0)
+		return 0;
+	fprintf(report, "%s is \"%s\", and %s cannot be executed: %s\n", c->name, c->command, path,
+	    strerror(errno));
+	return -1;
+}
+
+int check_commands(const struct musess_config *config, const char *programs, FILE *report)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < SUBSYSTEMS_MAX; i++)
+		if (config->commands[i].name[0] &&
+		    check_command(&config->commands[i], programs, report) < 0)
+			result = -1;
+	return result;
+}
+
+/* ---- addresses ---- */
+
+static int check_address(const char *option, const char *text, FILE *report)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	bool six = inet_pton(AF_INET6, text, &in6.sin6_addr) == 1;
+	int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), bound = 0;
+
+	if (!six)
+		inet_pton(AF_INET, text, &in.sin_addr);
+	if (fd >= 0) /* to any port */
+		bound = six ? bind(fd, (struct sockaddr *)&in6, sizeof(in6))
+		            : bind(fd, (struct sockaddr *)&in, sizeof(in));
+	if (bound < 0)
+		fprintf(report, "%s is \"%s\": %s; allowed: an address that this machine has\n",
+		    option, text, strerror(errno));
+	fd_close(&fd);
+	return bound;
+}
+
+/* ---- the file of events ---- */
+
+static int check_events(const char *path, FILE *report)
+{
+	char directory[OPTION_TEXT_SIZE];
+	struct stat status;
+	bool there = lstat(path, &status) == 0;
+	char *slash;
+
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash)
+		slash[slash == directory] = 0;
+	if (there && S_ISLNK(status.st_mode))
+		errno = ELOOP;
+	else if (there && S_ISDIR(status.st_mode))
+		errno = EISDIR;
+	else if (access(there ? path : directory, there ? R_OK | W_OK : W_OK | X_OK) == 0)
+		return 0;
+	fprintf(report,
+	    "EventFile is \"%s\": %s; allowed: a file, and no link, that this user may "
+	    "write to\n",
+	    path, strerror(errno));
+	return -1;
+}
+
+/* ---- what termsrv uses ---- */
+
+/* The descriptors that termsrv has then; never returns. */
+static void run_termsrv(const char *programs, int config, int pair)
+{
+	char path[OPTION_TEXT_SIZE + sizeof("/termsrv")];
+	char *argv[] = { "termsrv", TERMSRV_CHECK, NULL };
+	int high = fcntl(config, F_DUPFD, TERMSRV_LISTENER), null = open("/dev/null", O_RDONLY);
+	int high_pair = fcntl(pair < 0 ? null : pair, F_DUPFD, TERMSRV_LISTENER);
+
+	snprintf(path, sizeof(path), "%s/termsrv", programs);
+	if (dup2(high, TERMSRV_CONFIG) >= 0 && dup2(high_pair, TERMSRV_CERTIFICATE) >= 0 &&
+	    close_range(TERMSRV_CERTIFICATE + 1, ~0u, 0) == 0)
+		execv(path, argv);
+	log_error("cannot execute %s: %s", path, strerror(errno));
+	_exit(127);
+}
+
+/* It says itself what is wrong. */
+static int check_by_termsrv(const struct musess_config *config, const char *programs, int pair)
+{
+	int fd = memfd_create("musess.conf", MFD_CLOEXEC), status = -1;
+	struct musess_config rest = *config;
+	pid_t pid = -1;
+
+	if (pair < 0) /* there is none, or that has been said */
+		rest.Certificate[0] = 0;
+	if (fd >= 0 && write(fd, &rest, sizeof(rest)) == sizeof(rest))
+		pid = fork();
+	if (pid == 0)
+		run_termsrv(programs, fd, pair);
+	if (pid < 0)
+		log_error("cannot have termsrv look at it: %s", strerror(errno));
+	else
+		waitpid(pid, &status, 0);
+	fd_close(&fd);
+	return status == 0 ? 0 : -1;
+}
+
+/* ---- all of it ---- */
+
+static int check_named(
+    const struct musess_config *config, const char *programs, int *pair, FILE *report)
+{
+	int result = check_commands(config, programs, report);
+
+	if (check_address("ListenAddress", config->ListenAddress, report) < 0)
+		result = -1;
+	if (config->MetricsPort &&
+	    check_address("MetricsAddress", config->MetricsAddress, report) < 0)
+		result = -1;
+	if (config->EventFile[0] && check_events(config->EventFile, report) < 0)
+		result = -1;
+	return configured_pair(config, pair, report) < 0 ? -1 : result;
+}
+
+int check_configuration(const struct musess_config *config, const char *programs, const char *name)
+{
+	char *text = NULL, *rest, *line;
+	size_t size;
+	FILE *report = open_memstream(&text, &size);
+	int pair = -1, result = report ? check_named(config, programs, &pair, report) : -1;
+
+	if (!report || fclose(report) != 0)
+		return -1;
+	for (rest = text; (line = strsep(&rest, "\n"));)
+		if (*line)
+			fprintf(stderr, "%s: %s\n", name, line);
+	free(text);
+	if (check_by_termsrv(config, programs, pair) < 0)
+		result = -1;
+	fd_close(&pair);
+	return result;
+}

@@ -1,0 +1,19 @@
+/*
+ * What the configuration names on this machine: files, programs, addresses. The form of its values
+ * is the table's matter (options.h).
+ */
+#ifndef MUSESS_CHECK_H
+#define MUSESS_CHECK_H
+
+#include "options.h"
+
+/* Whether sessions can execute the subsystems' commands; PROGRAMS is the directory of musess's own.
+   0, or -1 after writing a line to REPORT for each that they cannot. */
+int check_commands(const struct musess_config *config, const char *programs, FILE *report);
+
+/* --check-config: all of it, as the user who asks sees it. The certificate and the fonts termsrv looks
+   at, which uses them. Says what is wrong, or is not as it should be, of the file NAME on standard
+   error. 0 or -1. */
+int check_configuration(const struct musess_config *config, const char *programs, const char *name);
+
+#endif

@@ -159,7 +159,7 @@ static int request_worker(struct termsrv *t)
 		return -1;
 	}
 	close(pair[1]);
-	t->asked++;
+	t->births_asked++;
 	return 0;
 }
 
@@ -187,7 +187,7 @@ void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
 {
 	struct worker *w = worker_of(t, number);
 
-	t->told++;
+	t->births_told++;
 	if (!w)
 		return; /* it has ended; so will its process, whose port is closed */
 	if (pid > 0) {
@@ -236,8 +236,8 @@ bool worker_may_be_reaped(struct termsrv *t, pid_t pid)
 	if (worker_of_process(t, pid))
 		return true;
 	if (!t->awaits_told) /* it was made before now */
-		t->await_told = t->asked;
-	t->awaits_told = (int32_t)(t->told - t->await_told) < 0;
+		t->await_told = t->births_asked;
+	t->awaits_told = (int32_t)(t->births_told - t->await_told) < 0;
 	return !t->awaits_told;
 }
 

@@ -129,8 +129,9 @@ struct termsrv {
 	TAILQ_HEAD(, connection) queue;
 	TAILQ_HEAD(, worker) warm, fresh;
 	unsigned warm_count, fresh_count;
-	uint32_t asked, told; /* workers that the nursery was to make, and of which it has told */
-	uint32_t await_told;  /* a child has ended that may be one it has not told of until then */
+	uint32_t births_asked,
+	    births_told;     /* workers that the nursery was to make, and of which it has told */
+	uint32_t await_told; /* a child has ended that may be one it has not told of until then */
 	bool awaits_told;
 	struct worker **workers; /* by slot */
 	uint16_t *turns;

@@ -17,6 +17,7 @@
 #include <freerdp/session.h>
 #include <freerdp/transport_io.h>
 #include <netinet/in.h>
+#include <openssl/tls1.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -207,9 +208,19 @@ static int set_certificate(rdpSettings *s, const struct nursery_kit *kit)
 	           : -1;
 }
 
+/* What has forward secrecy and authenticated encryption, for TLS 1.2; TLS 1.3 has nothing else. */
+static int set_tls(rdpSettings *s)
+{
+	return freerdp_settings_set_uint16(s, FreeRDP_TLSMinVersion, TLS1_2_VERSION) &&
+	               freerdp_settings_set_string(
+	                   s, FreeRDP_AllowedTlsCiphers, "ECDHE+AESGCM:ECDHE+CHACHA20")
+	           ? 0
+	           : -1;
+}
+
 static int set_security(rdpSettings *s, const struct nursery_kit *kit)
 {
-	return freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
+	return set_tls(s) == 0 && freerdp_settings_set_bool(s, FreeRDP_RdpSecurity, FALSE) &&
 	               freerdp_settings_set_bool(s, FreeRDP_RdstlsSecurity, FALSE) &&
 	               freerdp_settings_set_bool(s, FreeRDP_AadSecurity, FALSE) &&
 	               freerdp_settings_set_bool(

@@ -219,6 +219,27 @@ check_config() {
 	[ ! -e "$WORK/events.jsonl" ] || fail "--check-config makes a file"
 }
 
+offers() { # STATUS CIPHERS
+	local status=0
+	"$here/tls-client.py" "$MUSESS_ADDRESS" "$STATE/tls/certificate.pem" "$2" >"$WORK/out" 2>&1 || status=$?
+	[ $status = "$1" ] || fail "a client that offers $2: status $status: $(cat "$WORK/out")"
+}
+
+# With the service's own certificate, which is RSA: what is known to be weak would do for it.
+suites() {
+	echo "== cipher suites of TLS 1.2"
+	limits=()
+	start_musess
+	for suite in ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384 ECDHE-RSA-CHACHA20-POLY1305; do
+		offers 0 $suite
+	done
+	# without forward secrecy, and with CBC
+	for suite in AES128-GCM-SHA256 AES256-SHA ECDHE-RSA-AES128-SHA ECDHE-RSA-AES256-SHA384; do
+		offers 3 $suite
+	done
+	stop_musess
+}
+
 authority root root
 authority middle root
 server a 0xAA
@@ -232,4 +253,5 @@ warnings
 renewal
 links
 check_config
+suites
 echo "certificates are served whole, looked at, and renewed"

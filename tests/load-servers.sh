@@ -89,7 +89,7 @@ begin() {
 		--password-file "$WORK/password" --out "$run_file" "$@" >"$WORK/report" 2>"$WORK/lines" &
 	run=$!
 	started+=("$run")
-	wait_until $PATIENCE grep -qE 'live +4 ' "$WORK/lines" || fail "nothing is held: $(cat "$WORK/lines")"
+	wait_until $PATIENCE grep -qF '  held 4  ' "$WORK/lines" || fail "nothing is held: $(cat "$WORK/lines")"
 }
 finish() { # STATUS
 	local status=0

@@ -91,11 +91,11 @@ static void show_line(const struct live *l)
 	char p50[32], p95[32], p99[32];
 
 	fprintf(stderr,
-	    "%5.0fs %3.0f%%  rate %.1f/s of %.1f/s, reached %.1f/s  live %llu  ok %llu  "
+	    "%5.0fs %3.0f%%  rate %.1f/s of %.1f/s, reached %.1f/s  live %llu  held %llu  ok %llu  "
 	    "failed %llu  missed %llu  p50 %s p95 %s p99 %s\n",
 	    (double)(clock_us() - e->begin) / 1e6, done_percent(e), l->start_rate, planned_rate(e),
-	    l->reach_rate, (ull)e->pool.live, (ull)s->ok, (ull)s->failed, (ull)s->missed,
-	    percentile(e, 50, p50), percentile(e, 95, p95), percentile(e, 99, p99));
+	    l->reach_rate, (ull)e->pool.live, (ull)e->pool.reached, (ull)s->ok, (ull)s->failed,
+	    (ull)s->missed, percentile(e, 50, p50), percentile(e, 95, p95), percentile(e, 99, p99));
 }
 
 /* ---- the screen ---- */

@@ -16,7 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/shm.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -119,17 +119,17 @@ static int act(const char *what)
 	return 1; /* "exit" */
 }
 
-/* A daemon with a socket of each kind, a file and shared memory. */
+/* A daemon with a socket of each kind, a file and a semaphore. */
 static int leave_much(void)
 {
 	struct sockaddr_un local = { .sun_family = AF_UNIX, .sun_path = "/tmp/left" };
 	struct sockaddr_in network = { .sin_family = AF_INET, .sin_port = htons(3389) };
 	int one = socket(AF_UNIX, SOCK_STREAM, 0), other = socket(AF_INET, SOCK_STREAM, 0);
-	int memory = shmget(IPC_PRIVATE, 1 << 20, IPC_CREAT | 0600);
+	int semaphore = semget(IPC_PRIVATE, 1, IPC_CREAT | 0600);
 
 	if (bind(one, (struct sockaddr *)&local, sizeof(local)) < 0 || listen(one, 1) < 0 ||
 	    bind(other, (struct sockaddr *)&network, sizeof(network)) < 0 || listen(other, 1) < 0 ||
-	    memory < 0 || open("/dev/shm/left", O_CREAT | O_RDWR, 0600) < 0)
+	    semaphore < 0 || open("/dev/shm/left", O_CREAT | O_RDWR, 0600) < 0)
 		return 1;
 	for (int i = 0; i < 5; i++)
 		if (fork() == 0) {

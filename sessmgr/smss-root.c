@@ -16,9 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +28,8 @@
 /* Files and directories of /etc that programs read; missing ones are left out. */
 static const char *etc_copies[] = { "alternatives", "bash.bashrc", "debian_version", "host.conf",
 	"inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "locale.alias", "localtime",
-	"login.defs", "magic", "mime.types", "nanorc", "os-release", "profile.d", "protocols",
-	"services", "shells", "skel", "terminfo", "timezone", "vim", "xattr.conf" };
+	"login.defs", "magic", "mime.types", "nanorc", "os-release", "protocols", "services",
+	"shells", "skel", "terminfo", "timezone", "vim", "xattr.conf" };
 
 static const struct {
 	const char *name, *text;
@@ -40,10 +38,13 @@ static const struct {
 	{ "nsswitch.conf",
 	    "passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n" },
 	{ "resolv.conf", "" },
-	/* Debian's starts programs to find out what winlogon has set: so would every session */
+	/* Debian's starts programs to find out what winlogon has set: so would every session. And
+	   the host's profile.d has variables of the host's in it, which are nothing to a session */
 	{ "profile", "# made by musess\n"
 	             "if [ \"${BASH-}\" ] && [ \"${PS1-}\" ] && [ -r /etc/bash.bashrc ]; then\n"
 	             "\t. /etc/bash.bashrc\n"
+	             "\t[ ! -r /usr/share/bash-completion/bash_completion ] ||\n"
+	             "\t\t. /usr/share/bash-completion/bash_completion\n"
 	             "fi\n"
 	             "for file in /etc/profile.d/*.sh; do\n"
 	             "\t[ ! -r \"$file\" ] || . \"$file\"\n"
@@ -179,24 +180,6 @@ static int fill_etc(int root)
 	return result;
 }
 
-/* Whether something is mounted in a directory below PATH. */
-static bool has_mounts_below(const char *path)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	size_t length = strlen(path);
-	char line[2 * PATH_MAX], point[PATH_MAX];
-	bool found = false;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1) // NOLINT(cert-err34-c)
-			found =
-			    found || (strncmp(point, path, length) == 0 && point[length] == '/');
-	if (f)
-		fclose(f);
-	errno = found ? EBUSY : 0;
-	return found || !f;
-}
-
 /* Binds FROM, and what is mounted below it, to TO, which exists, with ATTRIBUTES added. */
 static int bind_to(const char *from, const char *to, uint64_t attributes)
 {
@@ -207,24 +190,6 @@ static int bind_to(const char *from, const char *to, uint64_t attributes)
 	if (attributes && mount_setattr(AT_FDCWD, to, AT_RECURSIVE, &set, sizeof(set)) < 0)
 		return failed("protect", from);
 	return 0;
-}
-
-/*
- * FROM at TO, read-only, with inodes of its own: whoever locks a file there locks it for sessions alone, and
- * not for the host. Mounted over an empty directory, as the kernel wants two. What is mounted below FROM would
- * be missing, and not every file system can be below: then it is a bind, and locks are the host's.
- */
-static int bind_apart(const char *from, const char *to)
-{
-	char options[PATH_MAX + 32];
-
-	snprintf(options, sizeof(options), "lowerdir=%s:srv", from);
-	if (!strpbrk(from, ",:\\") && !has_mounts_below(from) &&
-	    mount("overlay", to, "overlay", MS_RDONLY | MS_NOSUID, options) == 0)
-		return 0;
-	log_info(
-	    "sessions share the locks of files in %s with the host: %s", from, strerror(errno));
-	return bind_to(from, to, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
 }
 
 /* In the new root (the current directory): the top level's links or binds into /usr. */
@@ -282,7 +247,8 @@ static int fill(const char *bin, const char *port)
 	if (root < 0 || fill_etc(root) < 0)
 		return -1;
 	close(root);
-	if (bind_apart("/usr", "usr") < 0 || bind_apart(bin, &ROOT_BIN[1]) < 0 ||
+	if (bind_to("/usr", "usr", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
+	    bind_to(bin, &ROOT_BIN[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0 ||
 	    bind_to(port, &ROOT_SM_DIR[1], MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) < 0)
 		return -1;
 	/* one that nothing covers: the kernel lets sessions mount their own only then */

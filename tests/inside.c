@@ -7,7 +7,6 @@
  *   inside works                 what programs of a user need
  *   inside bounded TASKS         takes all processes, then all space that there is
  *   inside memory bounded|unbounded   memory that is no process's, where a limit holds it or none
- *   inside lock PATH             locks PATH, in both ways, until it is ended
  *   inside newcomer NAME         cannot trace a process of that name, which is about to come
  *   inside network PORT ABSTRACT cannot reach the host's TCP port and abstract socket
  *   inside knock COUNT           connects to smss as often as that; some bring a socket
@@ -36,7 +35,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
@@ -774,19 +772,6 @@ static void no_ones_memory(bool bounded)
 			report(tries[i].result < 0, tries[i].name, "it succeeded");
 }
 
-static int lock(const char *path)
-{
-	struct flock whole = { .l_type = F_RDLCK };
-	int fd = open(path, O_RDONLY);
-
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || fcntl(fd, F_SETLK, &whole) < 0)
-		return 1;
-	printf("locked\n");
-	fflush(stdout);
-	pause();
-	return 0;
-}
-
 static int fill_terminals(void)
 {
 	int count = 0;
@@ -933,8 +918,6 @@ int main(int argc, char **argv)
 		no_ones_memory(strcmp(argv[2], "bounded") == 0);
 	else if (argc == 3 && strcmp(argv[1], "newcomer") == 0)
 		newcomer(argv[2]);
-	else if (argc == 3 && strcmp(argv[1], "lock") == 0)
-		return lock(argv[2]);
 	else if (argc == 4 && strcmp(argv[1], "network") == 0)
 		network(number(argv[2]), argv[3]);
 	else if (argc == 3 && strcmp(argv[1], "knock") == 0)

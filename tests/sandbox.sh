@@ -143,6 +143,31 @@ knocks() {
 	musessctl stop "$session"
 }
 
+# Every variable that a shell has: winlogon's, and bash's own.
+shells='PATH|USER|LOGNAME|HOME|SHELL|TERM|LC_CTYPE|SESSIONNAME|CLIENTNAME|MUSESSIONID|MUSESS_SM_PORT|PWD|OLDPWD|SHLVL|_'
+services='PATH|LC_ALL|TZ|HOME|LD_BIND_NOW|MALLOC_ARENA_MAX|EVENT_NOEPOLL'
+
+sleeps() {
+	ps -o comm= --ppid "$winlogon" | grep -qx sleep
+}
+
+# What the service, and the host's shells, have in their environment is in none of its processes'.
+environments() {
+	local pid
+	echo "== environments"
+	start_session --command 'exec sleep 1000'
+	wait_until $PATIENCE sleeps || fail "the command does not run"
+	for pid in $(descendants "$musess_pid"); do
+		tr '\0' '\n' <"/proc/$pid/environ" | sed "s/^/$(cat "/proc/$pid/comm"): /"
+	done 2>/dev/null >"$OUT/environments"
+	for pid in csrss winlogon lsass termsrv sleep; do
+		grep -q "^$pid: PATH=" "$OUT/environments" || fail "$pid has no PATH: $(cat "$OUT/environments")"
+	done
+	! grep -E '(CUDA_HOME|LIBRARY_PATH)=' "$OUT/environments" || fail "see above"
+	! grep -vE "^[^ ]+: ($shells|$services)=" "$OUT/environments" || fail "variables that nobody gave them"
+	musessctl stop "$session"
+}
+
 # With a client: who that is, in the session's environment.
 environment_with_client() {
 	local csrss
@@ -157,6 +182,7 @@ environment_with_client() {
 		'TERM=xterm-256color' 'MUSESSIONID=1' 'SESSIONNAME=RDP-Tcp#[0-9]+' 'CLIENTNAME=.+'; do
 		grep -qxE -- "$line" "$OUT/env" || fail "no $line in the environment: $(cat "$OUT/env")"
 	done
+	! grep -vE "^($shells)=" "$OUT/env" || fail "the shell has variables that nobody gave it"
 	[ "$(cat "/proc/$csrss/root/tmp/tty")" = /dev/pts/0 ] || fail "its terminal is no /dev/pts/0"
 	type_line client exit
 	wait_for_end client $PATIENCE
@@ -169,20 +195,6 @@ memory() {
 		bounds=bounded
 	echo "== memory, $bounds"
 	inside memory $bounds
-}
-
-# Who locks a file of the host's in a session locks it there.
-locks() {
-	local file
-	for file in /usr/bin/env /opt/musess/bin/csrss; do
-		echo "== locks of $file"
-		rm -f "$WORK/bin/locked"
-		start_session --command "/opt/musess/bin/inside lock $file >/tmp/output 2>&1; echo \$? >/tmp/output"
-		wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/output" || fail "inside lock says nothing"
-		grep -qx locked "/proc/$csrss/root/tmp/output" || fail "a session cannot lock $file"
-		flock --nonblock "${file/#\/opt\/musess/$WORK}" true || fail "a session locks the host out of $file"
-		musessctl stop "$session"
-	done
 }
 
 # One of musess's processes before it has made itself one that nobody may trace: here it is a program that
@@ -225,6 +237,11 @@ cp "$(command -v sleep)" "$WORK/bin/psxss" # its argument is the session's numbe
 config+=("TasksMax = $TASKS")
 echo secret >"$WORK/secret"
 chmod 644 "$WORK/secret"
+# The host's, in this namespace, where there is the directory.
+mkdir "$WORK/profile.d"
+echo 'export CUDA_HOME=/host LIBRARY_PATH=/host' >"$WORK/profile.d/host.sh"
+mount --bind "$WORK/profile.d" /etc/profile.d
+export CUDA_HOME=/service LIBRARY_PATH=/service
 before=$(mounts_of_host)
 start_service "$mode"
 ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
@@ -234,9 +251,9 @@ inside forbidden "$WORK/secret" "$STATE" "$STATE/lab.env" "$STATE/accounts/accou
 	"$STATE/tls/key.pem" "$MUSESS_SM_PORT" "$BUILD" "$(realpath "$0")" "$HOME" /root/.bashrc \
 	/root/.profile /var/lib /var/log/dpkg.log /var/lib/dpkg/status
 memory
-locks
 watches
 newcomer
+environments
 echo "musess-test-$$" >"$WORK/abstract"
 "$BUILD/bin/tests/inside" serve "musess-test-$$" >"$WORK/serves" &
 started+=("$!")

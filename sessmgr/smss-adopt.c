@@ -4,6 +4,8 @@
  * numbers, and by each csrss, which looks for an smss as soon as it has lost one.
  *
  *   a record of a session that ran    its csrss is awaited, for ADOPT_MS
+ *                                     its other subsystems ended with the earlier smss: the
+ *                                     Required ones are loaded again
  *   of any other                      it was half made, or ended already: it is killed, and its id
  *                                     and slot are free when the kernel has ended its processes
  *
@@ -75,10 +77,9 @@ static int adopt_process(struct session *s, struct subsystem *subsystem, pid_t p
 /* It is known, with those of its processes that are there; its csrss has not come yet. 0, or -1. */
 static int take_in(struct session *s, const struct record *r, int *csrss, int *winlogon)
 {
-	const struct known_name *windows = &s->smss->required[0];
-
 	restore(s, r);
-	if (process_space_create(s) < 0 || !(s->windows = subsystem_create(s, windows)))
+	if (process_space_create(s) < 0 ||
+	    !(s->windows = subsystem_create(s, subsystem_windows(s->smss))))
 		return -1;
 	s->windows->required = true;
 	if (adopt_process(s, s->windows, r->csrss, csrss) < 0)
@@ -291,6 +292,8 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 	s->shell_told = message->shell;
 	adopted++;
 	reconcile(s, message);
+	if (s->step == SESSION_RUNNING)
+		subsystem_load_required(s);
 	came(s);
 	return 0;
 }

@@ -149,15 +149,6 @@ int32_t SmpExecuteInitialCommand(struct session *MuSession, UNICODE_STRING *Init
 
 /* ---- a session ---- */
 
-/* The subsystem that every session has to have, csrss's, or NULL. */
-static const struct known_name *windows_subsystem(void)
-{
-	for (unsigned i = 0; i < Smp->required_count; i++)
-		if (strcmp(Smp->required[i].name, "Windows") == 0)
-			return &Smp->required[i];
-	return NULL;
-}
-
 int32_t SmpLoadSubSystemsForMuSession(
     uint32_t *pMuSessionId, uint32_t *pWindowsSubSysProcessId, UNICODE_STRING *InitialCommand)
 {
@@ -167,7 +158,7 @@ int32_t SmpLoadSubSystemsForMuSession(
 	int64_t DelayTime = 0;
 
 	PROBE_ENTRY(SmpLoadSubSystemsForMuSession, *pMuSessionId);
-	if (windows_subsystem())
+	if (subsystem_windows(Smp))
 		State = session_create(Smp, *pMuSessionId == 0, &Status);
 	if (State) {
 		snprintf(State->command, sizeof(State->command), "%s", InitialCommand->Buffer);
@@ -175,11 +166,11 @@ int32_t SmpLoadSubSystemsForMuSession(
 		/* the Kmode subsystem comes before the Required ones (lines 94-97) */
 		Win32kFileName.Buffer = (char *)(uintptr_t)Smp->config->Kmode;
 		Win32kFileName.Length = (uint16_t)strlen(Win32kFileName.Buffer);
-		FileName.Buffer = (char *)(uintptr_t)windows_subsystem()->command;
+		FileName.Buffer = (char *)(uintptr_t)subsystem_windows(Smp)->command;
 		FileName.Length = (uint16_t)strlen(FileName.Buffer);
 		Status = process_space_create(State) < 0 ? STATUS_NO_MEMORY : STATUS_PENDING;
 		if (Status == STATUS_PENDING)
-			State->windows = subsystem_create(State, windows_subsystem());
+			State->windows = subsystem_create(State, subsystem_windows(Smp));
 		if (!State->windows)
 			Status = STATUS_NO_MEMORY;
 	}
@@ -217,6 +208,7 @@ static int32_t existing(SMSTARTCSR *call)
 static int32_t take(struct session *session, SMAPIMSG *call, struct client *client)
 {
 	session->awaits_client = client && client->role == CLIENT_TERMSRV;
+	record_update(session); /* whose it is: with that it is nobody's idle one any more */
 	if (session->step != SESSION_RUNNING) {
 		if (client)
 			session->starter = call_keep(client, &call->h, sizeof(*call), -1);

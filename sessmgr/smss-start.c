@@ -158,8 +158,7 @@ struct session *start_take_idle(struct smss *smss)
 		smss->stats.pool_misses++;
 		return NULL;
 	}
-	best->pooled = false;
-	record_update(best);
+	best->pooled = false; /* on record with who gets it */
 	smss->pooled_count--;
 	smss->stats.pool_hits++;
 	memset(best->info.phase, 0, sizeof(best->info.phase));
@@ -179,6 +178,7 @@ void start_keep(struct session *session)
 	if (!session->pooled)
 		return;
 	session->pooled = false;
+	record_update(session);
 	session->smss->pooled_count--;
 	start_refill(session->smss);
 }

@@ -45,13 +45,28 @@ static void read_names(const struct smss *smss, const char *option, const char *
 	}
 }
 
+const struct known_name *subsystem_windows(const struct smss *smss)
+{
+	for (unsigned i = 0; i < smss->required_count; i++)
+		if (strcmp(smss->required[i].name, "Windows") == 0)
+			return &smss->required[i];
+	return NULL;
+}
+
+static bool is_required(const struct smss *smss, const char *name)
+{
+	for (unsigned i = 0; i < smss->required_count; i++)
+		if (strcmp(smss->required[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 int subsystems_init(struct smss *smss)
 {
 	read_names(smss, "Required", smss->config->Required, smss->required, &smss->required_count);
 	read_names(smss, "Optional", smss->config->Optional, smss->optional, &smss->optional_count);
-	for (unsigned i = 0; i < smss->required_count; i++)
-		if (strcmp(smss->required[i].name, "Windows") == 0)
-			return 0;
+	if (subsystem_windows(smss))
+		return 0;
 	log_error("no session can be made without the Windows subsystem: name Windows in Required, "
 	          "in [SubSystems]");
 	return -1;
@@ -321,6 +336,7 @@ static void connected(struct subsystem *subsystem)
 
 	event_del(subsystem->timeout);
 	subsystem->connected = true;
+	subsystem->required = is_required(session->smss, subsystem->name);
 	audit_loaded(session, STATUS_SUCCESS);
 	PROBE_SUBSYSTEM(session->id, PROBE_CONNECTED, STATUS_SUCCESS, subsystem->name);
 	if (subsystem == session->windows)
@@ -393,6 +409,17 @@ void subsystem_load_waiting(struct session *session)
 		if (!subsystem->pid && !subsystem->ordered)
 			load(subsystem);
 	}
+}
+
+void subsystem_load_required(struct session *session)
+{
+	for (unsigned i = 0; i < session->smss->required_count; i++) {
+		const struct known_name *known = &session->smss->required[i];
+		if (!subsystem_by_name(session, known->name, strlen(known->name)) &&
+		    !subsystem_create(session, known))
+			log_warn("session %u: no memory for %s", session->id, known->name);
+	}
+	subsystem_load_waiting(session);
 }
 
 bool subsystem_demand(struct session *session, const char *name, size_t length, struct call *call)

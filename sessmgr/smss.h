@@ -802,6 +802,11 @@ void subsystem_expect(struct subsystem *subsystem);
 void subsystem_created(struct subsystem *subsystem, pid_t pid);
 /* Begins what had to wait until a short-lived smss had left. */
 void subsystem_load_waiting(struct session *session);
+/* SESSION, which runs, gets the Required ones that it lacks, as they ended with an earlier smss. One
+   that cannot be loaded is missing then; of one that is there the end is the session's again. */
+void subsystem_load_required(struct session *session);
+/* The one that every session has, csrss's; NULL where the configuration names none. */
+const struct known_name *subsystem_windows(const struct smss *smss);
 /* It cannot be loaded, or is gone: its session ends where that needs it. */
 void subsystem_failed(struct subsystem *subsystem, int32_t status);
 /* CSR_CONNECT. Returns 0, or -1 where the sender is refused. */

@@ -175,4 +175,30 @@ smss_pid
 kill -TERM "$keeper"
 wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"
 wait_until $PATIENCE eval '[ -z "$(csrss_ids)" ]' || fail "sessions are left after a stop"
+
+# What else a session is made of is there again, and who has used an idle one still has it.
+echo "== another Required subsystem, and an idle session that was used"
+config=('IdleWinStationPoolCount = 1' '[SubSystems]' 'Required = Posix Windows' 'Optional =')
+start_kept
+run_in() { # SESSION TEXT: a command in it says so
+	[ "$(musessctl exec "$1" -- echo "$2" 2>/dev/null)" = "$2" ]
+}
+wait_until $PATIENCE session_exists 1 || fail "there is no idle session"
+musessctl start --command 'sleep 1000'
+wait_until $PATIENCE run_in 2 first || fail "a Required Posix is not there"
+wait_until $PATIENCE run_in 1 idle || fail "there is none in the idle session"
+for round in second third; do
+	kill_one smss
+	wait_until $PATIENCE other_smss || fail "no other smss"
+	wait_until $PATIENCE serves || fail "nobody is served"
+	wait_until $PATIENCE run_in 2 $round || fail "a Required Posix is not there again: $(musessctl list)"
+	wait_until $PATIENCE run_in 1 $round || fail "nor in the idle session that was used"
+	[ "$(musessctl start | sed 's/^session \([0-9]*\).*/\1/')" -gt 2 ] ||
+		fail "an idle session that was used is somebody else's"
+done
+kill -KILL "$(musessctl ps | awk '$1 == 2 && $NF == "psxss" { print $(NF - 2) }')"
+wait_until $PATIENCE session_gone 2 || fail "a Required subsystem is gone, its session is not"
+smss_pid
+kill -TERM "$keeper"
+wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"
 echo "restarts lose nothing"

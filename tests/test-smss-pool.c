@@ -5,8 +5,10 @@
 #include "smss-play.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -320,11 +322,59 @@ static void no_overtaking(void **state)
 	close_ports(ups, 1);
 }
 
+/* The record of SESSION as the next smss reads it. */
+static struct record on_record(const struct session *session)
+{
+	struct record r;
+
+	assert_true(record_read(session->slot, &r));
+	return r;
+}
+
+/* Whose an idle session is, is on record at once: the next smss gives it to nobody else, and keeps
+   none for a client whom nobody brings there. */
+static void taken_is_on_record(void **state)
+{
+	char directory[] = "/tmp/test-smss.XXXXXX";
+	SMAPIMSG m = { .u.StartCsr.MuSessionId = SM_NO_MUSESSION };
+	struct session *used, *taken;
+	struct up ups[2];
+	uint32_t count;
+	int termsrv, dir;
+
+	(void)state;
+	pool(2, &count);
+	fill_pool(2, ups);
+	assert_non_null(mkdtemp(directory));
+	dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(record_open(dir, harness.smss.capacity), 0);
+	used = ups[0].session;
+	taken = ups[1].session;
+	record_update(used);
+	record_update(taken);
+	assert_int_equal(on_record(used).pooled, 1);
+	start_keep(used);
+	assert_int_equal(on_record(used).pooled, 0);
+	termsrv = harness_client(CLIENT_TERMSRV, 3);
+	assert_int_equal(harness_call(termsrv, &m, SmStartCsrApi, false), STATUS_SUCCESS);
+	assert_int_equal(m.u.StartCsr.MuSessionId, taken->id);
+	assert_int_equal(on_record(taken).pooled, 0);
+	assert_int_equal(on_record(taken).awaits_client, 1);
+	close(termsrv);
+	for (int i = 0; i < 2; i++) {
+		close(ups[i].csrss);
+		close(ups[i].sb);
+	}
+	record_close(dir);
+	close(dir);
+	rmdir(directory);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(idle_sessions), T(pauses), T(shrinks), T(hits),
 		T(refills_later), T(idle_ones_end), T(has_its_places), T(exec_takes_it),
-		T(exec_in_vain), T(no_pool), T(no_overtaking) };
+		T(exec_in_vain), T(no_pool), T(no_overtaking), T(taken_is_on_record) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-pool", tests, NULL, NULL);

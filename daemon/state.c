@@ -182,13 +182,13 @@ int state_programs(char directory[PROGRAMS_SIZE])
 /* Services and sessions have users of their own. */
 static int check_programs(const char *directory)
 {
-	static const char *const names[] = { ".", "csrss", "lsass", "metricsd", "psxss", "termsrv",
-		"winlogon" };
+	static const char *const names[] = { "", "/csrss", "/lsass", "/metricsd", "/psxss",
+		"/termsrv", "/winlogon" };
 	char path[PROGRAMS_SIZE + 16];
 	struct stat status;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		snprintf(path, sizeof(path), "%s%s", directory, names[i]);
 		if (stat(path, &status) == 0 &&
 		    (status.st_mode & (S_IROTH | S_IXOTH)) == (S_IROTH | S_IXOTH))
 			continue;

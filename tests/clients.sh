@@ -105,14 +105,14 @@ two_at_once() {
 
 	sees_only_its_own first
 	sees_only_its_own second
-	shell_says first 'touch /tmp/mark /dev/shm/mark && ipcmk -M 64 >/dev/null' ||
+	shell_says first 'touch /tmp/mark /dev/shm/mark && ipcmk -S 1 >/dev/null' ||
 		fail "the first cannot make files"
 	type_line first 'sleep 4242 &'
 	shell_says first '[ -e /tmp/mark ] && [ -e /dev/shm/mark ]' || fail "no files in the first"
-	shell_says first 'ipcs -m | grep -q 0x' || fail "no shared memory in the first"
+	shell_says first 'ipcs -s | grep -q 0x' || fail "no semaphore in the first"
 	shell_says first 'pgrep -x sleep' || fail "no process in the first"
 	! shell_says second '[ -e /tmp/mark ] || [ -e /dev/shm/mark ]' || fail "the second sees files"
-	! shell_says second 'ipcs -m | grep -q 0x' || fail "the second sees shared memory"
+	! shell_says second 'ipcs -s | grep -q 0x' || fail "the second sees its semaphore"
 	! shell_says second 'pgrep -x sleep' || fail "the second sees processes"
 
 	shell_prints first '$(uname -n)'

@@ -46,7 +46,6 @@ runs_command() {
 # What of a session can be seen from outside of it: the list, mounts, ports, cgroups, smss's
 # descriptors, and processes, of which those below termsrv come and go.
 traces() {
-	musessctl list
 	cat "/proc/$musess_pid/mountinfo"
 	grep -F "$WORK" /proc/self/mountinfo || true # others mount and unmount meanwhile
 	grep -cF "$STATE" /proc/net/unix || true
@@ -65,6 +64,7 @@ traces() {
 		}' | sort
 	find "$STATE" | sort
 	find "/proc/$musess_pid/fd" -type l -printf '%l\n' | sed 's/:\[.*//' | sort | uniq -c
+	musessctl list # last: for a moment it leaves a connection
 }
 
 same_traces() {

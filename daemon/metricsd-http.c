@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { LOOK_US = 100000 };
+enum { LOOK_US = 100000, LOOK_SOON_US = 1000 };
 
 static struct event_base *base;
 static struct evconnlistener *listener;
@@ -83,7 +83,34 @@ static void on_look(int fd, short what, void *argument)
 	look_again();
 }
 
-/* evhttp has accepted a connection. */
+/* Whether its request is whole, and waits for a text. */
+static bool waits_for_text(const struct bufferevent *bev)
+{
+	for (unsigned i = 0; i < waiting_count; i++) {
+		struct evhttp_connection *c = evhttp_request_get_connection(waiting[i]);
+		if (c && evhttp_connection_get_bufferevent(c) == bev)
+			return true;
+	}
+	return false;
+}
+
+/* All places are taken: the one that has been slow for longest leaves its place to the next. */
+static void give_way(void)
+{
+	const struct timeval soon = { .tv_usec = LOOK_SOON_US };
+	int oldest = -1;
+
+	for (int i = 0; i < CONNECTIONS_MAX; i++)
+		if (!waits_for_text(connections[i].bev) &&
+		    (oldest < 0 || connections[i].since < connections[oldest].since))
+			oldest = i;
+	if (oldest < 0)
+		return;
+	shutdown(bufferevent_getfd(connections[oldest].bev), SHUT_RDWR); /* evhttp reads its end */
+	event_add(look, &soon);
+}
+
+/* evhttp has accepted a connection. Its socket is not known here yet. */
 static struct bufferevent *on_connection(struct event_base *b, void *argument)
 {
 	struct bufferevent *bev = bufferevent_socket_new(b, -1, BEV_OPT_CLOSE_ON_FREE);
@@ -97,8 +124,10 @@ static struct bufferevent *on_connection(struct event_base *b, void *argument)
 	bufferevent_incref(bev);
 	connections[i].bev = bev;
 	connections[i].since = clock_us();
-	if (++connection_count == CONNECTIONS_MAX)
+	if (++connection_count == CONNECTIONS_MAX) {
 		evconnlistener_disable(listener);
+		give_way();
+	}
 	look_again();
 	return bev;
 }

@@ -3,7 +3,8 @@
  * the figures, at most once a second, however many want them.
  *
  *   connection   at most CONNECTIONS_MAX; each is for one request, and has SECONDS_MAX for all of
- *                it, so that whoever is slow keeps a place for so long, and nothing else
+ *                it. Who comes when there are as many is served: whoever has been there for longest,
+ *                without a request that is whole, leaves him the place
  *   request      answered from the text where that is new enough; else it waits for the next
  */
 #ifndef MUSESS_METRICSD_H

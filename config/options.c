@@ -151,6 +151,10 @@ static const struct option options[] = {
 	{ "Events", FIELD(EventFile), PATH, 0, 0, "",
 	    "A file that gets every event as a line of JSON; empty: none, but with --lab "
 	    "events.jsonl." },
+	{ "Events", FIELD(EventFileMax), SIZE, 0, 1ull << 40, "100M",
+	    "How large that file may become; then it is renamed to its name with .1 behind it, in "
+	    "the place of the last one.",
+	    .zero = "none" },
 	{ "Metrics", FIELD(MetricsPort), NUMBER, 0, 65535, "none",
 	    "The TCP port at which Prometheus reads metrics, by HTTP; none: there is no such port.",
 	    .zero = "none" },
@@ -244,7 +248,9 @@ static void format_allowed(const struct option *o, char *text, size_t size)
 		    o->zero ? o->zero : "");
 		break;
 	case SIZE:
-		snprintf(text, size, "a size from %s to %s; units are K, M, G, T", low, high);
+		snprintf(text, size, "a size %s%s to %s%s%s; units are K, M, G, T",
+		    o->zero ? "of up" : "from ", o->zero ? "" : low, high, o->zero ? ", or " : "",
+		    o->zero ? o->zero : "");
 		break;
 	case TEXT:
 		snprintf(text, size, "up to %d bytes of UTF-8%s", OPTION_TEXT_SIZE - 1, nothing);

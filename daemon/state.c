@@ -125,9 +125,9 @@ static int open_events(const struct state *state, const struct smss *smss)
 	char path[sizeof(state->path) + sizeof("/" EVENTS_FILE)];
 
 	if (smss->config->EventFile[0] || !smss->lab_account)
-		return event_open(smss->config->EventFile);
+		return event_open(smss->config->EventFile, smss->config->EventFileMax);
 	snprintf(path, sizeof(path), "%s/" EVENTS_FILE, state->path);
-	return event_open(path);
+	return event_open(path, smss->config->EventFileMax);
 }
 
 static int listen_at(struct state *state, struct smss *smss, const char *port_path)

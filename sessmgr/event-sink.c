@@ -1,5 +1,6 @@
 /*
- * The journal and the file of events.
+ * The journal and the file of events, which never has more bytes than it may: when it is full it is
+ * renamed, with .1 behind its name, in the place of the last one, and a new one begins.
  *
  * The journal's socket, and the file's directory, are opened while their paths can be reached;
  * later, in smss's private root, they cannot. The file is opened again by its name in that
@@ -43,6 +44,8 @@ static int directory = -1; /* of the file */
 static char path[512];     /* of the file, for the log */
 static const char *name;   /* the last part of it */
 static bool torn;          /* the file ends within a line */
+static uint64_t room;      /* bytes that it may still get */
+static uint64_t most;      /* that it may have; 0: as many as come */
 static uint64_t all_lost;
 
 uint64_t event_lost(void)
@@ -175,6 +178,16 @@ static bool ends_within_line(int fd)
 	       pread(fd, &last, 1, status.st_size - 1) == 1 && last != '\n';
 }
 
+/* How many bytes more it may get. What is no file grows by itself. */
+static uint64_t room_in(int fd)
+{
+	struct stat status;
+
+	if (!most || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return UINT64_MAX;
+	return (uint64_t)status.st_size < most ? most - (uint64_t)status.st_size : 0;
+}
+
 int event_reopen(void)
 {
 	int fd;
@@ -191,14 +204,25 @@ int event_reopen(void)
 	fd_close(&file.fd);
 	file.fd = fd;
 	torn = ends_within_line(fd);
+	room = room_in(fd);
 	return 0;
 }
 
-int event_open(const char *file_path)
+/* The file is full: it is the one before from now on, and a new one begins. 0 or -1 with errno. */
+static int turn_over(void)
+{
+	char before[sizeof(path)];
+
+	snprintf(before, sizeof(before), "%s.1", name);
+	return renameat(directory, name, directory, before) < 0 ? -1 : event_reopen();
+}
+
+int event_open(const char *file_path, uint64_t bytes)
 {
 	char parent[sizeof(path)];
 	char *slash;
 
+	most = bytes;
 	if (!*file_path)
 		return 0;
 	if (snprintf(path, sizeof(path), "%s", file_path) >= (int)sizeof(path)) {
@@ -232,9 +256,14 @@ void event_sink_file(const struct event_record *r)
 		buffer_text(&out, "\n");
 	buffer_add(&out, r->json, r->json_length);
 	buffer_text(&out, "\n");
+	if (out.used > room && turn_over() < 0) {
+		account(&file, false);
+		return;
+	}
 	errno = ENOSPC; /* what a write that takes nothing means */
 	while (done < out.used && (n = write(file.fd, line + done, out.used - done)) > 0)
 		done += (size_t)n;
+	room -= done;
 	if (done > 0)
 		torn = line[done - 1] != '\n';
 	account(&file, done == out.used);

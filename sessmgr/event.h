@@ -81,11 +81,11 @@ struct event_definition {
 const struct event_definition *event_definition(enum event_name name);
 
 /*
- * Opens the file of JSON lines at PATH ("": none), append-only, and makes it (mode 0640) where it
+ * Opens the file of JSON lines at PATH ("": none), of MOST bytes (0: as many as come), append-only, and makes it (mode 0640) where it
  * is not there; its directory's descriptor is kept, so that event_reopen works after this process
  * has moved to another root. Returns 0, or -1 after logging what to do.
  */
-int event_open(const char *path);
+int event_open(const char *path, uint64_t most);
 
 /* Opens the file at its path once more: after it was renamed (logrotate). Where that fails the old
    one stays in use. Returns 0, or -1 after logging. Without a file nothing happens. */

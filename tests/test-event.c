@@ -635,7 +635,7 @@ static void test_file(void **state)
 	char *text;
 
 	(void)state;
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	umask(mask);
 	write_one();
 	text = read_path(in_directory("events.jsonl"));
@@ -648,11 +648,47 @@ static void test_file(void **state)
 	event_write(EVENT_CORE_TERMINATED, NO_SESSION); /* nobody is there */
 
 	assert_int_equal(chmod(in_directory("events.jsonl"), 0600), 0);
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	write_one();
 	assert_lines("events.jsonl", 2, 0);
 	assert_int_equal(stat(in_directory("events.jsonl"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600); /* its owner's choice */
+}
+
+/* It never has more than it may: the one before is kept. */
+static void test_file_is_full(void **state)
+{
+	uint64_t lost = event_lost();
+	struct stat status;
+	size_t line;
+
+	(void)state;
+	assert_int_equal(event_open(in_directory("events.jsonl"), 2000), 0);
+	write_one();
+	line = seen_length + 1;
+	for (int i = 0; i < 100; i++) {
+		write_one();
+		assert_int_equal(stat(in_directory("events.jsonl"), &status), 0);
+		assert_in_range(status.st_size, line, 2000);
+	}
+	assert_int_equal(stat(in_directory("events.jsonl.1"), &status), 0);
+	assert_in_range(status.st_size, 2000 - line, 2000);
+	event_close();
+	/* one that was larger before is turned over at once */
+	assert_int_equal(event_open(in_directory("events.jsonl"), line), 0);
+	write_one();
+	assert_lines("events.jsonl", 1, 0);
+	/* what cannot be is lost, and the file grows no more */
+	assert_int_equal(unlink(in_directory("events.jsonl.1")), 0);
+	assert_int_equal(mkdir(in_directory("events.jsonl.1"), 0700), 0);
+	write_one();
+	assert_lines("events.jsonl", 1, 0);
+	assert_int_equal(event_lost(), lost + 1);
+	assert_int_equal(rmdir(in_directory("events.jsonl.1")), 0);
+	write_one();
+	assert_lines("events.jsonl", 1, 0);
+	assert_lines("events.jsonl.1", 1, 0);
+	event_close();
 }
 
 static void test_reopen(void **state)
@@ -661,7 +697,7 @@ static void test_reopen(void **state)
 
 	(void)state;
 	assert_int_equal(event_reopen(), 0); /* there is none */
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	write_one();
 	snprintf(from, sizeof(from), "%s", in_directory("events.jsonl"));
 	assert_int_equal(rename(from, in_directory("events.jsonl.1")), 0);
@@ -678,7 +714,7 @@ static void test_reopen_fails(void **state)
 	char from[128], text[1024];
 
 	(void)state;
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	snprintf(from, sizeof(from), "%s", in_directory("events.jsonl"));
 	assert_int_equal(rename(from, in_directory("events.jsonl.1")), 0);
 	assert_int_equal(symlink("/etc/passwd", from), 0);
@@ -697,14 +733,14 @@ static void test_open_fails(void **state)
 
 	(void)state;
 	memset(long_path + 1, 'x', sizeof(long_path) - 2);
-	assert_int_equal(event_open(""), 0);
-	assert_int_equal(event_open("/nonexistent/events.jsonl"), -1);
+	assert_int_equal(event_open("", 0), 0);
+	assert_int_equal(event_open("/nonexistent/events.jsonl", 0), -1);
 	event_close();
-	assert_int_equal(event_open("/proc/events.jsonl"), -1);
+	assert_int_equal(event_open("/proc/events.jsonl", 0), -1);
 	event_close();
-	assert_int_equal(event_open("/tmp/"), -1);
+	assert_int_equal(event_open("/tmp/", 0), -1);
 	event_close();
-	assert_int_equal(event_open(long_path), -1);
+	assert_int_equal(event_open(long_path, 0), -1);
 	log_end(log, text, sizeof(text));
 	assert_non_null(strstr(text,
 	    "cannot open the directory /nonexistent of the event file: No such file or directory: "
@@ -720,7 +756,7 @@ static void test_full_disk(void **state)
 	char text[1024];
 
 	(void)state;
-	assert_int_equal(event_open("/dev/full"), 0);
+	assert_int_equal(event_open("/dev/full", 0), 0);
 	for (int i = 0; i < 100; i++)
 		write_one();
 	log_end(log, text, sizeof(text));
@@ -741,7 +777,7 @@ static void test_torn_line_is_ended(void **state)
 	signal(SIGXFSZ, SIG_IGN);
 	getrlimit(RLIMIT_FSIZE, &unlimited);
 	limit = unlimited;
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	write_one();
 	limit.rlim_cur = seen_length + 1 + 40;
 	setrlimit(RLIMIT_FSIZE, &limit);
@@ -763,7 +799,7 @@ static void test_torn_line_of_before(void **state)
 {
 	(void)state;
 	append("{\"time\":");
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	write_one();
 	write_one();
 	assert_lines("events.jsonl", 2, 1);
@@ -780,7 +816,7 @@ static void test_pipe(void **state)
 
 	(void)state;
 	assert_int_equal(mkfifo(in_directory("events.jsonl"), 0600), 0);
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	while (event_lost() == before)
 		write_one();
 	log_end(log, rest, sizeof(rest));
@@ -814,7 +850,7 @@ static void test_cost(void **state)
 	uint64_t start;
 
 	(void)state;
-	assert_int_equal(event_open(in_directory("events.jsonl")), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 0), 0);
 	start = process_us();
 	for (int i = 0; i < EVENTS; i++) {
 		event_write(EVENT_SECURITY_LOGON, 3, "alice", "MUSESS", 0x3e7, 10, "PC",
@@ -847,6 +883,7 @@ int main(void)
 		TEST(test_journal_is_full),
 		TEST(test_no_journal),
 		FILE_TEST(test_file),
+		FILE_TEST(test_file_is_full),
 		FILE_TEST(test_reopen),
 		FILE_TEST(test_reopen_fails),
 		FILE_TEST(test_open_fails),

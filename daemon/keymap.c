@@ -129,18 +129,21 @@ static const struct special extended_specials[] = {
 	{ 0, 0 },
 };
 
-void keymap_init(struct keymap *k, uint32_t keyboard_layout)
+bool keymap_init(struct keymap *k, uint32_t keyboard_layout)
 {
 	*k = (struct keymap){ .layout = &layouts[0], .locks = KEYMAP_NUM_LOCK };
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
-		if (layouts[i].id == (keyboard_layout & 0xffff))
+		if (layouts[i].id == (keyboard_layout & 0xffff)) {
 			k->layout = &layouts[i];
+			return true;
+		}
+	return false;
 }
 
 void keymap_sync(struct keymap *k, uint32_t flags)
 {
-	k->locks = flags & (KEYMAP_NUM_LOCK | KEYMAP_CAPS_LOCK);
-	k->held = 0;
+	*k = (struct keymap){ .layout = k->layout,
+		.locks = flags & (KEYMAP_NUM_LOCK | KEYMAP_CAPS_LOCK) };
 }
 
 static size_t length(const char16_t *text)
@@ -271,8 +274,8 @@ static uint32_t character(const struct keymap *k, uint8_t code)
 	return 0;
 }
 
-/* The accent that waits and the character that comes next. Where they do not go together,
-   the accent is lost; typed twice or before a space it is itself. */
+/* What an accent and a character come to, 0 where they do not go together. An accent that is typed twice or
+   before a space is itself. */
 static uint32_t compose(uint32_t accent, uint32_t c)
 {
 	if (accent == c)
@@ -284,51 +287,80 @@ static uint32_t compose(uint32_t accent, uint32_t c)
 			if (accents[i].letters[at] == c)
 				return accents[i].composed[at];
 	}
-	return c;
+	return 0;
 }
 
-/* Fills *OUT for a character with the modifiers that are left to it. */
-static bool send_character(const struct keymap *k, uint32_t c, struct key_out *out)
+/* The accent that waits, if any, as a key of its own. */
+static unsigned send_accent(struct keymap *k, struct key_out *out)
 {
-	out->modifiers = modifiers(k) & ~(uint32_t)KEY_MOD_SHIFT;
-	if ((out->modifiers & KEY_MOD_CTRL) && c >= 'A' && c <= 'Z')
-		c += 'a' - 'A';
-	out->code = c;
-	return true;
-}
-
-static bool send_special(struct keymap *k, uint32_t key, struct key_out *out)
-{
+	*out = (struct key_out){ .code = k->dead };
 	k->dead = 0;
-	out->code = key;
-	out->modifiers = modifiers(k);
-	return true;
+	return out->code != 0 ? 1 : 0;
 }
 
-bool keymap_scancode(
-    struct keymap *k, bool pressed, bool extended, uint8_t code, struct key_out *out)
+/* A character with the modifiers that are left to it, behind an accent that does not go with it. */
+static unsigned send_character(struct keymap *k, uint32_t c, struct key_out *out)
 {
-	uint32_t bit = held_bit(extended, code), c, dead;
+	uint32_t held = modifiers(k) & ~(uint32_t)KEY_MOD_SHIFT;
+	uint32_t composed = k->dead != 0 && held == 0 ? compose(k->dead, c) : 0;
+	unsigned n = 0;
 
+	if (composed != 0) {
+		c = composed;
+		k->dead = 0;
+	} else {
+		n = send_accent(k, out);
+	}
+	if ((held & KEY_MOD_CTRL) && c >= 'A' && c <= 'Z')
+		c += 'a' - 'A';
+	out[n] = (struct key_out){ .code = c, .modifiers = held };
+	return n + 1;
+}
+
+static unsigned send_special(struct keymap *k, uint32_t key, struct key_out *out)
+{
+	unsigned n = send_accent(k, out);
+
+	out[n] = (struct key_out){ .code = key, .modifiers = modifiers(k) };
+	return n + 1;
+}
+
+/* Whether an event is a part of the Pause key. */
+static bool is_pause(struct keymap *k, bool pressed, enum keymap_prefix prefix, uint8_t code)
+{
+	bool e1 = prefix == KEYMAP_E1 || k->e1, pause = k->pause;
+
+	k->e1 = prefix == KEYMAP_PLAIN && code == 0xe1;
+	/* until the Num Lock that is its, and Ctrl's release, which may come before that one's */
+	k->pause = e1 ? pause || (pressed && code == 0x1d) : k->e1 && pause;
+	return e1 || k->e1 || (pause && pressed && prefix == KEYMAP_PLAIN && code == 0x45);
+}
+
+unsigned keymap_scancode(struct keymap *k, bool pressed, enum keymap_prefix prefix, uint8_t code,
+    struct key_out out[KEYMAP_KEYS])
+{
+	bool extended = prefix == KEYMAP_E0;
+	uint32_t bit, c;
+
+	if (is_pause(k, pressed, prefix, code))
+		return 0;
+	bit = held_bit(extended, code);
 	if (bit != 0)
 		hold(k, bit, pressed);
 	if (bit != 0 || !pressed)
-		return false;
+		return 0;
 	c = find_special(extended ? extended_specials : plain_specials, code);
 	if (c == 0 && !extended)
 		c = code >= 0x47 && code <= 0x53 ? keypad(k, code) : character(k, code);
 	if (c == 0)
-		return false;
+		return 0;
 	if (c >= KEY_ENTER)
 		return send_special(k, c, out);
-
-	dead = k->dead;
-	k->dead = 0;
-	if (dead == 0 && contains(k->layout->dead, c) && modifiers(k) <= KEY_MOD_SHIFT) {
+	if (k->dead == 0 && contains(k->layout->dead, c) && modifiers(k) <= KEY_MOD_SHIFT) {
 		k->dead = c;
-		return false;
+		return 0;
 	}
-	return send_character(k, dead != 0 ? compose(dead, c) : c, out);
+	return send_character(k, c, out);
 }
 
 /* Some clients send the keys of a screen keyboard as control characters. */
@@ -350,28 +382,28 @@ static uint32_t control_key(uint32_t c)
 	return 0;
 }
 
-bool keymap_unicode(struct keymap *k, bool pressed, uint16_t utf16, struct key_out *out)
+unsigned keymap_unicode(
+    struct keymap *k, bool pressed, uint16_t utf16, struct key_out out[KEYMAP_KEYS])
 {
 	uint32_t c = utf16, key, high;
 
 	if (!pressed)
-		return false;
+		return 0;
 	high = k->high;
 	k->high = 0;
 	if (c >= 0xd800 && c < 0xdc00) {
 		k->high = utf16;
-		return false;
+		return 0;
 	}
 	if (c >= 0xdc00 && c < 0xe000) {
 		if (high == 0)
-			return false;
+			return 0;
 		c = 0x10000 + ((high - 0xd800) << 10) + (c - 0xdc00);
 	}
 	key = control_key(c);
 	if (key != 0)
 		return send_special(k, key, out);
 	if (c < ' ' || (c >= 0x80 && c < 0xa0))
-		return false;
-	k->dead = 0;
+		return 0;
 	return send_character(k, c, out);
 }

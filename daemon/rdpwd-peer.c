@@ -54,6 +54,15 @@ static uint16_t bounded(uint32_t pixels)
 	                                         : pixels);
 }
 
+/* csrss tells the user of a layout that is not known; clients that name none have Unicode events. */
+static void choose_layout(struct rdpwd *w, uint32_t layout)
+{
+	w->unknown_layout = keymap_init(&w->keymap, layout) ? 0 : layout;
+	if (w->unknown_layout)
+		log_info("%s: keyboard layout 0x%08x is not known: it is taken for US", w->address,
+		    layout);
+}
+
 /* The client info is there: its credentials go to lsass while activation goes on. */
 static BOOL on_post_connect(freerdp_peer *peer)
 {
@@ -72,7 +81,7 @@ static BOOL on_post_connect(freerdp_peer *peer)
 	/* what is drawn is encoded already: a second time costs more than a picture of it, and
 	   two megabytes of history */
 	freerdp_settings_set_bool(s, FreeRDP_CompressionEnabled, FALSE);
-	keymap_init(&w->keymap, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
+	choose_layout(w, freerdp_settings_get_uint32(s, FreeRDP_KeyboardLayout));
 	return peer_log_on(w, width, height) == 0;
 }
 
@@ -116,33 +125,34 @@ static BOOL on_suppress(rdpContext *context, BYTE allow, const RECTANGLE_16 *are
 	return TRUE;
 }
 
-static void send_key(struct rdpwd *w, const struct key_out *key)
+static void send_keys(struct rdpwd *w, const struct key_out *keys, unsigned count)
 {
-	struct msg_key m = { .code = key->code, .modifiers = key->modifiers };
-
-	port_header(&m.h, DSP_KEY, sizeof(m), 0);
-	if (w->display >= 0)
+	for (unsigned i = 0; i < count && w->display >= 0; i++) {
+		struct msg_key m = { .code = keys[i].code, .modifiers = keys[i].modifiers };
+		port_header(&m.h, DSP_KEY, sizeof(m), 0);
 		port_send(w->display, &m.h, -1); /* csrss that does not read drops keys */
+	}
 }
 
 static BOOL on_scancode(rdpInput *input, UINT16 flags, UINT8 code)
 {
 	struct rdpwd *w = rdpwd_of(input->context);
-	struct key_out key;
+	enum keymap_prefix prefix = flags & KBD_FLAGS_EXTENDED    ? KEYMAP_E0
+	                            : flags & KBD_FLAGS_EXTENDED1 ? KEYMAP_E1
+	                                                          : KEYMAP_PLAIN;
+	struct key_out keys[KEYMAP_KEYS];
 
-	if (keymap_scancode(
-	        &w->keymap, !(flags & KBD_FLAGS_RELEASE), flags & KBD_FLAGS_EXTENDED, code, &key))
-		send_key(w, &key);
+	send_keys(
+	    w, keys, keymap_scancode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), prefix, code, keys));
 	return TRUE;
 }
 
 static BOOL on_unicode(rdpInput *input, UINT16 flags, UINT16 code)
 {
 	struct rdpwd *w = rdpwd_of(input->context);
-	struct key_out key;
+	struct key_out keys[KEYMAP_KEYS];
 
-	if (keymap_unicode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), code, &key))
-		send_key(w, &key);
+	send_keys(w, keys, keymap_unicode(&w->keymap, !(flags & KBD_FLAGS_RELEASE), code, keys));
 	return TRUE;
 }
 

@@ -205,7 +205,7 @@ static void ask_for_frame(struct rdpwd *w)
 	    w->peer->IsWriteBlocked(w->peer))
 		return;
 	w->frame_due = false;
-	port_header(&m.h, DSP_READY, sizeof(m), 0);
+	port_header(&m.h, DSP_READY, sizeof(m), w->unknown_layout);
 	port_send(w->display, &m.h, -1);
 }
 

@@ -23,50 +23,63 @@ static const struct {
 	const char *session, *spin_up;
 	const char *made_ahead;  /* csrss and winlogon were there */
 	const char *reconnected; /* and the user's command */
+	const char *layout;      /* is not known */
 } status_forms[] = {
 	{ " %s session %u user %s client %s csrss %u winlogon %u",
 	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
 	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u",
-	    " reconnected in %u ms: tls %u logon %u" },
+	    " reconnected in %u ms: tls %u logon %u", " keyboard 0x%x unknown: US" },
 	{ " %s session %u user %s client %s pids %u %u",
 	    " spin-up %u ms: tls %u logon %u csrss %u winlogon %u shell %u",
 	    " spin-up %u ms: tls %u logon %u (made ahead) shell %u",
-	    " reconnected in %u ms: tls %u logon %u" },
+	    " reconnected in %u ms: tls %u logon %u", " keyboard 0x%x unknown: US" },
 	{ " %s session %u user %s client %s pids %u %u",
 	    " %u ms: %u tls %u log %u csr %u win %u sh", " %u ms: %u tls %u log, ahead, %u sh",
-	    " back in %u ms: %u tls %u log" },
+	    " back in %u ms: %u tls %u log", " keyboard 0x%x?" },
 	{ " %s #%u %s %s %u %u", " %u ms: %u tls %u log %u csr %u win %u sh",
-	    " %u ms: %u tls %u log, ahead, %u sh", " back in %u ms: %u tls %u log" },
+	    " %u ms: %u tls %u log, ahead, %u sh", " back in %u ms: %u tls %u log", " kbd 0x%x?" },
 };
 enum { STATUS_FORMS = sizeof(status_forms) / sizeof(*status_forms) };
 
-static int status_form(const struct csrss *c, int form, char *text, size_t size)
+/* How the session came up, once its shell has. Returns its length. */
+static int spin_up(const struct csrss *c, int form, char *text, size_t size)
 {
 	const struct msg_client *m = &c->client;
 	uint64_t begin =
 	    m->phase[PHASE_ACCEPT] ? m->phase[PHASE_ACCEPT] : m->phase[PHASE_START_CSR];
-	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->sm.session,
-	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
 
-	if (n <= 0 || (size_t)n >= size || !c->shell)
-		return n;
+	if (!c->shell)
+		return 0;
 	if (begin > c->shell)
-		n += snprintf(text + n, size - (size_t)n, status_forms[form].reconnected,
+		return snprintf(text, size, status_forms[form].reconnected,
 		    between(begin, m->phase[PHASE_ANSWERED]),
 		    between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]));
-	else if (!m->phase[PHASE_CSRSS])
-		n += snprintf(text + n, size - (size_t)n, status_forms[form].made_ahead,
-		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
+	if (!m->phase[PHASE_CSRSS])
+		return snprintf(text, size, status_forms[form].made_ahead, between(begin, c->shell),
+		    between(begin, m->phase[PHASE_NEGOTIATED]),
 		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
 		    between(m->phase[PHASE_ANSWERED], c->shell));
-	else
-		n += snprintf(text + n, size - (size_t)n, status_forms[form].spin_up,
-		    between(begin, c->shell), between(begin, m->phase[PHASE_NEGOTIATED]),
-		    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
-		    between(m->phase[PHASE_START_CSR], m->phase[PHASE_CSRSS]),
-		    between(m->phase[PHASE_CSRSS], m->phase[PHASE_WINLOGON]),
-		    between(m->phase[PHASE_WINLOGON], c->shell));
+	return snprintf(text, size, status_forms[form].spin_up, between(begin, c->shell),
+	    between(begin, m->phase[PHASE_NEGOTIATED]),
+	    between(m->phase[PHASE_NEGOTIATED], m->phase[PHASE_LOGON]),
+	    between(m->phase[PHASE_START_CSR], m->phase[PHASE_CSRSS]),
+	    between(m->phase[PHASE_CSRSS], m->phase[PHASE_WINLOGON]),
+	    between(m->phase[PHASE_WINLOGON], c->shell));
+}
+
+/* The line in one form, as far as it fits into SIZE bytes. Returns its length. */
+static int status_form(const struct csrss *c, int form, char *text, size_t size)
+{
+	const struct msg_client *m = &c->client;
+	int n = snprintf(text, size, status_forms[form].session, m->winstation, c->sm.session,
+	    m->user[0] ? m->user : "-", m->station[0] ? m->station : "-", m->csrss, m->winlogon);
+
+	if ((size_t)n < size && c->unknown_layout)
+		n += snprintf(
+		    text + n, size - (size_t)n, status_forms[form].layout, c->unknown_layout);
+	if ((size_t)n < size)
+		n += spin_up(c, form, text + n, size - (size_t)n);
 	return n;
 }
 

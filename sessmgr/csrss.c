@@ -128,6 +128,7 @@ static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 	*passed = -1;
 	c->wanted = m->wanted;
 	c->in_frame = false;
+	c->unknown_layout = 0; /* it says so with its next question */
 	c->columns = m->width / CELL_WIDTH;
 	c->rows = m->height / CELL_HEIGHT;
 	if (terminal_resize(c->terminal, c->columns, c->rows - 1) < 0)
@@ -384,6 +385,8 @@ static int on_display(struct csrss *c)
 		return display_lost(c);
 	if (m.h.type == DSP_READY && got == sizeof(m.plain)) {
 		c->wanted = true;
+		c->status_changed = c->status_changed || c->unknown_layout != m.h.message_id;
+		c->unknown_layout = m.h.message_id;
 	} else if (m.h.type == DSP_KEY && got == sizeof(m.key) && m.key.code <= KEY_LAST) {
 		return on_key(c, &m.key);
 	} else if (m.h.type == DSP_INPUT && got == sizeof(m.plain)) {

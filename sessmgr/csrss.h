@@ -22,10 +22,11 @@ struct csrss {
 	bool logon_sent;
 	struct msg_choices choices; /* of the user, who says which session it shall be */
 	struct boxes boxes;
-	uint64_t lost_smss;  /* since when there is none; 0: there is one */
-	uint64_t asked;      /* when a new one was last looked for */
-	uint64_t input_told; /* when smss was told of the last key or use of the mouse */
-	uint64_t shell;      /* when the user's command was started */
+	uint64_t lost_smss;      /* since when there is none; 0: there is one */
+	uint64_t asked;          /* when a new one was last looked for */
+	uint64_t input_told;     /* when smss was told of the last key or use of the mouse */
+	uint64_t shell;          /* when the user's command was started */
+	uint32_t unknown_layout; /* of the client's keyboard; 0: none */
 	bool status_changed;
 	bool wanted;   /* rdpwd asked for a frame */
 	bool in_frame; /* its rows are being sent */

@@ -85,7 +85,8 @@ enum message_type {
 	                        callback port beside it */
 	CSR_CHOICE, /* to smss: that one, or NO_SESSION: the new one */
 	/* rdpwd and csrss */
-	DSP_READY = 0x500, /* to csrss: one more frame may come */
+	DSP_READY = 0x500, /* to csrss: one more frame may come; the message id is the number of the
+	                      client's keyboard layout where that is not known, else 0 */
 	DSP_ROW,           /* to rdpwd: cells of one row */
 	DSP_FRAME,         /* to rdpwd: end of a frame; cursor */
 	DSP_KEY,           /* to csrss: a key or character */

@@ -107,6 +107,34 @@ layout() { # NAME KLID TYPED EXPECTED
 	log_off "$1"
 }
 
+# What the client's layout is taken for is on the screen, and in the log. Pause changes neither Num Lock
+# nor Ctrl; an accent that fits no letter stays.
+other_keys() {
+	local kind
+	echo "== an unknown layout, Pause, accents"
+	client_options=("/kbd:layout:0x0000041d")
+	connect unknown xfreerdp3-tls-32
+	client_options=()
+	wait_for_text unknown 'keyboard 0x41d' $PATIENCE
+	grep -qF 'keyboard layout 0x0000041d is not known' "$musess_log" || fail "no log line of the layout"
+	log_off unknown
+	for kind in xfreerdp3-tls-32 rdesktop-tls-24; do
+		connect pause $kind
+		wait_for_prompt pause
+		press pause Pause
+		type_line pause 'echo pause-$((40+2))'
+		wait_for_text pause '^pause-42 *$' $PATIENCE
+		log_off pause
+	done
+	client_options=("/kbd:layout:0x00000407")
+	connect accents xfreerdp3-tls-32
+	client_options=()
+	wait_for_prompt accents
+	type_line accents 'echo =x=e'
+	wait_for_text accents '^´xé *$' $PATIENCE
+	log_off accents
+}
+
 keys() {
 	local name=keys
 	echo "== keys"
@@ -200,6 +228,7 @@ three_tries
 layout german 0x00000407 "echo zy-';" '^yzßäö *$'
 layout british 0x00000809 'echo a#b' '^a£b *$'
 layout american 0x00000409 'echo zy@~' '^zy@~ *$'
+other_keys
 keys
 unicode
 size 1021 767 46 127

@@ -176,7 +176,7 @@ static bool read_pair(struct record *r, const char *pair, size_t size)
 	return (numbers[0] || numbers[1]) && r->generation != 0;
 }
 
-/* Of a record of another version: nothing but what stays, and that it is to end. */
+/* Of a record of another version, or one that cannot be: nothing but what stays, and that it is to end. */
 static void to_end(struct record *r)
 {
 	memset((char *)r + STABLE_SIZE, 0, sizeof(*r) - STABLE_SIZE);
@@ -410,6 +410,20 @@ uint32_t record_capacity(void)
 	return map ? map->capacity : 0;
 }
 
+/* Whether R is what a session can be: memory fails, and other builds have their mistakes. */
+static bool is_sound(const struct record *r)
+{
+	const struct msg_session *info = &r->info;
+
+	return r->step <= SESSION_ENDING && r->state < WTS_STATE_COUNT &&
+	       port_text_valid(info->winstation, sizeof(info->winstation)) &&
+	       port_text_valid(info->user, sizeof(info->user)) &&
+	       port_text_valid(info->domain, sizeof(info->domain)) &&
+	       port_text_valid(info->station, sizeof(info->station)) &&
+	       port_text_valid(info->address, sizeof(info->address)) &&
+	       memchr(r->command, 0, sizeof(r->command));
+}
+
 bool record_read(uint32_t slot, struct record *record)
 {
 	struct pair pair;
@@ -421,5 +435,7 @@ bool record_read(uint32_t slot, struct record *record)
 	if (newer->number == 0)
 		return false;
 	*record = newer->record;
+	if (!is_sound(record))
+		to_end(record);
 	return record->generation != 0;
 }

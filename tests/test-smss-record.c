@@ -511,7 +511,7 @@ static void write_other(
 		.winlogon_born = 556 };
 
 	memset(bytes, 0x5a, size);
-	memset(r.info.address, 'a', sizeof(r.info.address));
+	memset(r.info.address, 'a', sizeof(r.info.address) - 1);
 	memcpy(bytes, &r, size < sizeof(r) ? size : sizeof(r));
 	memcpy(bytes, &stable, sizeof(stable));
 	file_bytes(true, other_at(slot, which, size), &number, sizeof(number));
@@ -599,7 +599,7 @@ static void goes_on(uint32_t size)
 		for (size_t i = size; i < sizeof(r); i++)
 			assert_int_equal(((const char *)&r)[i], 0);
 		if (size >= sizeof(r))
-			assert_int_equal(r.info.address[sizeof(r.info.address) - 1], 'a');
+			assert_int_equal(r.info.address[sizeof(r.info.address) - 2], 'a');
 	}
 	/* and written as any */
 	record_update(&session);
@@ -627,6 +627,31 @@ static void test_of_an_older_build(void **state)
 {
 	(void)state;
 	goes_on(sizeof(struct record) - 24);
+}
+
+/* One that no session can be is ended: by the numbers with which every build begins. */
+static void test_impossible_is_ended(void **state)
+{
+	struct record r;
+
+	(void)state;
+	again(4);
+	for (int which = 0; which < 3; which++) {
+		struct session bad = session;
+		if (which == 0)
+			bad.state = (enum session_state)WTS_STATE_COUNT;
+		else if (which == 1)
+			memset(bad.info.user, 'a', sizeof(bad.info.user));
+		else
+			bad.info.station[0] = '\n';
+		record_update(&bad);
+		assert_true(record_read(bad.slot, &r));
+		assert_int_equal(r.step, SESSION_ENDING);
+		assert_int_equal(r.state, WTS_DOWN);
+		assert_int_equal(r.generation, session.generation);
+		assert_int_equal(r.winlogon, session.winlogon);
+		assert_string_equal(r.info.user, "");
+	}
 }
 
 static void test_of_a_later_build(void **state)
@@ -818,6 +843,7 @@ int main(void)
 		RECORD_TEST(test_fewer_sessions),
 		RECORD_TEST(test_of_this_build_stays_in_place),
 		RECORD_TEST(test_of_an_older_build),
+		RECORD_TEST(test_impossible_is_ended),
 		RECORD_TEST(test_of_a_later_build),
 		RECORD_TEST(test_of_another_build_for_more_sessions),
 		RECORD_TEST(test_of_another_version),

@@ -252,18 +252,28 @@ out_of_processes() {
 
 # Whoever has no account gets a part of the sessions, and the others still theirs.
 prompts() {
+	local host prompts=()
 	echo "== logon prompts are a part"
-	config+=('MaxInstanceCount = 8')
+	config+=('MaxInstanceCount = 16') # four prompts, and two from one address
 	start_musess
 	unset 'config[-1]'
 	! "$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 3 -c 3 -k 4 >"$OUT/prompts.log" ||
 		fail "three have a prompt"
 	grep -q '^2 of 3 painted' "$OUT/prompts.log" || fail "$(cat "$OUT/prompts.log")"
-	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -n 2 -c 2 -k 4 >"$OUT/prompts.log" &
-	started+=("$!")
-	wait_until $PATIENCE sessions_are 2 || fail "no prompts: $(cat "$OUT/prompts.log")"
+	wait_until $PATIENCE sessions_are 0 || fail "prompts are left"
+	for host in 1 2; do
+		"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -b 127.0.0.$host -n 2 -c 2 -k 8 \
+			>"$OUT/prompts-$host.log" &
+		started+=("$!")
+		prompts+=("$!")
+	done
+	wait_until $PATIENCE sessions_are 4 || fail "no prompts: $(cat "$OUT"/prompts-?.log)"
+	! "$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" '' '' -b 127.0.0.3 >"$OUT/prompts.log" ||
+		fail "a fifth prompt"
 	load -n 6 -c 6 -k 1 || fail "accounts find no session"
-	wait "${started[-1]}" || fail "$(cat "$OUT/prompts.log")"
+	for host in 1 2; do
+		wait "${prompts[host - 1]}" || fail "$(cat "$OUT/prompts-$host.log")"
+	done
 	grep -q 'came without credentials and is refused' "$musess_log" || fail "no line in the log"
 	stop_musess QUIT
 }

@@ -12,9 +12,13 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_FILE "events.jsonl" /* of a laboratory */
+
+/* Two seconds. */
+enum { LOCK_TRIES = 40, LOCK_PAUSE_NS = 50000000 };
 
 static const char *const owned_files[][2] = { { "accounts", "accounts" },
 	{ "accounts", "accounts.new" }, { "tls", "certificate.pem" },
@@ -45,6 +49,19 @@ static int make_path(const char *path)
 		*slash = '/';
 	}
 	return mkdir(path, 0700) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+/* Nobody else's while FD is open. Of an smss that was killed a child may have it for a moment more: one
+   that shares its descriptors, or has not executed yet. 0 or -1. */
+static int lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	int tries = LOCK_TRIES;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		if (--tries == 0 || nanosleep(&pause, NULL) < 0)
+			return -1;
+	return 0;
 }
 
 static int open_directory(struct state *state, const char *path)
@@ -80,7 +97,7 @@ static int open_directory(struct state *state, const char *path)
 		    state->path, geteuid(), geteuid(), state->path, state->path);
 		return -1;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	if (lock(fd) < 0) {
 		log_error("another musessd uses %s: stop it, or choose another --state directory",
 		    state->path);
 		return -1;

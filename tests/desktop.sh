@@ -104,6 +104,7 @@ layout() { # NAME KLID TYPED EXPECTED
 	type_line "$1" "$3"
 	wait_for_text "$1" "$4" $PATIENCE
 	press "$1" ctrl+c
+	wait_for_text "$1" '\^C *$' $PATIENCE # what is typed before the shell has seen it is lost
 	log_off "$1"
 }
 

@@ -151,7 +151,7 @@ def until(text, patience=20):
             except OSError:
                 sys.exit("it ended")
     sys.stdout.buffer.write(seen)
-    seen = b""
+    seen = seen.split(text, 1)[1]  # what came with it is looked for next
 until(b"running")
 os.write(terminal, b"++")
 until(b"planned 4.8/s (x 1.21)")

@@ -108,11 +108,13 @@ static int check_events(const char *path, FILE *report)
 		errno = ELOOP;
 	else if (there && S_ISDIR(status.st_mode))
 		errno = EISDIR;
-	else if (access(there ? path : directory, there ? R_OK | W_OK : W_OK | X_OK) == 0)
+	else if ((!there || access(path, R_OK | W_OK) == 0) &&
+	         /* the directory gets the next file when this one is full */
+	         access(directory, W_OK | X_OK) == 0)
 		return 0;
 	fprintf(report,
 	    "EventFile is \"%s\": %s; allowed: a file, and no link, that this user may "
-	    "write to\n",
+	    "write to, in a directory of which that is true as well\n",
 	    path, strerror(errno));
 	return -1;
 }

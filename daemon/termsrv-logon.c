@@ -59,7 +59,7 @@ static void ask_next(struct termsrv *t)
 
 	while (t->lsass >= 0 && t->asked < QUESTIONS_MAX && (node = fair_pop(&t->questions))) {
 		struct worker *w = (void *)((char *)node - offsetof(struct worker, waiting));
-		if (outcome_wait(t, &w->host) > 0) {
+		if (outcome_wait(t, &w->from) > 0) {
 			keep_out(w);
 		} else if (port_send(t->lsass, w->proof ? &w->proof->h : &w->question.h, -1) < 0) {
 			fair_push(&t->questions, node, &w->host);
@@ -89,6 +89,7 @@ static void ask_lsass(struct worker *w, const struct lsa_request *request)
 void logon_ask_again(struct termsrv *t)
 {
 	t->asked = 0;
+	outcome_forget(t);
 	for (uint32_t slot = 0; slot < t->slots_used; slot++) {
 		struct worker *w = t->workers[slot];
 		if (w && w->asking && !w->waiting.queued)
@@ -201,7 +202,7 @@ static bool prompts_full(const struct termsrv *t, const struct worker *who)
 		}
 	}
 	return count >= max || (same >= (max + HOST_PROMPTS_PART - 1) / HOST_PROMPTS_PART &&
-	                           !outcome_exempt(t, &who->host));
+	                           !outcome_exempt(t, &who->from));
 }
 
 /* winlogon asks for name and password on the desktop. */
@@ -267,7 +268,7 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 {
 	struct lsa_request request;
 
-	if (w->asking || w->cookie != COOKIE_NONE || !logon_valid(m))
+	if (w->denied || w->asking || w->cookie != COOKIE_NONE || !logon_valid(m))
 		return -1;
 	if (w->step == WORKER_SESSION && m->session == w->client.session && !w->client.user[0] &&
 	    w->prompts < PROMPT_TRIES) {
@@ -283,10 +284,9 @@ int logon_request(struct worker *w, const struct msg_rw_logon *m)
 		return -1;
 	}
 	question_of(m, &request);
-	if (m->session == NO_SESSION && m->has_cookie && !m->unusable &&
-	    ask_cookie(w, m, &request) == 0)
-		return 0;
-	check_credentials(w, &request);
+	if (m->session != NO_SESSION || !m->has_cookie || m->unusable ||
+	    ask_cookie(w, m, &request) < 0)
+		check_credentials(w, &request);
 	explicit_bzero(&request, sizeof(request));
 	return 0;
 }
@@ -404,6 +404,8 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 	memcpy(&answer, m, sizeof(answer));
 	if (t->asked > 0)
 		t->asked--;
+	if (!w)
+		outcome_after(t, m->message_id, answer.status == STATUS_SUCCESS);
 	if (w && w->asking && !w->waiting.queued) {
 		w->asking = false;
 		if (w->proof)
@@ -418,7 +420,13 @@ int logon_lsass(struct termsrv *t, const PORT_MESSAGE *m, size_t size)
 
 void logon_abandon(struct worker *w)
 {
-	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
+	bool awaited = w->asking && !w->waiting.queued;
+
+	if (awaited && !w->proof)
+		outcome_left(w, w->question.user, w->question.domain);
+	else if (awaited)
+		outcome_left(w, w->proof->user, w->proof->domain);
+	else if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
 		outcome_worker(w, REFUSAL_HANDSHAKE, NULL, NULL);
 	fair_remove(&w->t->questions, &w->waiting);
 	forget_proof(w);

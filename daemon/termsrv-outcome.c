@@ -36,64 +36,113 @@ void outcome_configure(struct termsrv *t, const char *exempt)
 	t->exempt_count = count < 0 ? 0 : (size_t)count;
 }
 
-bool outcome_exempt(const struct termsrv *t, const struct in6_addr *host)
+bool outcome_exempt(const struct termsrv *t, const struct in6_addr *from)
 {
-	return networks_hold(t->exempt, t->exempt_count, host);
+	return networks_hold(t->exempt, t->exempt_count, from);
 }
 
-uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *host)
+uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *from)
 {
-	if (t->config.LogonPenaltyMax == 0 || outcome_exempt(t, host))
+	struct in6_addr host = penalty_source(from);
+
+	if (t->config.LogonPenaltyMax == 0 || outcome_exempt(t, from))
 		return 0;
-	return penalty_left(t->penalty, host, clock_us());
+	return penalty_left(t->penalty, &host, clock_us());
 }
 
-static void tell_penalty(struct worker *w)
+static void tell_penalty(struct termsrv *t, const char address[ADDRESS_SIZE])
 {
 	struct msg_ws_event m = { .event = WS_EVENT_PENALTY };
 
-	memcpy(m.address, w->address, sizeof(m.address));
+	memcpy(m.address, address, sizeof(m.address));
 	port_header(&m.h, WS_EVENT, sizeof(m), 0);
-	port_send(w->t->smss, &m.h, -1);
+	port_send(t->smss, &m.h, -1);
 }
 
-/* What a failed logon costs the worker's client. */
-static void penalize(struct worker *w)
+/* What a failed logon costs the client at FROM, which is ADDRESS as text. */
+static void penalize(
+    struct termsrv *t, const struct in6_addr *from, const char address[ADDRESS_SIZE])
 {
-	const struct termsrv *t = w->t;
 	uint64_t most = (uint64_t)t->config.LogonPenaltyMax * 1000, wait;
+	struct in6_addr host = penalty_source(from);
 
-	if (most == 0 || outcome_exempt(t, &w->host))
+	if (most == 0 || outcome_exempt(t, from))
 		return;
-	wait = penalty_add(t->penalty, &w->host, clock_us(), most);
+	wait = penalty_add(t->penalty, &host, clock_us(), most);
 	if (wait == 0)
 		return;
-	log_info("%s: too many logons have failed: nobody is let in from there for %llu s",
-	    w->address, (unsigned long long)(wait + 999999) / 1000000);
-	tell_penalty(w);
+	log_info("%s: too many logons have failed: nobody is let in from there for %llu s", address,
+	    (unsigned long long)(wait + 999999) / 1000000);
+	tell_penalty(t, address);
 }
 
-static void tell_failure(struct worker *w, int32_t status, const char *user, const char *domain)
+static void describe(
+    const struct worker *w, const char *user, const char *domain, struct msg_ws_event *m)
 {
-	struct msg_ws_event m = { .event = WS_EVENT_LOGON_FAILED, .status = status };
+	*m = (struct msg_ws_event){ .event = WS_EVENT_LOGON_FAILED };
+	snprintf(m->user, sizeof(m->user), "%s", user ? user : "");
+	snprintf(m->domain, sizeof(m->domain), "%s", domain ? domain : "");
+	memcpy(m->station, w->client.station, sizeof(m->station));
+	memcpy(m->address, w->address, sizeof(m->address));
+	memcpy(m->winstation, w->client.winstation, sizeof(m->winstation));
+}
 
-	snprintf(m.user, sizeof(m.user), "%s", user ? user : "");
-	snprintf(m.domain, sizeof(m.domain), "%s", domain ? domain : "");
-	memcpy(m.station, w->client.station, sizeof(m.station));
-	memcpy(m.address, w->address, sizeof(m.address));
-	memcpy(m.winstation, w->client.winstation, sizeof(m.winstation));
-	port_header(&m.h, WS_EVENT, sizeof(m), 0);
-	port_send(w->t->smss, &m.h, -1);
+/* A refusal of the client at FROM, whom WHO describes. */
+static void refused(
+    struct termsrv *t, enum refusal cause, const struct in6_addr *from, struct msg_ws_event *who)
+{
+	outcome_refused(t, cause);
+	if (statuses[cause] == 0)
+		return;
+	who->status = statuses[cause];
+	port_header(&who->h, WS_EVENT, sizeof(*who), 0);
+	port_send(t->smss, &who->h, -1);
+	penalize(t, from, who->address);
 }
 
 void outcome_worker(struct worker *w, enum refusal cause, const char *user, const char *domain)
 {
+	struct msg_ws_event who;
+
 	if (w->refused && w->step != WORKER_SESSION)
 		return;
 	w->refused = true;
-	outcome_refused(w->t, cause);
-	if (statuses[cause] != 0) {
-		tell_failure(w, statuses[cause], user, domain);
-		penalize(w);
-	}
+	describe(w, user, domain, &who);
+	refused(w->t, cause, &w->from, &who);
+}
+
+void outcome_left(struct worker *w, const char *user, const char *domain)
+{
+	struct termsrv *t = w->t;
+	struct left_logon *left = &t->left[t->left_count];
+
+	if (t->left_count == QUESTIONS_MAX)
+		return; /* lsass has no more than these */
+	t->left_count++;
+	left->number = worker_number(w);
+	left->counted = w->refused || w->step == WORKER_SESSION;
+	left->from = w->from;
+	describe(w, user, domain, &left->who);
+}
+
+void outcome_after(struct termsrv *t, uint32_t number, bool right)
+{
+	unsigned i = 0;
+
+	while (i < t->left_count && t->left[i].number != number)
+		i++;
+	if (i == t->left_count)
+		return;
+	if (!right)
+		refused(t, REFUSAL_CREDENTIALS, &t->left[i].from, &t->left[i].who);
+	else if (!t->left[i].counted)
+		outcome_refused(t, REFUSAL_HANDSHAKE);
+	t->left[i] = t->left[--t->left_count];
+}
+
+void outcome_forget(struct termsrv *t)
+{
+	for (; t->left_count > 0; t->left_count--)
+		if (!t->left[t->left_count - 1].counted)
+			outcome_refused(t, REFUSAL_HANDSHAKE);
 }

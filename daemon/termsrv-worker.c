@@ -233,8 +233,10 @@ static struct worker *worker_of_process(struct termsrv *t, pid_t pid)
 
 bool worker_may_be_reaped(struct termsrv *t, pid_t pid)
 {
-	if (worker_of_process(t, pid))
+	if (worker_of_process(t, pid)) {
+		t->awaits_told = false; /* the next one that is not known is another's end */
 		return true;
+	}
 	if (!t->awaits_told) /* it was made before now */
 		t->await_told = t->births_asked;
 	t->awaits_told = (int32_t)(t->births_told - t->await_told) < 0;
@@ -382,6 +384,7 @@ static int hand_over(struct worker *w, struct connection *c)
 	look_at(w, w->handed);
 	w->idle = false;
 	memcpy(w->address, c->address, sizeof(w->address));
+	w->from = c->from;
 	w->host = c->host;
 	memcpy(w->client.winstation, c->name, sizeof(w->client.winstation));
 	w->client.phase[PHASE_ACCEPT] = c->accepted;
@@ -405,7 +408,7 @@ void worker_dispatch(struct termsrv *t)
 			event_add(t->resume, &soon);
 			break;
 		}
-		if (outcome_wait(t, &c->host) > 0) {
+		if (outcome_wait(t, &c->from) > 0) {
 			connection_keep_out(t, c->address);
 			connection_destroy(c);
 			continue;

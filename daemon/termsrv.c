@@ -128,16 +128,16 @@ static void take_address(struct connection *c, const struct sockaddr_storage *fr
 	struct sockaddr_in6 in6; /* the port is at the same place in both families */
 
 	memcpy(&in6, from, sizeof(in6));
-	c->host = in6.sin6_addr;
+	c->from = in6.sin6_addr;
 	if (from->ss_family == AF_INET) {
-		c->host = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
-		memcpy(&c->host.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
+		c->from = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+		memcpy(&c->from.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
 	}
-	if (IN6_IS_ADDR_V4MAPPED(&c->host)) {
-		inet_ntop(AF_INET, &c->host.s6_addr[12], text, sizeof(text));
+	if (IN6_IS_ADDR_V4MAPPED(&c->from)) {
+		inet_ntop(AF_INET, &c->from.s6_addr[12], text, sizeof(text));
 		snprintf(c->address, sizeof(c->address), "%s:%u", text, ntohs(in6.sin6_port));
 	} else {
-		inet_ntop(AF_INET6, &c->host, text, sizeof(text));
+		inet_ntop(AF_INET6, &c->from, text, sizeof(text));
 		snprintf(c->address, sizeof(c->address), "[%s]:%u", text, ntohs(in6.sin6_port));
 	}
 }
@@ -184,8 +184,8 @@ static void add_connection(struct termsrv *t, int socket, const struct sockaddr_
 	c->socket = socket;
 	c->accepted = clock_us();
 	take_address(c, from);
-	c->host = penalty_source(&c->host);
-	if (outcome_wait(t, &c->host) > 0) {
+	c->host = penalty_source(&c->from);
+	if (outcome_wait(t, &c->from) > 0) {
 		connection_keep_out(t, c->address);
 		connection_destroy(c);
 		return;

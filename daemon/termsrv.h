@@ -86,7 +86,8 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
-	struct in6_addr host;     /* its client's (penalty_source) */
+	struct in6_addr from;     /* its client's address, of IPv4 in its IPv6 form */
+	struct in6_addr host;     /* whose share that has (penalty_source) */
 	uint64_t handed;          /* when it got its connection */
 	uint64_t looked, used;    /* when it was last looked at; processor time by then */
 	bool idle;                /* then it had used none since it was looked at before */
@@ -115,8 +116,16 @@ struct connection {
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
 	char name[WINSTATION_SIZE]; /* that Windows would give it */
-	struct in6_addr host;
+	struct in6_addr from, host; /* as a worker's */
 	uint64_t accepted, requested;
+};
+
+/* A logon whose client left while lsass had the question. */
+struct left_logon {
+	uint32_t number; /* the question's */
+	bool counted;    /* it had a session, or was refused for something else */
+	struct in6_addr from;
+	struct msg_ws_event who; /* what the event of its failure says */
 };
 
 struct termsrv {
@@ -137,10 +146,12 @@ struct termsrv {
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
 	uint64_t refusal_logged, penalty_logged;
-	uint32_t last_connection;    /* for their names */
-	uint64_t failure_logged;     /* of a worker */
-	struct fair_queue questions; /* to lsass */
-	unsigned asked;              /* questions that it has and did not answer */
+	uint32_t last_connection;              /* for their names */
+	uint64_t failure_logged;               /* of a worker */
+	struct fair_queue questions;           /* to lsass */
+	unsigned asked;                        /* questions that it has and did not answer */
+	struct left_logon left[QUESTIONS_MAX]; /* of these */
+	unsigned left_count;
 	struct penalty *penalty;
 	struct network exempt[NETWORKS_MAX]; /* from that */
 	size_t exempt_count;
@@ -205,14 +216,20 @@ void logon_abandon(struct worker *w);
 void outcome_request(struct termsrv *t, const char *name, const char *address);
 /* Takes the addresses that failed logons cost nothing: EXEMPT is a checked option's text. */
 void outcome_configure(struct termsrv *t, const char *exempt);
-/* Whether failed logons cost HOST nothing. */
-bool outcome_exempt(const struct termsrv *t, const struct in6_addr *host);
+/* Whether failed logons cost the address FROM nothing. */
+bool outcome_exempt(const struct termsrv *t, const struct in6_addr *from);
 /* How long HOST has to wait for failed logons, in microseconds; 0: not at all. */
-uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *host);
+uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *from);
 /* A connection that has no worker is refused, for CAUSE. */
 void outcome_refused(struct termsrv *t, enum refusal cause);
 /* The worker's client is refused, for CAUSE; USER and DOMAIN are what it said of itself, NULL where
    it said nothing. What became of a client is noted once, but each of its tries at a logon prompt. */
 void outcome_worker(struct worker *w, enum refusal cause, const char *user, const char *domain);
+/* The worker leaves, and lsass has its question about USER: the answer decides what it was. */
+void outcome_left(struct worker *w, const char *user, const char *domain);
+/* That is the answer to question NUMBER of one who left; one who is not known is nobody. */
+void outcome_after(struct termsrv *t, uint32_t number, bool right);
+/* None of these will be answered. */
+void outcome_forget(struct termsrv *t);
 
 #endif

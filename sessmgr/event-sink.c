@@ -214,7 +214,10 @@ static int turn_over(void)
 	char before[sizeof(path)];
 
 	snprintf(before, sizeof(before), "%s.1", name);
-	return renameat(directory, name, directory, before) < 0 ? -1 : event_reopen();
+	/* it may have been done, and only the next file not been made */
+	if (renameat(directory, name, directory, before) < 0 && errno != ENOENT)
+		return -1;
+	return event_reopen();
 }
 
 int event_open(const char *file_path, uint64_t bytes)
@@ -263,7 +266,7 @@ void event_sink_file(const struct event_record *r)
 	errno = ENOSPC; /* what a write that takes nothing means */
 	while (done < out.used && (n = write(file.fd, line + done, out.used - done)) > 0)
 		done += (size_t)n;
-	room -= done;
+	room -= done < room ? done : room; /* one line may be more than the bound */
 	if (done > 0)
 		torn = line[done - 1] != '\n';
 	account(&file, done == out.used);

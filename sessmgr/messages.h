@@ -322,7 +322,6 @@ struct msg_ts_certificate {
 	char text[1024]; /* lines */
 };
 
-/* LSA_LOGON, LSA_NTLM, RW_NTLM, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
 /* LSA_LOGON, ACCT_ADD, ACCT_REMOVE, ACCT_PASSWD. */
 struct lsa_request {
 	PORT_MESSAGE h;       /* message_id: repeated in the answer */

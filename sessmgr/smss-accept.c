@@ -109,7 +109,8 @@ static bool peer_is_gone(int port)
 	bool gone;
 
 	if (getsockopt(port, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0)
-		return errno == ESRCH; /* reaped already */
+		return errno == ESRCH ||
+		       errno == EINVAL; /* reaped already; some kernels say EINVAL */
 	gone = syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 	fd_close(&pidfd);
 	return gone;
@@ -131,13 +132,13 @@ static bool accept_user(struct smss *smss, int port, const struct ucred *caller)
 	struct session *session = process_session(smss, caller->pid, caller->uid);
 	struct client *client;
 
-	if (!session)
+	if (!session || peer_is_gone(port))
 		return false;
 	if (!quota_take(&session->knocks, KNOCKS_MAX, KNOCKS_US, clock_us())) {
 		end_who_floods(session, caller->pid);
 		return false;
 	}
-	if (session->users >= USER_CLIENTS_MAX || peer_is_gone(port))
+	if (session->users >= USER_CLIENTS_MAX)
 		return false;
 	client = client_create(smss, port, CLIENT_USER, caller->pid);
 	if (client)

@@ -50,7 +50,7 @@ static void restore(struct session *s, const struct record *r)
 #define X(field) s->field = r->field;
 	RECORD_SAME(X)
 #undef X
-	s->smss->pooled_count += r->pooled;
+	s->smss->pooled_count += s->pooled;
 	s->csrss_born = r->csrss_born;
 	s->winlogon_born = r->winlogon_born;
 	s->csrss_id = (uint32_t)r->csrss;
@@ -95,7 +95,8 @@ static int take_in(struct session *s, const struct record *r, int *csrss, int *w
 }
 
 /* Half made, or ending, or one of its processes is gone: the rest of it goes too. */
-static void end_rest(struct session *s, const struct record *r)
+/* FAILED: it is not as it was. */
+static void end_rest(struct session *s, const struct record *r, bool failed)
 {
 	if (s->pooled)
 		start_idle_ends(s); /* here: its end is no failure */
@@ -105,7 +106,7 @@ static void end_rest(struct session *s, const struct record *r)
 	}
 	if (s->id == 0)
 		old_console = s;
-	session_stop(s, END_CSRSS_CRASH, STATUS_UNSUCCESSFUL);
+	session_stop(s, failed ? END_CSRSS_CRASH : END_NONE, STATUS_UNSUCCESSFUL);
 }
 
 static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
@@ -136,7 +137,7 @@ static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
 	if (r->step == SESSION_RUNNING && !r->awaits_client)
 		lost++;
 	if (s)
-		end_rest(s, r);
+		end_rest(s, r, r->step == SESSION_RUNNING && !r->awaits_client && winlogon < 0);
 	else
 		record_clear(&(struct session){ .slot = slot });
 	if (csrss >= 0)

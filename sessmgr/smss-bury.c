@@ -14,14 +14,17 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Both grow, by so many. */
 enum { GRAVES = 256 };
 
-static int waiting[GRAVES], dug[GRAVES];
-static unsigned waiting_count, dug_count;
+static int *waiting, *dug;
+static unsigned waiting_size, dug_size, waiting_count, dug_count;
 
 /* No call of it fails: errno is smss's. */
 static int dig(void *argument)
@@ -48,8 +51,14 @@ static pid_t spawn_without_signals(void)
 
 static void begin_digging(struct smss *smss)
 {
-	memcpy(dug, waiting, sizeof(dug));
+	int *empty = dug;
+	unsigned size = dug_size;
+
+	dug = waiting;
+	dug_size = waiting_size;
 	dug_count = waiting_count;
+	waiting = empty;
+	waiting_size = size;
 	waiting_count = 0;
 	smss->digger = spawn_without_signals();
 	if (smss->digger > 0)
@@ -60,11 +69,26 @@ static void begin_digging(struct smss *smss)
 		fd_close(&dug[--dug_count]);
 }
 
+/* A place for one more. The descriptors that smss may have bound how many there are. */
+static bool has_grave(void)
+{
+	int *more;
+
+	if (waiting_count < waiting_size)
+		return true;
+	more = reallocarray(waiting, waiting_size + GRAVES, sizeof(*waiting));
+	if (!more)
+		return false;
+	waiting = more;
+	waiting_size += GRAVES;
+	return true;
+}
+
 void bury_descriptor(struct smss *smss, int *fd)
 {
 	if (*fd < 0)
 		return;
-	if (smss->stopping || waiting_count == GRAVES) {
+	if (smss->stopping || !has_grave()) {
 		fd_close(fd);
 		return;
 	}

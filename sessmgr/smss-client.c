@@ -92,17 +92,9 @@ static void forget_termsrv(const struct client *client)
 static void forget(struct client *client)
 {
 	struct smss *smss = client->smss;
-
 	struct call *call;
 
-	if (client->role == CLIENT_TERMSRV)
-		forget_termsrv(client);
-	stats_forget(smss, client);
-	LIST_FOREACH(call, &smss->calls, in_all)
-	if (call->client == client)
-		call->client = NULL;
-	accounts_forget(client);
-	callback_forget_client(client);
+	/* first: what begins anew below must not find this one still */
 	for (int i = 0; i < SERVICE_COUNT; i++)
 		if (smss->services[i].client == client) {
 			smss->services[i].client = NULL;
@@ -111,6 +103,14 @@ static void forget(struct client *client)
 			if (smss->services[i].pid > 0)
 				kill(smss->services[i].pid, SIGKILL);
 		}
+	if (client->role == CLIENT_TERMSRV)
+		forget_termsrv(client);
+	stats_forget(smss, client);
+	LIST_FOREACH(call, &smss->calls, in_all)
+	if (call->client == client)
+		call->client = NULL;
+	accounts_forget(client);
+	callback_forget_client(client);
 }
 
 static void set_calling(const struct client *client, bool calling)

@@ -424,8 +424,7 @@ extern const uint64_t child_session_namespaces;
 void child_end_before_services(void);
 /* The child that becomes csrss: in new namespaces, suspended until it is released. */
 _Noreturn void child_windows(const struct session *session, const struct process_order *order);
-/* The short-lived smss: does what orders arrive at PORT. It has no heap: SESSION is on its stack, with its
-   space, its smss and the configuration elsewhere, and whatever it calls allocates nothing. */
+/* The short-lived smss: does what orders about SESSION arrive at PORT. */
 _Noreturn void child_creator(const struct session *session, int port);
 /* Writes the id maps of PID, a child of this process in a new user namespace of SESSION. 0, or
    -1 with errno. */

@@ -18,7 +18,7 @@
 
 /* A program that writes without end must not keep csrss from its ports: neither with many bytes, nor
    with few that each change every cell. */
-enum { READ_MAX = 65536, BLOCK = 4096, WORK_MAX = 1 << 22 };
+enum { READ_MAX = 65536, BLOCK = 4096, BLOCK_MIN = 16, WORK_MAX = 1 << 22, BLOCK_WORK = 1 << 25 };
 enum { OWN_MEMORY = 16384 };
 
 struct terminal {
@@ -118,6 +118,14 @@ int terminal_resize(struct terminal *t, int columns, int rows)
 	return 0;
 }
 
+/* Bytes that together change so many cells at most, as two can change all. */
+static size_t block_size(const struct terminal *t)
+{
+	size_t size = BLOCK_WORK / ((size_t)t->vt.rows * (size_t)t->vt.columns);
+
+	return size > BLOCK ? BLOCK : size < BLOCK_MIN ? BLOCK_MIN : size;
+}
+
 int terminal_read(struct terminal *t)
 {
 	char block[BLOCK];
@@ -126,7 +134,7 @@ int terminal_read(struct terminal *t)
 	ssize_t got;
 
 	while (total < READ_MAX && t->vt.work - before < WORK_MAX &&
-	       (got = read(t->master, block, sizeof(block))) > 0) {
+	       (got = read(t->master, block, block_size(t))) > 0) {
 		vt_write(&t->vt, block, (size_t)got);
 		total += (size_t)got;
 	}

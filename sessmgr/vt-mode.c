@@ -56,6 +56,13 @@ static void reset_margins(struct vt *vt, bool on)
 	(void)on;
 	vt->left = 0;
 	vt->right = vt->columns - 1;
+	vt->wrap = false; /* it waited at a margin that is gone */
+}
+
+static void stay(struct vt *vt, bool on)
+{
+	(void)on;
+	vt->wrap = false;
 }
 
 static void go_home(struct vt *vt, bool on)
@@ -84,7 +91,7 @@ static const struct mode {
 	{ 4, true, 0, NULL }, /* smooth scrolling */
 	{ 5, true, VT_REVERSE_SCREEN, mark_all },
 	{ 6, true, VT_ORIGIN, go_home },
-	{ 7, true, VT_AUTOWRAP, NULL },
+	{ 7, true, VT_AUTOWRAP, stay },
 	{ 8, true, 0, NULL }, /* keys repeat: the client's matter */
 	{ 9, true, VT_MOUSE_PRESS, NULL },
 	{ 12, true, 0, NULL }, /* a cursor that blinks */

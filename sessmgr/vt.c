@@ -115,6 +115,8 @@ void vt_restore(struct vt *vt)
 	vt->charsets = s->charsets;
 	vt_dip(vt);
 	vt_move(vt, s->row, s->column);
+	if (s->origin) /* there is no place outside of the margins that are now */
+		vt_address(vt, vt->row - vt->top, vt->column - vt->left);
 	vt->wrap = s->wrap && vt->column == last_column(vt);
 }
 
@@ -436,6 +438,7 @@ void vt_soft_reset(struct vt *vt)
 	vt->top = vt->left = 0;
 	vt->bottom = vt->rows - 1;
 	vt->right = vt->columns - 1;
+	vt->wrap = false;
 	vt->charsets = (struct vt_charsets){ 0 };
 	vt->single = 0;
 	vt_reset_pen(vt);

@@ -691,6 +691,43 @@ static void test_file_is_full(void **state)
 	event_close();
 }
 
+/* One line is more than the bound: a file has one, and no more. */
+static void test_file_for_no_line(void **state)
+{
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(event_open(in_directory("events.jsonl"), 10), 0);
+	for (int i = 0; i < 20; i++) {
+		write_one();
+		assert_int_equal(stat(in_directory("events.jsonl"), &status), 0);
+		assert_int_equal(status.st_size, seen_length + 1);
+	}
+	event_close();
+}
+
+/* The next file cannot be made when the one before is full: one event is lost, and no more. */
+static void test_no_next_file(void **state)
+{
+	uint64_t lost = event_lost();
+	struct rlimit own, few;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &own), 0);
+	assert_int_equal(event_open(in_directory("events.jsonl"), 10), 0);
+	write_one();
+	few = own;
+	few.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	write_one();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &own), 0);
+	assert_int_equal(event_lost(), lost + 1);
+	write_one();
+	assert_int_equal(event_lost(), lost + 1);
+	assert_lines("events.jsonl", 1, 0);
+	event_close();
+}
+
 static void test_reopen(void **state)
 {
 	char from[128];
@@ -884,6 +921,8 @@ int main(void)
 		TEST(test_no_journal),
 		FILE_TEST(test_file),
 		FILE_TEST(test_file_is_full),
+		FILE_TEST(test_file_for_no_line),
+		FILE_TEST(test_no_next_file),
 		FILE_TEST(test_reopen),
 		FILE_TEST(test_reopen_fails),
 		FILE_TEST(test_open_fails),

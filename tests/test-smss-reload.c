@@ -158,6 +158,24 @@ static void a_forged_line(void **state)
 	assert_int_equal(m.status, STATUS_PORT_DISCONNECTED);
 }
 
+/* The next reload waits for the one whose termsrv is cut off, and must not wait for that one too. */
+static void a_forged_line_and_a_signal(void **state)
+{
+	struct msg_reloaded m;
+
+	(void)state;
+	file.renewed = true;
+	ask(admin);
+	reload_signalled(&harness.smss);
+	tell(STATUS_SUCCESS, "a\x1b[2J");
+	assert_true(closed(termsrv));
+	assert_true(answered(admin, &m));
+	ask(admin);
+	assert_true(answered(admin, &m));
+	assert_int_equal(m.status, STATUS_PORT_DISCONNECTED);
+	assert_int_equal(file.times, 3);
+}
+
 static void termsrv_is_gone(void **state)
 {
 	struct msg_reloaded m;
@@ -225,6 +243,7 @@ int main(void)
 		RELOAD_TEST(taken),
 		RELOAD_TEST(refused),
 		RELOAD_TEST(a_forged_line),
+		RELOAD_TEST(a_forged_line_and_a_signal),
 		RELOAD_TEST(termsrv_is_gone),
 		RELOAD_TEST(one_at_a_time),
 		RELOAD_TEST(nobody_to_tell),

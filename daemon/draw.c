@@ -81,6 +81,18 @@ static void make_due(struct draw *d, uint16_t row, uint16_t column)
 		d->first_row = row;
 }
 
+uint16_t draw_bounded(uint32_t pixels)
+{
+	return (uint16_t)(pixels < DESKTOP_MIN   ? DESKTOP_MIN
+	                  : pixels > DESKTOP_MAX ? DESKTOP_MAX
+	                                         : pixels);
+}
+
+bool draw_has_depth(uint32_t bpp)
+{
+	return bpp == 15 || bpp == 16 || bpp == 24 || bpp == 32;
+}
+
 int draw_init(struct draw *d, const struct glyphs *glyphs, uint16_t width, uint16_t height,
     uint8_t bpp, bool skip_alpha)
 {
@@ -154,6 +166,24 @@ void draw_cursor(struct draw *d, uint16_t row, uint16_t column, bool visible)
 	d->cursor_visible = visible;
 	if (visible)
 		make_due(d, row, column);
+}
+
+bool draw_message(struct draw *d, const PORT_MESSAGE *message, size_t size)
+{
+	const struct msg_row *row = (const void *)message;
+	const struct msg_frame *frame = (const void *)message;
+
+	if (message->type == DSP_ROW && size >= offsetof(struct msg_row, cells) &&
+	    size == offsetof(struct msg_row, cells) + row->count * sizeof(struct cell)) {
+		if (d)
+			draw_row(d, row->row, row->column, row->count, row->cells);
+		return false;
+	}
+	if (message->type != DSP_FRAME || size != sizeof(*frame))
+		return false;
+	if (d)
+		draw_cursor(d, frame->cursor_row, frame->cursor_column, frame->cursor_visible);
+	return true;
 }
 
 void draw_invalidate_all(struct draw *d)

@@ -44,6 +44,12 @@ struct draw {
 	uint8_t bytes[DRAW_PIECE_BYTES];
 };
 
+/* The width or height of a client's desktop, brought to DESKTOP_MIN at least and DESKTOP_MAX at most. */
+uint16_t draw_bounded(uint32_t pixels);
+
+/* Whether there are pictures of BPP bits a pixel: 15, 16, 24 or 32. A client may name any number. */
+bool draw_has_depth(uint32_t bpp);
+
 /*
  * Makes a picture of WIDTH x HEIGHT pixels (DESKTOP_MIN to DESKTOP_MAX), all black and all
  * due. BPP is 15, 16, 24 or 32. SKIP_ALPHA: the client's DRAW_ALLOW_SKIP_ALPHA (the
@@ -60,6 +66,11 @@ void draw_finish(struct draw *d);
    out. Only cells that look different afterwards become due. */
 void draw_row(
     struct draw *d, uint16_t row, uint16_t column, uint16_t count, const struct cell *cells);
+
+/* Takes a DSP_ROW or a DSP_FRAME, of which SIZE bytes came, a header's at least. One that is not of the
+   size that it says is ignored, and both are where D is NULL: there is no picture yet. Returns whether
+   it was a DSP_FRAME that is whole. */
+bool draw_message(struct draw *d, const PORT_MESSAGE *message, size_t size);
 
 /* Puts the cursor, a cell in exchanged colours, on a cell. */
 void draw_cursor(struct draw *d, uint16_t row, uint16_t column, bool visible);

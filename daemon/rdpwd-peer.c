@@ -47,13 +47,6 @@ static int on_read_pdu(rdpTransport *transport, wStream *s)
 	return status;
 }
 
-static uint16_t bounded(uint32_t pixels)
-{
-	return (uint16_t)(pixels < DESKTOP_MIN   ? DESKTOP_MIN
-	                  : pixels > DESKTOP_MAX ? DESKTOP_MAX
-	                                         : pixels);
-}
-
 /* csrss tells the user of a layout that is not known; clients that name none have Unicode events. */
 static void choose_layout(struct rdpwd *w, uint32_t layout)
 {
@@ -68,12 +61,14 @@ static BOOL on_post_connect(freerdp_peer *peer)
 {
 	struct rdpwd *w = rdpwd_of(peer->context);
 	rdpSettings *s = peer->context->settings;
-	uint16_t width = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
-	uint16_t height = bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
+	uint16_t width = draw_bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopWidth));
+	uint16_t height = draw_bounded(freerdp_settings_get_uint32(s, FreeRDP_DesktopHeight));
+	uint32_t depth = freerdp_settings_get_uint32(s, FreeRDP_ColorDepth);
 
-	if (freerdp_settings_get_uint32(s, FreeRDP_ColorDepth) < 15) {
+	if (!draw_has_depth(depth)) {
 		log_info(
-		    "%s: a client of fewer than 15 bits a pixel is not served: closed", w->address);
+		    "%s: a client of %u bits a pixel is not served: 15, 16, 24 and 32 are: closed",
+		    w->address, depth);
 		return FALSE;
 	}
 	freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, width);

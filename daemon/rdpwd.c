@@ -93,15 +93,9 @@ static int on_display_port(struct rdpwd *w)
 		return 0;
 	if (got <= 0)
 		rdpwd_end(w, END_CSRSS_CRASH); /* else it says why */
-	if (m.h.type == DSP_ROW && (size_t)got >= offsetof(struct msg_row, cells) &&
-	    (size_t)got == offsetof(struct msg_row, cells) + m.row.count * sizeof(struct cell)) {
-		if (w->drawing)
-			draw_row(&w->draw, m.row.row, m.row.column, m.row.count, m.row.cells);
-	} else if (m.h.type == DSP_FRAME && got == sizeof(m.frame)) {
-		if (w->drawing)
-			draw_cursor(&w->draw, m.frame.cursor_row, m.frame.cursor_column,
-			    m.frame.cursor_visible);
-		w->frame_due = w->framed = true;
+	if (m.h.type == DSP_ROW || m.h.type == DSP_FRAME) {
+		if (draw_message(w->drawing ? &w->draw : NULL, &m.h, (size_t)got))
+			w->frame_due = w->framed = true;
 	} else if (m.h.type == DSP_END && got == sizeof(m.end)) {
 		rdpwd_end(w, m.end.reason);
 	} else if (m.h.type == DSP_CREDENTIALS && got == sizeof(m.credentials)) {

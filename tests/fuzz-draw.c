@@ -1,8 +1,8 @@
 /*
- * Fuzzer of the picture: rows as csrss could send them, the cursor, and areas as clients ask for them,
- * on desktops of every depth. Each rectangle lies on the desktop and is no larger than it may be; what
- * changed its look is sent, and nothing is sent twice without a reason. (That it is the right picture is
- * test-draw's.)
+ * Fuzzer of the picture: a worker's client that is activated and activated again, with any size and depth
+ * that it may name, and asks for areas; and csrss's messages as they come from its port, with any content.
+ * Each rectangle lies on the desktop and is no larger than it may be; what changed its look is sent, and
+ * nothing is sent twice without a reason. (That it is the right picture is test-draw's.)
  */
 #include "bitmap.h"
 #include "draw.h"
@@ -17,14 +17,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define FONT "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"
 #define BOLD "/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf"
 
-enum { OPERATION = 9, MODEL_COLUMNS = COLUMNS_MAX + 1, MODEL_ROWS = 64, AREA_MAX = 512 * 512 };
-enum { HEIGHT_MAX = MODEL_ROWS * CELL_HEIGHT };
+enum operation { ACTIVATE, ROW, FRAME, AREA, ALL, PAINT, OPERATIONS };
+
+/* Cells that become due in one run: those of the largest desktop, and some. More shows no more. */
+enum { WORK_MAX = COLUMNS_MAX * ROWS_MAX + 65536 };
+
+/* What is left of the input; zeros follow it. */
+struct input {
+	const uint8_t *at;
+	size_t left;
+};
 
 static struct glyphs *glyphs;
 static struct draw d;
-static uint32_t codes[MODEL_ROWS][MODEL_COLUMNS]; /* what each cell shows; 0: nothing yet */
-static bool expected[MODEL_ROWS][MODEL_COLUMNS];  /* cells that have to be sent */
-static bool sent[MODEL_ROWS][MODEL_COLUMNS];
+static bool drawing; /* the client is activated */
+static uint32_t work;
+static uint32_t codes[ROWS_MAX][COLUMNS_MAX]; /* what each cell shows; 0: nothing yet */
+static bool expected[ROWS_MAX][COLUMNS_MAX];  /* cells that have to be sent */
+static bool sent[ROWS_MAX][COLUMNS_MAX];
 
 static void check(bool holds)
 {
@@ -45,47 +55,117 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-static uint16_t number(const uint8_t *bytes)
+static uint8_t octet(struct input *in)
 {
-	return (uint16_t)(bytes[0] | bytes[1] << 8);
+	if (in->left == 0)
+		return 0;
+	in->left--;
+	return *in->at++;
 }
 
-static void model_row(uint16_t row, uint16_t column, uint16_t count, const struct cell *cells)
+static uint16_t number(struct input *in)
 {
-	for (int i = 0; i < count && column + i < d.columns && row < d.rows && row < MODEL_ROWS;
-	    i++) {
-		uint32_t *code = &codes[row][column + i];
-		if (*code != cells[i].code)
-			expected[row][column + i] = true;
-		*code = cells[i].code;
+	uint16_t low = octet(in);
+
+	return (uint16_t)(low | octet(in) << 8);
+}
+
+static uint32_t long_number(struct input *in)
+{
+	uint32_t low = number(in);
+
+	return low | (uint32_t)number(in) << 16;
+}
+
+/* A row or a column: most lie on the desktop, whose last is COUNT - 1, or just behind it. */
+static uint16_t place(struct input *in, uint16_t count)
+{
+	uint16_t n = number(in);
+
+	return n & 0x8000 ? n : n % (count + 2);
+}
+
+static bool is_letter(uint32_t code)
+{
+	return code >= 'A' && code <= 'Z';
+}
+
+/* A letter looks like nothing else. */
+static void model_row(const struct msg_row *m)
+{
+	for (int i = 0; i < m->count && m->column + i < d.columns && m->row < d.rows; i++) {
+		uint32_t *code = &codes[m->row][m->column + i], new = m->cells[i].code;
+		if (*code != new && (is_letter(*code) || is_letter(new)))
+			expected[m->row][m->column + i] = true;
+		*code = new;
 	}
 }
 
-/* COUNT cells of their own memory, so that one too many is seen. Letters only: each looks different. */
-static void put_row(const uint8_t *op)
+/* Cells that follow from one: the same again, or each a step on. */
+static void fill_cells(struct input *in, struct cell *cells, uint16_t count)
 {
-	uint16_t count = number(op + 5) % (COLUMNS_MAX + 1);
-	struct cell *cells = calloc(count + !count, sizeof(*cells));
+	struct cell c = { long_number(in), long_number(in), long_number(in) };
+	uint32_t step = octet(in);
 
-	check(cells != NULL);
-	for (uint16_t i = 0; i < count; i++)
-		cells[i] = (struct cell){ op[7] % 7 == 0 ? 0x1f600u + op[8]
-			                                 : 'A' + (op[7] + i * op[8]) % 26u,
-			op[8] * 0x01030507u, op[7] * 0x02000103u };
-	draw_row(&d, number(op + 1), number(op + 3), count, cells);
-	model_row(number(op + 1), number(op + 3), count, cells);
-	free(cells);
+	if (step & 0x80) /* letters, so that something is to be expected */
+		c.code = 'A' + c.code % 26;
+	for (uint16_t i = 0; i < count; i++) {
+		cells[i] = c;
+		c.code = step & 0x80 ? 'A' + (c.code + step) % 26 : c.code + step;
+		c.foreground += step << 16;
+		c.background ^= step << (i % 8 ? 0 : 24);
+	}
+}
+
+/* A row of COUNT cells in memory of its size, so that one too many is seen, which says that it has some
+   other number now and then; nothing of it may be taken then. */
+static void send_row(struct input *in)
+{
+	uint8_t kind = octet(in);
+	uint16_t count = number(in) % (COLUMNS_MAX + 1);
+	size_t size = kind % 8 == 1 ? sizeof(PORT_MESSAGE) + kind / 8 % 8
+	                            : offsetof(struct msg_row, cells) + count * sizeof(struct cell);
+	struct msg_row *m = calloc(1, size);
+	bool whole = kind % 8 > 2;
+
+	check(m != NULL);
+	m->h.type = DSP_ROW;
+	if (kind % 8 != 1) {
+		m->row = place(in, d.rows);
+		m->column = place(in, d.columns);
+		m->count = whole ? count : number(in);
+		fill_cells(in, m->cells, count);
+		if (drawing && m->count == count)
+			model_row(m);
+	}
+	check(!draw_message(drawing ? &d : NULL, &m->h, size));
+	free(m);
+}
+
+static void send_frame(struct input *in)
+{
+	uint8_t kind = octet(in);
+	size_t size = kind & 0x80 ? sizeof(PORT_MESSAGE) + kind % 16 : sizeof(struct msg_frame);
+	struct msg_frame whole = { .cursor_row = place(in, d.rows),
+		.cursor_column = place(in, d.columns),
+		.cursor_visible = kind & 1 ? number(in) : 1 };
+	PORT_MESSAGE *m = calloc(1, size);
+
+	check(m != NULL);
+	whole.h.type = DSP_FRAME;
+	memcpy(m, &whole, size < sizeof(whole) ? size : sizeof(whole));
+	check(draw_message(drawing ? &d : NULL, m, size) == (size == sizeof(whole)));
+	free(m);
 }
 
 static void note_sent(const BITMAP_DATA *b)
 {
 	for (uint32_t row = b->destTop / CELL_HEIGHT; row <= b->destBottom / CELL_HEIGHT; row++)
 		for (uint32_t column = b->destLeft / CELL_WIDTH;
-		    column <= b->destRight / CELL_WIDTH; column++)
-			if (row < MODEL_ROWS && column < MODEL_COLUMNS) {
-				check(!sent[row][column]);
-				sent[row][column] = true;
-			}
+		    column <= b->destRight / CELL_WIDTH; column++) {
+			check(!sent[row][column]);
+			sent[row][column] = true;
+		}
 }
 
 static void check_bitmap(const BITMAP_DATA *b)
@@ -117,46 +197,105 @@ static void drain(void)
 	check(!draw_next(&d, &b));
 }
 
-static void operate(const uint8_t *op)
+/* Numbers as a client names them: small ones mostly, whose pictures take little time. */
+static uint32_t pixels(struct input *in)
 {
-	switch (op[0] % 5) {
-	case 0:
-	case 1:
-		put_row(op);
+	uint16_t n = number(in);
+
+	return (n & 0xe000) == 0xe000   ? n & 0x1fffu
+	       : (n & 0xe000) == 0xc000 ? long_number(in)
+	                                : DESKTOP_MIN + n % 256;
+}
+
+static void expect_all(void)
+{
+	for (uint32_t row = 0; row < d.grid_rows; row++)
+		memset(expected[row], true, d.grid_columns);
+	work += (uint32_t)d.grid_rows * d.grid_columns;
+}
+
+/* As rdpwd does it; the picture of before is gone. */
+static void activate(struct input *in)
+{
+	static const uint8_t depths[] = { 15, 16, 24, 32 };
+	uint16_t width = draw_bounded(pixels(in)), height = draw_bounded(pixels(in));
+	uint8_t kind = octet(in), bpp = kind & 0x80 ? kind & 0x7f : depths[kind & 3];
+
+	check(width >= DESKTOP_MIN && width <= DESKTOP_MAX);
+	check(height >= DESKTOP_MIN && height <= DESKTOP_MAX);
+	if (!draw_has_depth(bpp))
+		return;
+	draw_finish(&d);
+	check(draw_init(&d, glyphs, width, height, bpp, kind & 4) == 0);
+	check(d.grid_rows <= ROWS_MAX && d.grid_columns <= COLUMNS_MAX);
+	drawing = true;
+	memset(codes, 0, d.grid_rows * sizeof(*codes));
+	expect_all();
+}
+
+static void ask(struct input *in)
+{
+	uint16_t left = number(in), top = number(in), right = number(in), bottom = number(in);
+	uint32_t last_row, last_column;
+
+	draw_invalidate(&d, left, top, right, bottom);
+	if (left >= d.width || top >= d.height)
+		return;
+	last_row = (bottom < d.height ? bottom : d.height - 1u) / CELL_HEIGHT;
+	last_column = (right < d.width ? right : d.width - 1u) / CELL_WIDTH;
+	for (uint32_t row = top / CELL_HEIGHT; row <= last_row; row++)
+		for (uint32_t column = left / CELL_WIDTH; column <= last_column; column++)
+			expected[row][column] = true;
+	work += (last_row + 1) * (last_column + 1);
+}
+
+static void ask_for_all(void)
+{
+	draw_invalidate_all(&d);
+	expect_all();
+}
+
+static void operate(struct input *in)
+{
+	switch ((enum operation)(octet(in) % OPERATIONS)) {
+	case ACTIVATE:
+		activate(in);
 		break;
-	case 2:
-		draw_cursor(&d, number(op + 1), number(op + 3), op[5] & 1);
+	case ROW:
+		send_row(in);
 		break;
-	case 3:
-		draw_invalidate(&d, number(op + 1), number(op + 3), number(op + 5), number(op + 7));
+	case FRAME:
+		send_frame(in);
 		break;
-	case 4:
-		drain();
+	case AREA:
+		if (drawing)
+			ask(in);
+		break;
+	case ALL:
+		if (drawing)
+			ask_for_all();
+		break;
+	case PAINT:
+		if (drawing)
+			drain();
+		break;
+	case OPERATIONS:
 		break;
 	}
 }
 
-/* Width and height, depth; then operations of nine bytes. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint8_t depths[] = { 15, 16, 24, 32 };
-	uint16_t width, height;
+	struct input in = { data, size };
 
-	if (size < 5)
-		return 0;
-	width = DESKTOP_MIN +
-	        (data[1] & 0x80 ? number(data) % (DESKTOP_MAX + 1 - DESKTOP_MIN) : data[0]);
-	height = DESKTOP_MIN +
-	         (data[3] & 0x80 ? number(data + 2) % (HEIGHT_MAX + 1 - DESKTOP_MIN) : data[2]);
-	/* what is large in both takes its time, and shows no more */
-	if ((uint32_t)width * height > AREA_MAX)
-		height = DESKTOP_MIN + height % 8;
-	memset(codes, 0, sizeof(codes));
-	check(draw_init(&d, glyphs, width, height, depths[data[4] % 4], data[4] & 4) == 0);
-	drain(); /* all of it is due */
-	for (data += 5, size -= 5; size >= OPERATION; data += OPERATION, size -= OPERATION)
-		operate(data);
-	drain();
+	memset(&d, 0, offsetof(struct draw, pixels));
+	drawing = false;
+	work = 0;
+	while (in.left > 0 && work < WORK_MAX)
+		operate(&in);
+	if (drawing)
+		drain();
 	draw_finish(&d);
+	memset(expected, 0, sizeof(expected));
 	return 0;
 }

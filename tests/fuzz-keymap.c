@@ -1,7 +1,8 @@
 /*
- * Fuzzer of the keys: scancodes with every prefix, Unicode events and synchronizations, on each layout.
- * What is sent is a key that exists; no event is lost but those that mean nothing; and after a
- * synchronization nothing is left of what was before.
+ * Fuzzer of the keys: scancodes with every prefix, Unicode events and synchronizations, on any layout that
+ * a client names, before it names one and after it. What is sent is a key that exists; no event is lost but
+ * those that mean nothing; and after a synchronization, and with a new layout, nothing is left of what was
+ * before.
  */
 #include "keymap.h"
 #include "messages.h"
@@ -11,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SCANCODE, UNICODE, SYNCHRONIZE, KINDS };
+enum { SCANCODE, UNICODE, SYNCHRONIZE, LAYOUT, KINDS };
 
 static void check(bool holds)
 {
@@ -31,42 +32,57 @@ static void check_keys(const struct keymap *k, const struct key_out *out, unsign
 	}
 }
 
-/* As if it had begun just now. */
-static void synchronize(struct keymap *k, uint32_t layout, uint32_t flags)
+static void check_fresh(const struct keymap *k, uint32_t locks)
 {
-	struct keymap fresh;
-
-	keymap_init(&fresh, layout);
-	fresh.locks = flags & (KEYMAP_NUM_LOCK | KEYMAP_CAPS_LOCK);
-	keymap_sync(k, flags);
-	check(k->layout == fresh.layout && k->held == 0 && k->locks == fresh.locks);
+	check(k->layout && k->held == 0 && k->locks == locks);
 	check(k->dead == 0 && k->high == 0 && !k->e1 && !k->pause);
+}
+
+static void synchronize(struct keymap *k, uint32_t flags)
+{
+	const struct layout *layout = k->layout;
+
+	keymap_sync(k, flags);
+	check(k->layout == layout);
+	check_fresh(k, flags & (KEYMAP_NUM_LOCK | KEYMAP_CAPS_LOCK));
+}
+
+/* Every other one is of a number that may mean anything. */
+static void choose_layout(struct keymap *k, uint8_t kind, uint16_t number)
+{
+	static const uint16_t known[] = { 0x409, 0x809, 0x407 };
+	uint16_t low = kind & 0x40 ? number : known[number % 3];
+	bool is_known = low == known[0] || low == known[1] || low == known[2];
+
+	check(keymap_init(k, (uint32_t)kind << 24 | low) == is_known);
+	check_fresh(k, KEYMAP_NUM_LOCK);
 }
 
 /* Three bytes each: kind, press and prefix; code. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint32_t layouts[] = { 0x409, 0x809, 0x407, 0x40c };
-	uint32_t layout = layouts[size % 4];
 	struct keymap k;
 
-	check(keymap_init(&k, layout) == (layout != 0x40c));
+	keymap_init(&k, 0x409); /* until the client has said which */
 	for (; size >= 3; data += 3, size -= 3) {
 		struct key_out out[KEYMAP_KEYS];
 		uint16_t unit = (uint16_t)(data[1] << 8 | data[2]);
+		uint8_t kind = data[0] % KINDS;
 		uint32_t accent = k.dead;
 		bool pressed = !(data[0] & 0x80);
 		unsigned n = 0;
 
-		if (data[0] % KINDS == SCANCODE)
+		if (kind == SCANCODE)
 			n = keymap_scancode(&k, pressed, data[1] % 3, data[2], out);
-		else if (data[0] % KINDS == UNICODE)
+		else if (kind == UNICODE)
 			n = keymap_unicode(&k, pressed, unit, out);
+		else if (kind == SYNCHRONIZE)
+			synchronize(&k, (uint32_t)data[1] << 24 | data[2]);
 		else
-			synchronize(&k, layout, data[1]);
+			choose_layout(&k, data[0], unit);
 		check_keys(&k, out, n);
 		/* an accent that waited waits, went with what came, or came before it */
-		if (data[0] % KINDS != SYNCHRONIZE && accent != 0 && k.dead != accent)
+		if (kind <= UNICODE && accent != 0 && k.dead != accent)
 			check(n > 0 && k.dead == 0 && (n == 1 || out[0].code == accent));
 	}
 	return 0;

@@ -662,6 +662,58 @@ static void test_cost(void **state)
 	}
 }
 
+/* What a client names, and csrss's messages, are judged before anything is drawn. */
+static void test_client_numbers(void **state)
+{
+	uint32_t depths = 0;
+
+	(void)state;
+	for (uint32_t bpp = 0; bpp < 70000; bpp++)
+		if (draw_has_depth(bpp)) {
+			assert_true(bpp == 15 || bpp == 16 || bpp == 24 || bpp == 32);
+			depths++;
+		}
+	assert_int_equal(depths, 4);
+	assert_int_equal(draw_bounded(0), DESKTOP_MIN);
+	assert_int_equal(draw_bounded(1024), 1024);
+	assert_int_equal(draw_bounded(DESKTOP_MAX + 1), DESKTOP_MAX);
+	assert_int_equal(draw_bounded(0x10000 + 1024), DESKTOP_MAX);
+}
+
+static int drain(struct draw *d)
+{
+	BITMAP_DATA b;
+	int n = 0;
+
+	while (draw_next(d, &b))
+		n++;
+	return n;
+}
+
+static void test_messages(void **state)
+{
+	static struct msg_row row = { .h.type = DSP_ROW, .count = 2, .cells = { { 'a', 1, 2 } } };
+	struct msg_frame frame = { .h.type = DSP_FRAME, .cursor_row = 1, .cursor_visible = 1 };
+	size_t whole = offsetof(struct msg_row, cells) + 2 * sizeof(struct cell);
+	struct client c;
+
+	(void)state;
+	client_open(&c, 640, 480, 32, true);
+	drain(&c.d);
+	assert_false(draw_message(&c.d, &row.h, whole - 1));
+	assert_false(draw_message(&c.d, &row.h, whole + sizeof(struct cell)));
+	assert_false(draw_message(&c.d, &row.h, sizeof(row.h)));
+	assert_false(draw_message(&c.d, &frame.h, sizeof(frame.h)));
+	assert_int_equal(drain(&c.d), 0);
+	assert_false(draw_message(&c.d, &row.h, whole));
+	assert_int_equal(drain(&c.d), 1);
+	assert_true(draw_message(&c.d, &frame.h, sizeof(frame)));
+	assert_int_equal(drain(&c.d), 1);
+	assert_false(draw_message(NULL, &row.h, whole)); /* before the first picture */
+	assert_true(draw_message(NULL, &frame.h, sizeof(frame)));
+	client_close(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -673,6 +725,8 @@ int main(void)
 		cmocka_unit_test(test_only_changes),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_invalidate),
+		cmocka_unit_test(test_client_numbers),
+		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_screen_text),
 		cmocka_unit_test(test_cost),
 	};

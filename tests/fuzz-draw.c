@@ -19,8 +19,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum operation { ACTIVATE, ROW, FRAME, AREA, ALL, PAINT, OPERATIONS };
 
-/* Cells that become due in one run: those of the largest desktop, and some. More shows no more. */
-enum { WORK_MAX = COLUMNS_MAX * ROWS_MAX + 65536 };
+/* A run ends with the picture with which so many cells have become due: more take their time, and show no
+   more. */
+enum { WORK_MAX = 32768, AREA_MAX = 512 * 512 };
 
 /* What is left of the input; zeros follow it. */
 struct input {
@@ -202,9 +203,9 @@ static uint32_t pixels(struct input *in)
 {
 	uint16_t n = number(in);
 
-	return (n & 0xe000) == 0xe000   ? n & 0x1fffu
-	       : (n & 0xe000) == 0xc000 ? long_number(in)
-	                                : DESKTOP_MIN + n % 256;
+	return (n & 0xf000) == 0xf000   ? 2 * (n & 0xfffu)
+	       : (n & 0xf000) == 0xe000 ? long_number(in)
+	                                : DESKTOP_MIN + n % 256u;
 }
 
 static void expect_all(void)
@@ -219,8 +220,13 @@ static void activate(struct input *in)
 {
 	static const uint8_t depths[] = { 15, 16, 24, 32 };
 	uint16_t width = draw_bounded(pixels(in)), height = draw_bounded(pixels(in));
-	uint8_t kind = octet(in), bpp = kind & 0x80 ? kind & 0x7f : depths[kind & 3];
+	uint8_t kind = octet(in), bpp = kind & 0x80 ? kind & 0x3f : depths[kind & 3];
 
+	/* what is large in both takes its time, and shows little more: it is seldom so */
+	if (width * height > AREA_MAX && kind & 8)
+		width = DESKTOP_MIN + width % 32;
+	else if (width * height > AREA_MAX && (kind & 0xf0) != 0x70)
+		height = DESKTOP_MIN + height % 32;
 	check(width >= DESKTOP_MIN && width <= DESKTOP_MAX);
 	check(height >= DESKTOP_MIN && height <= DESKTOP_MAX);
 	if (!draw_has_depth(bpp))

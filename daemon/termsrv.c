@@ -536,7 +536,7 @@ static int prepare(struct termsrv *t, struct nursery_kit *kit)
 int main(int argc, char **argv)
 {
 	static struct termsrv t;
-	struct nursery_kit kit = { .title = argv[0], .title_size = strlen(argv[0]) };
+	static struct nursery_kit kit;
 	struct msg_listening ready = { 0 };
 	struct rlimit files;
 	int status;
@@ -555,6 +555,8 @@ int main(int argc, char **argv)
 	}
 	/* it holds the certificate's key: no core dump, nobody looks into it or its workers */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	kit.title = argv[0];
+	kit.title_size = strlen(argv[0]);
 	status = prepare(&t, &kit);
 	if (status)
 		return status;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* ---- the list of the configuration ---- */
@@ -383,6 +384,18 @@ int subsystem_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 
 /* ---- on demand ---- */
 
+/* The short-lived smss is to get no more orders, or has closed its port: its end, which is not known
+   yet, is when its successor can be made, and what waits is loaded (subsystem_load_waiting). */
+static bool creator_leaves(const struct session *session)
+{
+	char byte;
+
+	if (!session->creator || session->creator_port < 0)
+		return session->creator;
+	return session->creator_orders == 0 &&
+	       recv(session->creator_port, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /* Its creation is begun, unless that has to wait. */
 static void load(struct subsystem *subsystem)
 {
@@ -392,8 +405,7 @@ static void load(struct subsystem *subsystem)
 	uint32_t process = 0;
 	int32_t status;
 
-	/* one that has no more orders is about to leave; then it is this one's turn */
-	if (session->step != SESSION_RUNNING || (session->creator && session->creator_port < 0))
+	if (session->step != SESSION_RUNNING || creator_leaves(session))
 		return;
 	status = SmpExecuteCommand(&command, session, subsystem, &process);
 	if (status != STATUS_PENDING)

@@ -31,6 +31,10 @@ static const struct named not_written[] = {
 	{ "xm", "the form of what the mouse makes programs read" },
 	{ "PE", "what programs read after a paste" },
 	{ "PS", "what programs read before a paste" },
+	/* of ncurses 6.5 */
+	{ "XR", "asks for the program's name and version, which is not answered" },
+	{ "xr", "the form of the answer to that" },
+	{ "rv", "the form of an answer" },
 };
 
 static const struct named without_effect[] = {
@@ -111,7 +115,7 @@ static void begin(struct vt *vt, bool different)
 	static const char text[] =
 	    "0123456789abcdefghij\r\nklmnop\r\nqrstuv\r\nw\r\nx\r\ny\033[3;4H";
 	static const char modes[] =
-	    "\033[2;5r\033[?1;5;7;12;1006;1000;1034;2004h\033[?25;7l\033[4h\033="
+	    "\033[2;5r\033[?1;5;7;12;1006;1000;1004;1034;2004h\033[?25;7l\033[4h\033="
 	    "\033(0\033[1;2;3;4;5;7;8;9;31;42m\033[3;12H\0337\033[?69h\033[2;18s"
 	    "\033[?1049h"
 	    "abc\r\ndef\033[3;4H\033H";

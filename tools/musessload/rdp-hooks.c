@@ -123,7 +123,7 @@ static int first_connection(struct rdp *rdp)
 {
 	static atomic_uint good;
 	unsigned first = atomic_load(&good);
-	int fd = -1;
+	int fd = -1, error = 0;
 
 	mark(&rdp->marks.tcp_begin);
 	for (unsigned i = 0; i < options->addresses && fd < 0; i++) {
@@ -136,9 +136,11 @@ static int first_connection(struct rdp *rdp)
 		    last ? UINT64_MAX : clock_us() + options->deadline / options->addresses);
 		if (fd >= 0)
 			atomic_store(&good, which);
+		else if (error == 0 || error == ECONNREFUSED)
+			error = errno; /* that nobody listens at another address says less */
 	}
 	if (fd < 0)
-		rdp->tcp_error = errno;
+		rdp->tcp_error = error;
 	else
 		mark(&rdp->marks.tcp_end);
 	return fd;

@@ -95,7 +95,7 @@ static int take_in(struct session *s, const struct record *r, int *csrss, int *w
 }
 
 /* Half made, or ending, or one of its processes is gone: the rest of it goes too. */
-/* FAILED: it is not as it was. */
+/* FAILED: it was to go on. */
 static void end_rest(struct session *s, const struct record *r, bool failed)
 {
 	if (s->pooled)
@@ -114,7 +114,8 @@ static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
 	int csrss = open_process(r->csrss, r->csrss_born);
 	int winlogon = open_process(r->winlogon, r->winlogon_born);
 	/* one that was started for a client who has nobody now to bring him there is nobody's */
-	bool whole = r->step == SESSION_RUNNING && !r->awaits_client && csrss >= 0 && winlogon >= 0;
+	bool wanted = r->step == SESSION_RUNNING && !r->awaits_client;
+	bool whole = wanted && csrss >= 0 && winlogon >= 0;
 	/* without csrss, process 1 of it, nothing is left */
 	struct session *s = csrss < 0 ? NULL : session_restore(smss, slot, r->id, r->generation);
 
@@ -134,10 +135,9 @@ static void find_one(struct smss *smss, uint32_t slot, const struct record *r)
 		awaited++;
 		return;
 	}
-	if (r->step == SESSION_RUNNING && !r->awaits_client)
-		lost++;
+	lost += wanted;
 	if (s)
-		end_rest(s, r, r->step == SESSION_RUNNING && !r->awaits_client && winlogon < 0);
+		end_rest(s, r, wanted);
 	else
 		record_clear(&(struct session){ .slot = slot });
 	if (csrss >= 0)

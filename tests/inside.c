@@ -349,28 +349,38 @@ static void process_untouchable(pid_t pid, const char *comm, bool concealed)
 	refused(name, syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, pid, 0), 3, 0), ENOSYS);
 }
 
+/* The name of process PID into COMM. False where there is none. */
+static bool name_of(pid_t pid, char *comm, size_t size)
+{
+	char path[64];
+	ssize_t got;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	got = read(fd, comm, size - 1);
+	close(fd);
+	if (got <= 0)
+		return false;
+	comm[got] = 0;
+	comm[strcspn(comm, "\n")] = 0;
+	return true;
+}
+
 /* Every process there is can be seen here: those of the session, and no more. */
 static void processes(void)
 {
 	/* a sanitizer handles SIGSEGV and its like: csrss does not */
 	static const int signals[] = { SIGKILL, SIGTERM, SIGSTOP, SIGINT, SIGHUP, SIGQUIT, SIGABRT,
 		SIGPIPE, SIGCHLD, SIGUSR1, SIGALRM, SIGTSTP };
-	char path[64], comm[32] = "";
+	char comm[32];
 	int seen = 0;
 
 	for (pid_t pid = 1; pid < PROCESS_MAX; pid++) {
-		ssize_t got = -1;
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			got = read(fd, comm, sizeof(comm) - 1);
-		close(fd);
-		if (got <= 0)
+		if (!name_of(pid, comm, sizeof(comm)))
 			continue;
-		comm[got] = 0;
-		comm[strcspn(comm, "\n")] = 0;
 		seen++;
 		if (strcmp(comm, "csrss") == 0 || strcmp(comm, "winlogon") == 0)
 			process_untouchable(pid, comm, true);
@@ -388,21 +398,10 @@ static void processes(void)
 /* The id of a process named NAME, 0 where there is none. */
 static pid_t find_process(const char *name)
 {
-	char path[64], comm[32];
+	char comm[32];
 
 	for (pid_t pid = 1; pid < PROCESS_MAX; pid++) {
-		ssize_t got = -1;
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			got = read(fd, comm, sizeof(comm) - 1);
-		close(fd);
-		if (got <= 1)
-			continue;
-		comm[got - 1] = 0; /* a newline */
-		if (strcmp(comm, name) == 0)
+		if (name_of(pid, comm, sizeof(comm)) && strcmp(comm, name) == 0)
 			return pid;
 	}
 	return 0;

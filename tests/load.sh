@@ -184,7 +184,7 @@ bad() {
 	pid=$!
 	started+=("$pid")
 	wait_until $PATIENCE test -s "$WORK/port" || fail "bad-server: $(cat "$WORK/bad.log")"
-	load 1 "localhost:$(<"$WORK/port")" -u lab --password-file "$WORK/password" --storm "$count" --deadline 20s \
+	load 1 "127.0.0.1:$(<"$WORK/port")" -u lab --password-file "$WORK/password" --storm "$count" --deadline 20s \
 		--out "$run_file" "$@"
 	end_process "$pid"
 	expect "$count" "\"type\":\"session\".*$pattern"
@@ -213,7 +213,7 @@ bad mcs-reset '"error":"reset".*"failed_in":"mcs"' "${tls[@]}"
 bad mcs-stall '"error":"deadline".*"failed_in":"mcs"' "${soon[@]}" "${tls[@]}"
 bad mcs-rubbish '"error":"protocol".*"failed_in":"mcs"' "${tls[@]}"
 says 'certificates of another name, accepted: 3'
-load 1 localhost:1 -u lab --password-file "$WORK/password" --storm 2 --out "$run_file"
+load 1 127.0.0.1:1 -u lab --password-file "$WORK/password" --storm 2 --out "$run_file"
 expect 2 '"error":"refused".*"failed_in":"tcp"'
 load 1 "$MUSESS_ADDRESS" -u lab --password-file "$WORK/wrong" --storm 1 --out "$run_file"
 expect 1 '"error":"logon".*"failed_in":"nla"'

@@ -73,6 +73,7 @@ lab_is_ready() {
 
 # start_lab COMMAND...: leaves the path of its lab.env in env.
 start_lab() {
+	: >"$WORK/lab.log" # that of the laboratory before has what is waited for
 	env --default-signal=INT "$@" >"$WORK/lab.log" 2>&1 </dev/null &
 	lab=$!
 	started+=("$lab")

@@ -1,6 +1,6 @@
 /*
- * csrss: what its files share. csrss.c is the process: its ports, and who is told what;
- * csrss-frame.c draws.
+ * csrss: what its files share. csrss.c is the process, and its ports; csrss-message.c reads
+ * them, and says who is told what; csrss-frame.c draws.
  */
 #ifndef MUSESS_CSRSS_H
 #define MUSESS_CSRSS_H
@@ -32,6 +32,21 @@ struct csrss {
 	bool in_frame; /* its rows are being sent */
 	int next_row;  /* of the terminal */
 };
+
+/* csrss-message.c */
+
+/* One message of each peer, where it is there. 0, or -1 where the session ends: with smss's, as it should. */
+int csrss_on_smss(struct csrss *c);
+int csrss_on_winlogon(struct csrss *c);
+int csrss_on_display(struct csrss *c);
+/* What smss asks of a subsystem (subsystem_handler). There is one desktop, and no session of another kind. */
+int32_t csrss_on_callback(void *data, SBAPIMSG *m, int *passed);
+/* Box NUMBER (0: none) went for this reason: smss is told. 0 or -1. */
+int csrss_respond(struct csrss *c, uint32_t number, uint32_t response);
+/* The client is told why, and let go. */
+void csrss_end_display(struct csrss *c, uint32_t reason);
+/* rdpwd is gone. What the session comes to is smss's decision. 0 or -1. */
+int csrss_display_lost(struct csrss *c);
 
 /* csrss-frame.c */
 

@@ -8,7 +8,7 @@
 
 /* The first packet that is changed is one of so many, and of later ones one in so many; a stream, of
    which one in so many connections has one, is changed in one of so many parts of it. */
-enum { FIRST = 24, LATER = 4, STREAM = 8, PART = 3, ROOM = 4096 };
+enum { FIRST = 40, LATER = 4, STREAM = 8, PART = 3, ROOM = 4096 };
 
 void rdp_fuzz_begin(struct rdp_fuzz *f, uint64_t number)
 {

@@ -24,6 +24,7 @@ enum {
 
 struct layout {
 	uint16_t id;
+	const char *name;
 	bool alt_gr;
 	char16_t decimal; /* of the keypad */
 	const char16_t *dead;
@@ -35,7 +36,8 @@ struct layout {
 
 static const struct layout layouts[] = {
 	{
-	    .id = 0x409, /* US; the first is what others fall back to */
+	    .id = 0x409, /* the first is what others fall back to */
+	    .name = "US",
 	    .decimal = u'.',
 	    .dead = u"",
 	    .stretches = {
@@ -47,7 +49,8 @@ static const struct layout layouts[] = {
 	    },
 	},
 	{
-	    .id = 0x809, /* UK */
+	    .id = 0x809,
+	    .name = "UK",
 	    .alt_gr = true,
 	    .decimal = u'.',
 	    .dead = u"",
@@ -60,7 +63,8 @@ static const struct layout layouts[] = {
 	    },
 	},
 	{
-	    .id = 0x407, /* German */
+	    .id = 0x407,
+	    .name = "German",
 	    .alt_gr = true,
 	    .decimal = u',',
 	    .dead = u"´`^",
@@ -129,20 +133,43 @@ static const struct special extended_specials[] = {
 	{ 0, 0 },
 };
 
+/*
+ * The layout of a client's active input locale (MS-RDPBCGR 2.2.1.3.2, keyboardLayout). Its low half is a
+ * language. The high half is 0 where the layout is that language's own; the number of a variant
+ * (0001 to 03ff, or f000 and more); or else the layout, which may be another language's. Leaves in
+ * VARIANT whether it is one.
+ */
+static uint16_t layout_id(uint32_t locale, bool *variant)
+{
+	uint16_t high = (uint16_t)(locale >> 16);
+
+	*variant = high != 0 && (high < 0x400 || high >= 0xf000);
+	return high == 0 || *variant ? (uint16_t)locale : high;
+}
+
 bool keymap_init(struct keymap *k, uint32_t keyboard_layout)
 {
+	bool variant;
+	uint16_t id = layout_id(keyboard_layout, &variant);
+
 	*k = (struct keymap){ .layout = &layouts[0], .locks = KEYMAP_NUM_LOCK };
 	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++)
-		if (layouts[i].id == (keyboard_layout & 0xffff)) {
+		if (layouts[i].id == id) {
 			k->layout = &layouts[i];
-			return true;
+			return !variant;
 		}
 	return false;
+}
+
+const char *keymap_layout(const struct keymap *k)
+{
+	return k->layout->name;
 }
 
 void keymap_sync(struct keymap *k, uint32_t flags)
 {
 	*k = (struct keymap){ .layout = k->layout,
+		.dead = k->dead,
 		.locks = flags & (KEYMAP_NUM_LOCK | KEYMAP_CAPS_LOCK) };
 }
 

@@ -2,8 +2,8 @@
  * From RDP keyboard events, scancodes or Unicode, to what a terminal wants: characters,
  * or keys of enum key_special, with modifiers. Pure: no I/O, no allocation.
  *
- * Known layouts are US (0409), UK (0809) and German (0407); every other one is taken for
- * US, which keymap_init tells. Clients that send Unicode events need no layout at all.
+ * Known layouts are US (0409), UK (0809) and German (0407). A variant of one of them is taken for it, and
+ * every other layout for US, which keymap_init tells. Clients that send Unicode events need no layout at all.
  */
 #ifndef MUSESS_KEYMAP_H
 #define MUSESS_KEYMAP_H
@@ -32,11 +32,14 @@ struct key_out {
 	uint32_t modifiers; /* KEY_MOD_* */
 };
 
-/* Begins with nothing held and Num Lock on. KEYBOARD_LAYOUT is the client's; its low word
-   counts. Returns whether it is known. */
+/* Begins with nothing held and Num Lock on. KEYBOARD_LAYOUT is the client's (MS-RDPBCGR 2.2.1.3.2): a
+   language, alone or below a layout or a variant. Returns whether the layout is known. */
 bool keymap_init(struct keymap *k, uint32_t keyboard_layout);
 
-/* The Synchronize event: FLAGS are the locks that are on; no key is down, and nothing waits. */
+/* The name of the layout that keys have: "US". */
+const char *keymap_layout(const struct keymap *k);
+
+/* The Synchronize event: FLAGS are the locks that are on; no key is down. An accent goes on waiting. */
 void keymap_sync(struct keymap *k, uint32_t flags);
 
 /* The byte before a scancode. */

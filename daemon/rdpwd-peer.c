@@ -52,8 +52,8 @@ static void choose_layout(struct rdpwd *w, uint32_t layout)
 {
 	w->unknown_layout = keymap_init(&w->keymap, layout) ? 0 : layout;
 	if (w->unknown_layout)
-		log_info("%s: keyboard layout 0x%08x is not known: it is taken for US", w->address,
-		    layout);
+		log_info("%s: keyboard layout 0x%08x is not known: it is taken for %s", w->address,
+		    layout, keymap_layout(&w->keymap));
 }
 
 /* The client info is there: its credentials go to lsass while activation goes on. */

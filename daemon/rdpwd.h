@@ -26,7 +26,7 @@ struct rdpwd {
 	int display; /* port to csrss, -1 before the session */
 	const struct glyphs *glyphs;
 	struct keymap keymap;
-	uint32_t unknown_layout; /* the client's, taken for US; 0: it is known */
+	uint32_t unknown_layout; /* the client's; 0: it is known */
 	struct draw draw;
 	bool drawing;    /* draw is made: the client is activated */
 	bool suppressed; /* the client does not want pictures now */

@@ -35,26 +35,31 @@ static void check_keys(const struct keymap *k, const struct key_out *out, unsign
 static void check_fresh(const struct keymap *k, uint32_t locks)
 {
 	check(k->layout && k->held == 0 && k->locks == locks);
-	check(k->dead == 0 && k->high == 0 && !k->e1 && !k->pause);
+	check(k->high == 0 && !k->e1 && !k->pause);
 }
 
 static void synchronize(struct keymap *k, uint32_t flags)
 {
 	const struct layout *layout = k->layout;
+	uint32_t accent = k->dead;
 
 	keymap_sync(k, flags);
-	check(k->layout == layout);
+	check(k->layout == layout && k->dead == accent);
 	check_fresh(k, flags & (KEYMAP_NUM_LOCK | KEYMAP_CAPS_LOCK));
 }
 
-/* Every other one is of a number that may mean anything. */
+/* Each half is one that is known or one that may mean anything; the high one may be none, too. */
 static void choose_layout(struct keymap *k, uint8_t kind, uint16_t number)
 {
 	static const uint16_t known[] = { 0x409, 0x809, 0x407 };
+	static const uint16_t highs[] = { 0, 0x1, 0xf001, 0x409, 0x809, 0x407 };
 	uint16_t low = kind & 0x40 ? number : known[number % 3];
-	bool is_known = low == known[0] || low == known[1] || low == known[2];
+	uint16_t high = kind & 0x20 ? number : highs[number % 6];
+	uint16_t id = high ? high : low;
 
-	check(keymap_init(k, (uint32_t)kind << 24 | low) == is_known);
+	check(keymap_init(k, (uint32_t)high << 16 | low) ==
+	      (id == known[0] || id == known[1] || id == known[2]));
+	check(k->dead == 0);
 	check_fresh(k, KEYMAP_NUM_LOCK);
 }
 

@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "conceal.h"
 #include "log.h"
+#include "open-files.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -132,6 +133,7 @@ int main(int argc, char **argv)
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
 	if (conceal() < 0) /* in user mode the shell has the same id */
 		return 1;
+	open_files_raise();
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN); /* orphans of the session come to process 1: reaped at once */
 	c.listener = subsystem_listen(AP_PORT);

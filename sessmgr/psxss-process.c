@@ -1,6 +1,8 @@
 /* The process of a command: who runs it, its pipes, and how it becomes the program. */
 #include "psxss.h"
 
+#include "open-files.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -129,6 +131,7 @@ static void run(const struct psxss *p, char **words, const int *standard, int er
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* nobody else would ever let it go on */
 	raise(SIGSTOP);                   /* until smss knows of it */
 	prctl(PR_SET_PDEATHSIG, 0);
+	open_files_limit();
 	search_and_exec(words);
 	number = errno;
 	(void)!write(3, &number, sizeof(number));

@@ -27,6 +27,7 @@
 #include "clock.h"
 #include "conceal.h"
 #include "log.h"
+#include "open-files.h"
 #include "ntstatus.h"
 
 #include <errno.h>
@@ -232,6 +233,7 @@ int main(int argc, char **argv)
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
 	if (conceal() < 0) /* the session's programs have the same id */
 		return 1;
+	open_files_raise();
 	signal(SIGPIPE, SIG_IGN);
 	p.children = watch_children();
 	if (p.children < 0 || subsystem_connect(&p.sm, SUBSYSTEM_POSIX, SB_PORT) < 0)

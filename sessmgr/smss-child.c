@@ -44,7 +44,8 @@ enum { NOBODY_ID = 65534, ARGUMENTS_MAX = 64 };
 
 /* Descriptors. A process may not pass one on while its user has more than its own limit under
    way, and in user mode all sessions are one user: csrss has more than programs can fill. */
-enum { USER_FILES = 4096, CSRSS_FILES = 65536 };
+/* In user mode fewer than the 1,024 that the user's programs outside have most often: open-files.h. */
+enum { PROGRAM_FILES = 1024, SHARED_PROGRAM_FILES = 512, USER_FILES = 4096, CSRSS_FILES = 65536 };
 
 const uint64_t child_session_namespaces = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS |
                                           CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
@@ -259,13 +260,13 @@ static void drop_to(bool privileged, uid_t id, bool own)
  * A session's limits. Processes, signals and message queues are counted per user and user
  * namespace (from Linux 5.14 on), so that in user mode, too, they are each session's.
  */
-static void limit(const struct musess_config *config, rlim_t files)
+static void limit(const struct musess_config *config, const struct rlimit *files)
 {
 	const rlim_t tasks = config->TasksMax;
 	const struct {
 		int resource;
 		struct rlimit limit;
-	} limits[] = { { RLIMIT_NOFILE, { files / 4, files } }, { RLIMIT_NPROC, { tasks, tasks } },
+	} limits[] = { { RLIMIT_NOFILE, *files }, { RLIMIT_NPROC, { tasks, tasks } },
 		{ RLIMIT_SIGPENDING, { 4096, 4096 } }, { RLIMIT_MSGQUEUE, { 131072, 131072 } },
 		{ RLIMIT_MEMLOCK, { 65536, 65536 } }, { RLIMIT_RTPRIO, { 0, 0 } },
 		{ RLIMIT_NICE, { 0, 0 } },
@@ -289,8 +290,11 @@ static void limit(const struct musess_config *config, rlim_t files)
    how many descriptors it may have; OWN: what it executes is a program of musess's. */
 static void lock_in(const struct smss *smss, uid_t id, rlim_t files, bool own)
 {
+	const rlim_t programs = smss->privileged ? PROGRAM_FILES : SHARED_PROGRAM_FILES;
+	const struct rlimit limits = { programs, own ? files : programs };
+
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a copy of smss, with its memory, until it executes */
-	limit(smss->config, files);
+	limit(smss->config, &limits);
 	drop_to(smss->privileged, id, own);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* to change ids may have set it */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || filter_load() < 0)

@@ -12,6 +12,7 @@
 
 #include "conceal.h"
 #include "log.h"
+#include "open-files.h"
 #include "spawn.h"
 
 #include <errno.h>
@@ -124,6 +125,7 @@ static int run(void *argument)
 	if (chdir(c->home) < 0)
 		fail(c->home);
 	signal(SIGPIPE, SIG_DFL);
+	open_files_limit();
 	if (!c->command && !c->program[0])
 		execl(SHELL, "-bash", (char *)NULL);
 	else
@@ -207,6 +209,7 @@ int main(int argc, char **argv)
 	log_session((uint32_t)strtoul(argv[1], NULL, 10));
 	if (conceal() < 0)
 		return 1;
+	open_files_raise();
 	signal(SIGPIPE, SIG_IGN);
 	port = connect_csrss(argv[3] != NULL);
 	if (port < 0 || winlogon_receive(port, &told, &terminal) < 0 || terminal < 0)

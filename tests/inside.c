@@ -771,6 +771,46 @@ static void no_ones_memory(bool bounded)
 			report(tries[i].result < 0, tries[i].name, "it succeeded");
 }
 
+enum { DESCRIPTORS = 250 }; /* a message has 253 at most */
+
+/* Sends descriptors that nobody receives, until it may not. Returns how many. */
+static int send_descriptors(void)
+{
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(DESCRIPTORS * sizeof(int))];
+	} control = { .header = { CMSG_LEN(DESCRIPTORS * sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec byte = { (char[]){ 'x' }, 1 };
+	struct msghdr message = { .msg_iov = &byte,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	int count = 0, pair[2];
+
+	for (int i = 0; i < DESCRIPTORS; i++)
+		memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &(int){ 0 }, sizeof(int));
+	while (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0)
+		while (sendmsg(pair[0], &message, MSG_DONTWAIT) == 1)
+			count += DESCRIPTORS;
+	return count;
+}
+
+/* Stays, with as many descriptors under way as one program can have. */
+static void flight(void)
+{
+	struct rlimit files;
+	int count;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	count = send_descriptors();
+	report((rlim_t)count > files.rlim_max, "descriptors under way", "%d of %d", count,
+	    (int)files.rlim_max);
+	fflush(stdout);
+	pause();
+}
+
 static int fill_terminals(void)
 {
 	int count = 0;
@@ -915,6 +955,8 @@ int main(int argc, char **argv)
 		bounded(number(argv[2]));
 	else if (argc == 3 && strcmp(argv[1], "memory") == 0)
 		no_ones_memory(strcmp(argv[2], "bounded") == 0);
+	else if (argc == 2 && strcmp(argv[1], "flight") == 0)
+		flight();
 	else if (argc == 3 && strcmp(argv[1], "newcomer") == 0)
 		newcomer(argv[2]);
 	else if (argc == 4 && strcmp(argv[1], "network") == 0)

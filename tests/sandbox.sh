@@ -214,6 +214,23 @@ newcomer() {
 	musessctl stop "$session"
 }
 
+# The kernel counts the descriptors that a user's sockets hold, of all sessions in user mode.
+flight() {
+	local holder
+	echo "== descriptors under way"
+	start_session --command '/opt/musess/bin/inside flight >/tmp/output'
+	holder=$session
+	wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/output" || fail "inside flight says nothing"
+	cp "/proc/$csrss/root/tmp/output" "$OUT/flight"
+	! grep -v '^ok ' "$OUT/flight" || fail "nothing was tried"
+	start_session
+	[ "$(musessctl exec "$session" -- echo here)" = here ] || fail "no program runs in another session"
+	"$BUILD/bin/tests/rdp-load" "${MUSESS_ADDRESS##*:}" "$MUSESS_USER" "$MUSESS_PASSWORD" >"$OUT/flight" ||
+		fail "nobody logs on: $(cat "$OUT/flight")"
+	musessctl stop "$session"
+	musessctl stop "$holder"
+}
+
 # In user mode sessions can take all watches of epoll that smss's user may have.
 watches() {
 	local pid name
@@ -264,6 +281,7 @@ works
 inside bounded $TASKS
 knocks
 environment_with_client
+flight
 [ "$(mounts_of_host)" = "$before" ] || fail "the host's mounts have changed: $(mounts_of_host)"
 stop_musess
 [ "$(mounts_of_host)" = "$before" ] || fail "the host's mounts have changed: $(mounts_of_host)"

@@ -62,7 +62,7 @@ static int tell_winlogon(struct csrss *c, int terminal)
    that is known is logged on though his client may have gone. */
 static int send_logon(struct csrss *c)
 {
-	int slave, result;
+	int slave;
 
 	if (c->logon_sent || !c->hello || (!c->command && !c->client.connection))
 		return 0;
@@ -71,10 +71,8 @@ static int send_logon(struct csrss *c)
 		log_error("cannot open the terminal: %s", strerror(errno));
 		return -1;
 	}
-	result = tell_winlogon(c, slave);
-	close(slave);
 	c->logon_sent = true;
-	return result;
+	return tell_winlogon(c, slave);
 }
 
 void csrss_end_display(struct csrss *c, uint32_t reason)

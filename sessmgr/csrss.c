@@ -79,15 +79,13 @@ static int timeout(const struct csrss *c)
 static int loop(struct csrss *c)
 {
 	enum { SMSS, CALLBACKS, LISTENER, WINLOGON, DISPLAY, TERMINAL, COUNT };
-	bool programs = true; /* that hold the terminal */
 
 	for (;;) {
-		struct pollfd p[COUNT] = {
-			{ c->sm.smss, POLLIN, 0 }, { subsystem_callback_port(&c->sm), POLLIN, 0 },
-			{ c->listener, POLLIN, 0 }, { c->winlogon, POLLIN, 0 },
+		struct pollfd p[COUNT] = { { c->sm.smss, POLLIN, 0 },
+			{ subsystem_callback_port(&c->sm), POLLIN, 0 }, { c->listener, POLLIN, 0 },
+			{ c->winlogon, POLLIN, 0 },
 			{ c->display, (short)(c->in_frame ? POLLIN | POLLOUT : POLLIN), 0 },
-			{ c->logon_sent && programs ? terminal_master(c->terminal) : -1, POLLIN, 0 }
-		};
+			{ c->logon_sent ? terminal_master(c->terminal) : -1, POLLIN, 0 } };
 
 		if (poll(p, COUNT, timeout(c)) < 0 && errno != EINTR)
 			return die("poll");
@@ -102,8 +100,8 @@ static int loop(struct csrss *c)
 			on_connect(c);
 		if (p[WINLOGON].revents && csrss_on_winlogon(c) < 0)
 			return -1;
-		if (p[TERMINAL].revents && terminal_read(c->terminal) < 0)
-			programs = false; /* winlogon leaves as well */
+		if (p[TERMINAL].revents)
+			terminal_read(c->terminal);
 		/* smss may have taken it meanwhile */
 		if (c->display >= 0 && (p[DISPLAY].revents & (POLLIN | POLLHUP | POLLERR)) &&
 		    csrss_on_display(c) < 0)

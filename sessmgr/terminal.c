@@ -23,8 +23,7 @@ enum { OWN_MEMORY = 16384 };
 
 struct terminal {
 	struct vt vt;
-	int master;
-	bool started;
+	int master, slave; /* the slave is opened for programs, -1 until then */
 };
 
 void terminal_mark(struct terminal *t, int row)
@@ -67,6 +66,7 @@ void terminal_destroy(struct terminal *t)
 		return;
 	vt_finish(&t->vt);
 	fd_close(&t->master);
+	fd_close(&t->slave);
 	free(t);
 }
 
@@ -87,6 +87,7 @@ struct terminal *terminal_create(int columns, int rows)
 	t = calloc(1, sizeof(*t));
 	if (!t)
 		return NULL;
+	t->slave = -1;
 	t->master = open_master();
 	if (t->master < 0) {
 		terminal_destroy(t);
@@ -106,8 +107,9 @@ int terminal_open_slave(struct terminal *t)
 {
 	if (vt_start(&t->vt) < 0)
 		return -1;
-	t->started = true;
-	return ioctl(t->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (t->slave < 0)
+		t->slave = ioctl(t->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return t->slave;
 }
 
 int terminal_resize(struct terminal *t, int columns, int rows)
@@ -126,7 +128,7 @@ static size_t block_size(const struct terminal *t)
 	return size > BLOCK ? BLOCK : size < BLOCK_MIN ? BLOCK_MIN : size;
 }
 
-int terminal_read(struct terminal *t)
+void terminal_read(struct terminal *t)
 {
 	char block[BLOCK];
 	uint64_t before = t->vt.work;
@@ -138,15 +140,13 @@ int terminal_read(struct terminal *t)
 		vt_write(&t->vt, block, (size_t)got);
 		total += (size_t)got;
 	}
-	/* EIO: every program has closed the other end */
-	return total == 0 && errno != EAGAIN && errno != EINTR ? -1 : 0;
 }
 
 void terminal_key(struct terminal *t, const struct msg_key *key)
 {
 	char bytes[VT_KEY_SIZE];
 
-	if (t->started) /* else there is nobody who would read it */
+	if (t->slave >= 0) /* else there is nobody who would read it */
 		send_bytes(t, bytes, vt_key(&t->vt, key->code, key->modifiers, bytes));
 }
 

@@ -20,16 +20,15 @@ void terminal_destroy(struct terminal *t);
 /* The pseudo-terminal's master, for poll; stays the terminal's. */
 int terminal_master(const struct terminal *t);
 
-/* Opens the pseudo-terminal's other end, the caller's to close: programs may come from now on, and
-   until now it is blank and takes no key. -1 with errno. */
+/* Opens the pseudo-terminal's other end, which stays the terminal's, as programs may all close theirs and
+   come back. They may come from now on, and until now it is blank and takes no key. -1 with errno. */
 int terminal_open_slave(struct terminal *t);
 
 /* Changes the size; everything is marked. Returns 0, or -1 with errno: then it is what it was. */
 int terminal_resize(struct terminal *t, int columns, int rows);
 
-/* Reads what programs wrote, a bounded amount. Returns 0, or -1 where none is left that
-   could write. */
-int terminal_read(struct terminal *t);
+/* Reads what programs wrote, a bounded amount. */
+void terminal_read(struct terminal *t);
 
 /* A key for the programs. */
 void terminal_key(struct terminal *t, const struct msg_key *key);

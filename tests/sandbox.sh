@@ -218,6 +218,7 @@ newcomer() {
 flight() {
 	local holder
 	echo "== descriptors under way"
+	cp --remove-destination "$BUILD/bin/psxss" "$WORK/bin/psxss" # the real one
 	start_session --command '/opt/musess/bin/inside flight >/tmp/output'
 	holder=$session
 	wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/output" || fail "inside flight says nothing"

@@ -19,6 +19,7 @@
 #include <openssl/hmac.h>
 #include <openssl/provider.h>
 #include <openssl/rand.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +40,7 @@ struct name {
 	bool pattern; /* ended in '*', which FOLDED lacks */
 };
 
-struct entry {
+struct line {
 	char *text; /* the line without its newline; may hold any byte */
 	size_t length;
 	bool account; /* the rest holds something */
@@ -52,8 +53,9 @@ struct entry {
 };
 
 struct accounts {
-	struct entry **entries;
+	struct line **entries;
 	size_t count;
+	bool patterns; /* that there are count */
 };
 
 static struct {
@@ -205,7 +207,7 @@ static const char *name_problem(const char *name)
 
 /* ---- lines ---- */
 
-static void entry_destroy(struct entry *e)
+static void entry_destroy(struct line *e)
 {
 	if (!e)
 		return;
@@ -217,9 +219,9 @@ static void entry_destroy(struct entry *e)
 }
 
 /* An entry that is just its text yet. NULL where memory is short. */
-static struct entry *entry_create(const char *text, size_t length)
+static struct line *entry_create(const char *text, size_t length)
 {
-	struct entry *e = calloc(1, sizeof(*e));
+	struct line *e = calloc(1, sizeof(*e));
 
 	if (!e || !(e->text = malloc(length + 1))) {
 		entry_destroy(e);
@@ -267,7 +269,7 @@ static bool hash_plausible(const char *hash)
 }
 
 /* Reads the fields of the entry's text. Returns what is wrong with it, NULL: nothing. */
-static const char *entry_read(struct entry *e)
+static const char *entry_read(struct line *e)
 {
 	const char *end = e->text + e->length;
 	const char *hash = memchr(e->text, ':', e->length);
@@ -293,7 +295,7 @@ static const char *entry_read(struct entry *e)
 /* ---- the table ---- */
 
 /* The account of that very name (a pattern: that pattern), or NULL. */
-static struct entry *account_named(const struct accounts *a, const struct name *name)
+static struct line *account_named(const struct accounts *a, const struct name *name)
 {
 	for (size_t i = 0; i < a->count; i++)
 		if (a->entries[i]->account && name_equal(&a->entries[i]->name, name))
@@ -302,12 +304,12 @@ static struct entry *account_named(const struct accounts *a, const struct name *
 }
 
 /* Takes E over, and destroys it where there is no memory for it. Returns 0 or -1. */
-static int entry_append(struct accounts *a, struct entry *e)
+static int entry_append(struct accounts *a, struct line *e)
 {
 	bool full = (a->count & (a->count - 1)) == 0; /* at every power of two it grows */
 
 	if (e && full) {
-		struct entry **more =
+		struct line **more =
 		    reallocarray(a->entries, a->count ? 2 * a->count : 1, sizeof(*more));
 		if (!more) {
 			entry_destroy(e);
@@ -321,45 +323,86 @@ static int entry_append(struct accounts *a, struct entry *e)
 	return 0;
 }
 
-/* Adds the line that is LENGTH bytes of TEXT. Returns 0, or -1 where memory is short. */
-static int line_add(struct accounts *a, const char *text, size_t length, accounts_report *report)
+static int compare_names(const void *one, const void *other)
 {
-	struct entry *e = entry_create(text, length);
-	const char *problem = e ? entry_read(e) : NULL;
+	const struct line *a = one, *b = other;
 
-	if (e && !problem && account_named(a, &e->name)) {
+	return a->name.pattern != b->name.pattern ? a->name.pattern - b->name.pattern
+	                                          : strcmp(a->name.folded, b->name.folded);
+}
+
+/* Adds the line that is LENGTH bytes of TEXT. NAMED are the accounts of the lines above (tsearch's).
+   Returns 0, or -1 where memory is short. */
+static int line_add(
+    struct accounts *a, const char *text, size_t length, void **named, accounts_report *report)
+{
+	struct line *e = entry_create(text, length);
+	const char *problem = e ? entry_read(e) : NULL;
+	struct line *const *first = e && !problem ? tsearch(e, named, compare_names) : NULL;
+
+	if (e && !problem && !first) {
+		entry_destroy(e);
+		return -1;
+	}
+	if (first && *first != e) {
 		problem = "there is an account of that name in a line above";
 		e->account = false;
-	}
+	} else if (first && e->name.pattern && !a->patterns)
+		problem =
+		    "a name that ends in '*' wants AccountPatterns = 1: nobody logs on with it";
 	if (problem)
 		report(a->count + 1, problem);
 	return entry_append(a, e);
 }
 
-struct accounts *accounts_parse(const char *text, size_t size, accounts_report *report)
+/* The lines of TEXT (SIZE bytes). Returns 0, or -1 where memory is short. */
+static int lines_add(
+    struct accounts *a, const char *text, size_t size, void **named, accounts_report *report)
 {
-	struct accounts *a = calloc(1, sizeof(*a));
 	const char *end = text + size;
 
-	for (const char *line = text; a && line < end;) {
+	for (const char *line = text; line < end;) {
 		const char *newline = memchr(line, '\n', (size_t)(end - line));
 		size_t length = (size_t)((newline ? newline : end) - line);
-		if (line_add(a, line, length, report) < 0) {
-			accounts_destroy(a);
-			return NULL;
-		}
+		if (line_add(a, line, length, named, report) < 0)
+			return -1;
 		line += length + (newline ? 1 : 0);
 	}
-	return a;
+	return 0;
+}
+
+static void keep(void *entry)
+{
+	(void)entry;
+}
+
+struct accounts *accounts_parse(
+    const char *text, size_t size, bool patterns, accounts_report *report)
+{
+	struct accounts *a = calloc(1, sizeof(*a));
+	void *named = NULL;
+	int result = -1;
+
+	if (a) {
+		a->patterns = patterns;
+		result = lines_add(a, text, size, &named, report);
+	}
+	tdestroy(named, keep);
+	if (result == 0)
+		return a;
+	accounts_destroy(a);
+	return NULL;
 }
 
 struct accounts *accounts_copy(const struct accounts *accounts)
 {
 	struct accounts *a = calloc(1, sizeof(*a));
 
+	if (a)
+		a->patterns = accounts->patterns;
 	for (size_t i = 0; a && i < accounts->count; i++) {
-		const struct entry *from = accounts->entries[i];
-		struct entry *e = entry_create(from->text, from->length);
+		const struct line *from = accounts->entries[i];
+		struct line *e = entry_create(from->text, from->length);
 		if (e) {
 			char *text = e->text;
 			*e = *from;
@@ -402,7 +445,7 @@ char *accounts_format(const struct accounts *a, size_t *size)
 const char *accounts_next(const struct accounts *a, size_t *at)
 {
 	while (*at < a->count) {
-		const struct entry *e = a->entries[(*at)++];
+		const struct line *e = a->entries[(*at)++];
 		if (e->account)
 			return e->spelt;
 	}
@@ -447,7 +490,7 @@ static bool hash_right(const char *password, const char *hash)
 
 /* What is remembered of a proven password. The lengths keep one field's end from being
    taken for the next one's beginning. */
-static int digest_make(const struct entry *e, const char *password, uint8_t digest[DIGEST_SIZE])
+static int digest_make(const struct line *e, const char *password, uint8_t digest[DIGEST_SIZE])
 {
 	const char *fields[] = { e->spelt, e->hash, password };
 	uint8_t data[USER_SIZE + CRYPT_OUTPUT_SIZE + PASSWORD_SIZE + 3 * sizeof(uint32_t)];
@@ -465,14 +508,14 @@ static int digest_make(const struct entry *e, const char *password, uint8_t dige
 	return good ? 0 : -1;
 }
 
-static void digest_forget(struct entry *e)
+static void digest_forget(struct line *e)
 {
 	OPENSSL_cleanse(e->digest, sizeof(e->digest));
 	e->digest_end = 0;
 }
 
 /* True where PASSWORD was proven for the account not long ago. */
-static bool digest_right(const struct entry *e, const char *password, uint64_t now)
+static bool digest_right(const struct line *e, const char *password, uint64_t now)
 {
 	uint8_t digest[DIGEST_SIZE];
 
@@ -485,7 +528,7 @@ int accounts_expire(struct accounts *a, uint64_t now)
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < a->count; i++) {
-		struct entry *e = a->entries[i];
+		struct line *e = a->entries[i];
 		if (e->digest_end && e->digest_end <= now)
 			digest_forget(e);
 		if (e->digest_end && e->digest_end - now < next)
@@ -511,12 +554,12 @@ static bool new_name_valid(const char *name)
 }
 
 /* The entry of an account from its name and password. NULL with the reason in *STATUS. */
-static struct entry *account_make(const char *name, const char *password, int32_t *status)
+static struct line *account_make(const char *name, const char *password, int32_t *status)
 {
 	char setting[CRYPT_GENSALT_OUTPUT_SIZE], hash[CRYPT_OUTPUT_SIZE], line[LINE_SIZE];
 	char hex[2 * NT_HASH_SIZE + 1];
 	uint8_t nt[NT_HASH_SIZE];
-	struct entry *e;
+	struct line *e;
 
 	*status = STATUS_UNSUCCESSFUL;
 	if (!crypt_gensalt_rn("$y$", 0, NULL, 0, setting, sizeof(setting)) ||
@@ -540,7 +583,7 @@ static struct entry *account_make(const char *name, const char *password, int32_
 int32_t accounts_add(struct accounts *a, const char *name, const char *password)
 {
 	struct name folded;
-	struct entry *e;
+	struct line *e;
 	int32_t status;
 
 	if (!new_name_valid(name) || !*password || name_fold(&folded, name) < 0)
@@ -557,7 +600,7 @@ int32_t accounts_add(struct accounts *a, const char *name, const char *password)
 static size_t account_index(const struct accounts *a, const char *name)
 {
 	struct name folded;
-	const struct entry *e = name_fold(&folded, name) == 0 ? account_named(a, &folded) : NULL;
+	const struct line *e = name_fold(&folded, name) == 0 ? account_named(a, &folded) : NULL;
 	size_t i = 0;
 
 	while (i < a->count && a->entries[i] != e)
@@ -568,7 +611,7 @@ static size_t account_index(const struct accounts *a, const char *name)
 int32_t accounts_passwd(struct accounts *a, const char *name, const char *password)
 {
 	size_t at = account_index(a, name);
-	struct entry *e;
+	struct line *e;
 	int32_t status;
 
 	if (at == a->count)
@@ -598,7 +641,7 @@ int32_t accounts_remove(struct accounts *a, const char *name)
 /* ---- logon ---- */
 
 /* True where pattern E matches the user, and is longer than BEST (which may be NULL). */
-static bool pattern_better(const struct entry *e, const struct entry *best, const char *user)
+static bool pattern_better(const struct line *e, const struct line *best, const char *user)
 {
 	size_t length = strlen(e->name.folded);
 
@@ -607,16 +650,16 @@ static bool pattern_better(const struct entry *e, const struct entry *best, cons
 }
 
 /* The account of just that NAME, or else of the longest pattern; NULL: there is none. */
-static struct entry *account_matching(
+static struct line *account_matching(
     const struct accounts *a, const struct name *name, char found[USER_SIZE])
 {
-	struct entry *best = NULL, *e = account_named(a, name);
+	struct line *best = NULL, *e = account_named(a, name);
 
 	if (e) {
 		memcpy(found, e->spelt, USER_SIZE);
 		return e;
 	}
-	for (size_t i = 0; i < a->count; i++) {
+	for (size_t i = 0; a->patterns && i < a->count; i++) {
 		e = a->entries[i];
 		if (e->account && e->name.pattern && pattern_better(e, best, name->folded))
 			best = e;
@@ -656,13 +699,13 @@ void accounts_domain(const char *user, char domain[DOMAIN_SIZE])
 }
 
 /* The account that USER logs on with, and the user's name in FOUND; NULL: there is none. */
-static struct entry *account_of(const struct accounts *a, const char *user, char found[USER_SIZE])
+static struct line *account_of(const struct accounts *a, const char *user, char found[USER_SIZE])
 {
 	char plain[USER_SIZE] = { 0 };
 	const char *from, *domain;
 	size_t length, domain_length;
 	struct name name;
-	struct entry *e;
+	struct line *e;
 
 	memset(found, 0, USER_SIZE);
 	if (name_fold(&name, user) < 0 || name.pattern)
@@ -679,7 +722,7 @@ static struct entry *account_of(const struct accounts *a, const char *user, char
 int32_t accounts_logon(
     struct accounts *a, const char *user, const char *password, uint64_t now, char found[USER_SIZE])
 {
-	struct entry *e = account_of(a, user, found);
+	struct line *e = account_of(a, user, found);
 
 	if (e && password && digest_right(e, password, now))
 		return STATUS_SUCCESS;
@@ -696,7 +739,7 @@ int32_t accounts_logon(
 int32_t accounts_ntlm(const struct accounts *a, const char *user, const char *domain,
     char found[USER_SIZE], uint8_t hash[NT_HASH_SIZE])
 {
-	const struct entry *e = account_of(a, user, found);
+	const struct line *e = account_of(a, user, found);
 	uint8_t data[2 * UTF16_SIZE];
 	ssize_t first = utf16le(user, true, data);
 	ssize_t second = first < 0 ? -1 : utf16le(domain, false, data + first);

@@ -46,9 +46,10 @@ int accounts_init(void);
 /* Undoes accounts_init but for the locale. */
 void accounts_finish(void);
 
-/* The accounts of a file's text (SIZE bytes). Freed with accounts_destroy. NULL where
-   memory is short. */
-struct accounts *accounts_parse(const char *text, size_t size, accounts_report *report);
+/* The accounts of a file's text (SIZE bytes). PATTERNS: whether anybody logs on with such; without, they are
+   there, and reported. Freed with accounts_destroy. NULL where memory is short. */
+struct accounts *accounts_parse(
+    const char *text, size_t size, bool patterns, accounts_report *report);
 
 /* A copy to try a change on. Freed with accounts_destroy. NULL where memory is short. */
 struct accounts *accounts_copy(const struct accounts *accounts);

@@ -97,7 +97,7 @@ static ssize_t read_all(int fd, char *buffer, size_t size)
 }
 
 /* The accounts in the open file, or NULL with errno. */
-static struct accounts *accounts_from(int fd)
+static struct accounts *accounts_from(int fd, bool patterns)
 {
 	struct accounts *accounts = NULL;
 	struct stat st;
@@ -112,7 +112,7 @@ static struct accounts *accounts_from(int fd)
 	char *text = malloc(size + 1);
 	ssize_t got = text ? read_all(fd, text, size) : -1;
 	if (got >= 0)
-		accounts = accounts_parse(text, (size_t)got, report_line);
+		accounts = accounts_parse(text, (size_t)got, patterns, report_line);
 	if (text)
 		explicit_bzero(text, size);
 	free(text);
@@ -120,15 +120,15 @@ static struct accounts *accounts_from(int fd)
 }
 
 /* Loads the accounts; without a file there are none. Returns 0, or -1 after logging. */
-static int accounts_load(struct lsass *l)
+static int accounts_load(struct lsass *l, bool patterns)
 {
 	int fd =
 	    openat(l->directory, ACCOUNTS_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOENT)
-		l->accounts = accounts_parse("", 0, report_line);
+		l->accounts = accounts_parse("", 0, patterns, report_line);
 	else if (fd >= 0)
-		l->accounts = accounts_from(fd);
+		l->accounts = accounts_from(fd, patterns);
 	if (!l->accounts)
 		log_error("the file \"%s\" in the state directory cannot be read: %s",
 		    ACCOUNTS_FILE, errno == EINVAL ? "it is no regular file" : strerror(errno));
@@ -504,9 +504,10 @@ static int lock_in(void)
 	return 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	struct lsass l = { .smss = SMSS_PORT, .termsrv = -1, .directory = DIRECTORY };
+	bool patterns = argc > 1 && strcmp(argv[1], LSASS_PATTERNS) == 0;
 	int status = 1;
 
 	log_process("lsass");
@@ -518,7 +519,7 @@ int main(void)
 		return 1;
 	if (accounts_init() < 0 || ntlm_init() < 0)
 		return EX_CONFIG;
-	if (accounts_load(&l) == 0 && lock_in() == 0)
+	if (accounts_load(&l, patterns) == 0 && lock_in() == 0)
 		status = run(&l);
 	accounts_destroy(l.accounts);
 	ntlm_finish();

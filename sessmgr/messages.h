@@ -201,6 +201,9 @@ const char *end_reason_text(uint32_t reason);
 /* Whether it is that something of musess failed. */
 bool end_reason_failed(uint32_t reason);
 
+/* lsass's argument where names of accounts may end in '*' (AccountPatterns). */
+#define LSASS_PATTERNS "patterns"
+
 /* csrss's exit status where it got no pseudo-terminal, before it has a log; winlogon's where nobody
    logged on. */
 enum { CSRSS_NO_TERMINAL = 10, WINLOGON_NO_LOGON = 3 };

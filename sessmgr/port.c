@@ -159,6 +159,18 @@ int fd_keep(int fd)
 	return kept;
 }
 
+/* The controls of C1; and those that end a line or turn the order of what is shown (Unicode's Bidi_Control), by
+   which one name or address looks like another: U+061C, 200E, 200F, 2028 to 202E, 2066 to 2069. */
+static bool is_control(const unsigned char *p, size_t length)
+{
+	if (length == 2)
+		return (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c);
+	if (length != 3 || p[0] != 0xe2)
+		return false;
+	return p[1] == 0x80 ? p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae)
+	                    : p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;
+}
+
 size_t utf8_length(const unsigned char *p, size_t left)
 {
 	size_t length = p[0] < 0x80                   ? 1
@@ -175,9 +187,7 @@ size_t utf8_length(const unsigned char *p, size_t left)
 	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
 	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
 		return 0; /* overlong, a surrogate, or beyond Unicode */
-	if (length == 2 && p[0] == 0xc2 && p[1] < 0xa0)
-		return 0; /* C1 controls */
-	return length;
+	return is_control(p, length) ? 0 : length;
 }
 
 bool port_text_valid(const char *text, size_t size)

@@ -643,7 +643,10 @@ static void await_go(int go)
 _Noreturn void child_service(
     const struct smss *smss, unsigned which, const char *image, int go, const int *fds)
 {
-	char *argv[] = { (char *)(uintptr_t)smss->services[which].name, NULL };
+	bool patterns =
+	    which == SERVICE_LSASS && (smss->config->AccountPatterns || smss->lab_account);
+	char *argv[] = { (char *)(uintptr_t)smss->services[which].name,
+		patterns ? LSASS_PATTERNS : NULL, NULL };
 	char *environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=:/etc/localtime",
 		"HOME=/", /* FreeRDP's settings want one */
 		/* workers are forked with every function found: where no file can be opened,

@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		text += first + 1;
 		size -= first + 1;
 	}
-	struct accounts *a = accounts_parse(text, size, ignore);
+	struct accounts *a = accounts_parse(text, size, true, ignore);
 	check(a != NULL);
 	check_format(a, text, size);
 	if (port_text_valid(user, sizeof(user)))

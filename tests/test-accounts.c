@@ -34,7 +34,7 @@ static void report(size_t line, const char *problem)
 static struct accounts *parse(const char *text, size_t size)
 {
 	reports = 0;
-	struct accounts *a = accounts_parse(text, size, report);
+	struct accounts *a = accounts_parse(text, size, true, report);
 	assert_non_null(a);
 	return a;
 }
@@ -282,6 +282,47 @@ static void test_longest_pattern(void **unused)
 	}
 }
 
+/* Where there are to be none, those that are in the file are told of, and let nobody in. */
+static void test_no_patterns(void **unused)
+{
+	static const char text[] = "l*" REST "\nann" REST "\n";
+	struct accounts *a;
+	char found[USER_SIZE];
+	uint8_t hash[NT_HASH_SIZE];
+	size_t at = 0;
+
+	(void)unused;
+	reports = 0;
+	a = accounts_parse(text, sizeof(text) - 1, false, report);
+	assert_int_equal(reports, 1);
+	assert_int_equal(reported_line, 1);
+	assert_int_equal(accounts_ntlm(a, "lab1", "", found, hash), STATUS_LOGON_FAILURE);
+	assert_int_equal(accounts_ntlm(a, "ann", "", found, hash), STATUS_SUCCESS);
+	assert_int_equal(accounts_passwd(a, "l*", "new"), STATUS_SUCCESS);
+	assert_int_equal(accounts_logon(a, "lab1", "new", 1, found), STATUS_LOGON_FAILURE);
+	assert_string_equal(accounts_next(a, &at), "l*");
+	assert_int_equal(accounts_remove(a, "l*"), STATUS_SUCCESS);
+	accounts_destroy(a);
+}
+
+/* So many that looking at all lines above each would take an hour. */
+static void test_many(void **unused)
+{
+	enum { MANY = 300000, LINE = 160 };
+	char *text = malloc((size_t)MANY * LINE);
+	size_t size = 0;
+
+	(void)unused;
+	assert_non_null(text);
+	for (int i = 0; i < MANY; i++)
+		size += (size_t)snprintf(text + size, LINE, "user%d" REST "\n", i - i / (MANY - 1));
+	struct accounts *a = parse(text, size);
+	assert_int_equal(reports, 1); /* the last is named as the one before it */
+	assert_int_equal(reported_line, MANY);
+	accounts_destroy(a);
+	free(text);
+}
+
 static void test_ntlm_vectors(void **unused)
 {
 	static const struct {
@@ -477,6 +518,8 @@ int main(void)
 		cmocka_unit_test(test_matching),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_longest_pattern),
+		cmocka_unit_test(test_no_patterns),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_ntlm_vectors),
 		cmocka_unit_test(test_ntlm_unknown),
 		cmocka_unit_test(test_remembered),

@@ -204,6 +204,13 @@ static void test_text(void **state)
 	assert_false(port_text_valid("a\nb", 8)); /* control characters */
 	assert_false(port_text_valid("a\x7f", 8));
 	assert_false(port_text_valid("\xc2\x85", 8));
+	assert_false(port_text_valid("\xd8\x9c", 8)); /* what changes the direction of text */
+	assert_true(port_text_valid("\xd8\x9b\xe2\x80\x8d\xe2\x80\xa7\xe2\x80\xaf", 32));
+	for (const char *end = "\x8e\x8f\xa8\xa9\xaa\xab\xac\xad\xae"; *end; end++)
+		assert_false(port_text_valid((char[]){ '\xe2', '\x80', *end, 0 }, 4));
+	for (const char *end = "\xa6\xa7\xa8\xa9"; *end; end++)
+		assert_false(port_text_valid((char[]){ '\xe2', '\x81', *end, 0 }, 4));
+	assert_true(port_text_valid("\xe2\x81\xa5\xe2\x81\xaa", 8));
 	assert_false(port_text_valid("\xff", 8));     /* no UTF-8 */
 	assert_false(port_text_valid("\xc3", 8));     /* cut off */
 	assert_false(port_text_valid("\xc0\xaf", 8)); /* overlong */

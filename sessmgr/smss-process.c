@@ -320,6 +320,19 @@ int process_connect(pid_t pid, const char *path)
 	return -1;
 }
 
+/* Looked at before its fdinfo, which the kernel makes as long as the sender likes for other things: a line for
+   each watch of an epoll set, for each lock of a file. */
+static bool is_pidfd(int fd)
+{
+	char path[64], name[32];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	length = readlink(path, name, sizeof(name) - 1);
+	name[length > 0 ? length : 0] = 0;
+	return strcmp(name, "anon_inode:[pidfd]") == 0 || strncmp(name, "pidfd:[", 7) == 0;
+}
+
 /* Two numbers of /proc/self/fdinfo/PIDFD: the process's id here, and its innermost. */
 static int read_fdinfo(int pidfd, pid_t *pid, pid_t *inner)
 {
@@ -408,7 +421,7 @@ struct session *process_session(struct smss *smss, pid_t pid, uid_t uid)
 
 int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended)
 {
-	if (read_fdinfo(pidfd, pid, inner) < 0)
+	if (!is_pidfd(pidfd) || read_fdinfo(pidfd, pid, inner) < 0)
 		return -1;
 	*suspended = process_state(*pid) == 'T'; /* what is traced belongs to whoever traces it */
 	/* after the questions: the process that was asked about is the pidfd's still */

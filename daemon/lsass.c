@@ -265,6 +265,13 @@ static int on_port(struct lsass *l, union message *m, int *passed)
 	return 0;
 }
 
+static int on_ping(struct lsass *l, union message *m, int *passed)
+{
+	(void)passed;
+	port_header(&m->h, SM_PING, sizeof(m->plain), 0);
+	return smss_send(l, &m->h);
+}
+
 static int32_t change(struct accounts *accounts, const struct lsa_request *r)
 {
 	switch (r->h.type) {
@@ -361,6 +368,7 @@ static const struct call {
 	bool (*valid)(const union message *m);
 	int (*handle)(struct lsass *l, union message *m, int *passed);
 } calls[] = {
+	{ SM_PING, sizeof(struct msg_plain), FROM_SMSS, false, plain_valid, on_ping },
 	{ LSA_PORT, sizeof(struct msg_plain), FROM_SMSS, true, plain_valid, on_port },
 	{ ACCT_ADD, sizeof(struct lsa_request), FROM_SMSS, false, request_valid, on_change },
 	{ ACCT_REMOVE, sizeof(struct lsa_request), FROM_SMSS, false, request_valid, on_change },

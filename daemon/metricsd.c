@@ -101,6 +101,10 @@ static int on_message(const PORT_MESSAGE *m, size_t size)
 		answer();
 		return 0;
 	}
+	if (m->type == SM_PING && size == sizeof(struct msg_plain)) {
+		ping_answer(METRICSD_SMSS);
+		return 0;
+	}
 	if (m->type == MT_SESSION && size == sizeof(*sessions))
 		return add_session((const void *)m);
 	if (m->type == CTL_END && size == sizeof(struct msg_plain)) {

@@ -306,6 +306,16 @@ static void notify(const char *text)
 		(void)!send(notify_socket, text, strlen(text), MSG_NOSIGNAL);
 }
 
+/* Microseconds in which it wants to hear of this process; 0: it does not. */
+static uint64_t watchdog(void)
+{
+	const char *us = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+
+	if (notify_socket < 0 || !us || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	return strtoull(us, NULL, 10);
+}
+
 /* The service manager keeps it, beyond the end of this process. */
 static void keep_listener(int listener)
 {
@@ -414,6 +424,7 @@ int main(int argc, char **argv)
 		.record_dir = -1,
 		.rdp_listener = -1,
 		.keep_listener = keep_listener,
+		.notify = notify,
 		.accounts_dir = -1,
 		.tls_dir = -1,
 		.certificate = -1,
@@ -448,6 +459,7 @@ int main(int argc, char **argv)
 	write_only(STDOUT_FILENO);
 	write_only(STDERR_FILENO);
 	notify_open();
+	smss.watchdog = watchdog();
 	event_journal_open();
 	if (state_enter(&state, &smss,
 	        arguments.state ? arguments.state

@@ -129,6 +129,11 @@ static void serve(int port, struct nursery_kit *kit)
 			port_send(port, &reply.h, -1);
 			continue;
 		}
+		if (request.h.type == SM_PING) {
+			port_header(&reply.h, SM_PING, sizeof(reply), 0);
+			port_send(port, &reply.h, -1);
+			continue;
+		}
 		pid = worker_port < 0 ? -1 : fork_worker();
 		if (pid == 0) {
 			close(port);

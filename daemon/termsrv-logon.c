@@ -523,6 +523,11 @@ int logon_smss(struct termsrv *t, PORT_MESSAGE *m, size_t size, int *passed)
 	}
 	if (m->type == TS_FIGURES && size == sizeof(struct msg_plain))
 		return tell_figures(t, m->message_id);
+	if (m->type == SM_PING && size == sizeof(struct msg_plain)) {
+		port_send(
+		    t->nursery, m, -1); /* without it termsrv is of no use: it answers for both */
+		return 0;
+	}
 	if (m->type == TS_CERTIFICATE && size == sizeof(struct msg_plain))
 		return *passed < 0 ? -1 : certificate_offered(t, *passed);
 	if (m->type == TS_CONFIG && size == sizeof(struct msg_ts_config)) {

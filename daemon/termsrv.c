@@ -251,6 +251,8 @@ static void on_refill(int fd, short what, void *argument)
 	worker_refill(argument);
 }
 
+static const struct timeval lsass_pause = { .tv_sec = 1 };
+
 static void on_lsass(int port, short what, void *argument)
 {
 	struct termsrv *t = argument;
@@ -262,9 +264,23 @@ static void on_lsass(int port, short what, void *argument)
 		return;
 	if (got > 0 && logon_lsass(t, &m.h, (size_t)got) == 0)
 		return;
-	event_free(t->lsass_event); /* smss brings the next one */
+	event_free(t->lsass_event);
 	t->lsass_event = NULL;
 	fd_close(&t->lsass);
+	event_add(t->lsass_lost, &lsass_pause);
+}
+
+/* A new lsass has been introduced by then: if not, the old one is there still. */
+static void on_lsass_lost(int fd, short what, void *argument)
+{
+	struct termsrv *t = argument;
+	struct msg_plain m;
+
+	(void)fd;
+	(void)what;
+	port_header(&m.h, TS_LSASS, sizeof(m), 0);
+	port_send(t->smss, &m.h, -1);
+	event_add(t->lsass_lost, &lsass_pause);
 }
 
 static void on_smss(int port, short what, void *argument)
@@ -287,6 +303,7 @@ static void on_smss(int port, short what, void *argument)
 	} else if (t->lsass >= 0 && !t->lsass_event) {
 		t->lsass_event = event_new(t->base, t->lsass, EV_READ | EV_PERSIST, on_lsass, t);
 		event_add(t->lsass_event, NULL);
+		event_del(t->lsass_lost);
 		logon_ask_again(t);
 	}
 	fd_close(&passed);
@@ -318,6 +335,10 @@ static void on_nursery(int port, short what, void *argument)
 	if (got != sizeof(m)) {
 		log_error("the nursery of workers is gone");
 		event_base_loopbreak(t->base);
+		return;
+	}
+	if (m.h.type == SM_PING) {
+		ping_answer(t->smss);
 		return;
 	}
 	if (m.h.type == RW_CERTIFICATE) {
@@ -435,9 +456,11 @@ static int init_loop(struct termsrv *t)
 	t->accept_event = watch(t, t->listener, on_accept);
 	t->resume = evtimer_new(t->base, on_resume, t);
 	t->refill = evtimer_new(t->base, on_refill, t);
+	t->lsass_lost = evtimer_new(t->base, on_lsass_lost, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
 	return t->smss_event && t->nursery_event && t->accept_event && t->resume && t->refill &&
-	               t->penalty && t->child_event && event_add(t->child_event, NULL) == 0
+	               t->lsass_lost && t->penalty && t->child_event &&
+	               event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;
 }

@@ -134,7 +134,7 @@ struct termsrv {
 	int smss, lsass, nursery, listener;
 	int spare; /* given up to accept, and close, one more connection when out of them */
 	struct event *smss_event, *lsass_event, *nursery_event, *accept_event, *child_event,
-	    *resume, *refill;
+	    *resume, *refill, *lsass_lost;
 	TAILQ_HEAD(, connection) queue;
 	TAILQ_HEAD(, worker) warm, fresh;
 	unsigned warm_count, fresh_count;

@@ -242,6 +242,8 @@ int csrss_on_smss(struct csrss *c)
 	} else if (m.h.type == CSR_TERMINATE && got == sizeof(m.end)) {
 		csrss_end_display(c, m.end.reason);
 		result = -1;
+	} else if (m.h.type == SM_PING) {
+		ping_answer(c->sm.smss);
 	} else if (m.h.type == CSR_CONNECT && got == sizeof(m.connect)) {
 		adopted(c, &m.connect, &passed);
 	} else if (m.h.type == CSR_DETACH && got == sizeof(m.end)) {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -55,4 +56,14 @@ int fault(const char *where, uint32_t session)
 		end_by_signal();
 	errno = ENOMEM;
 	return 1;
+}
+
+uint64_t fault_wait(const char *what, uint64_t us)
+{
+	char line[128] = "", place[64] = "", milliseconds[16] = "";
+
+	read_line(line, sizeof(line));
+	if (sscanf(line, "%63s wait %15s", place, milliseconds) != 2 || strcmp(place, what) != 0)
+		return us;
+	return strtoull(milliseconds, NULL, 10) * 1000;
 }

@@ -3,6 +3,7 @@
  * "WHERE HOW [KIND]": at the place WHERE the process that comes by fails, hangs or is killed, as
  * HOW says; with a KIND (windows, subsystem, initial) only where a process of that kind is being
  * created. The console's processes are spared. In any other build every place is 0.
+ * The line "WHAT wait MILLISECONDS" makes a wait of smss's another.
  */
 #ifndef MUSESS_FAULT_H
 #define MUSESS_FAULT_H
@@ -17,10 +18,19 @@
    process is to hang or to be killed. */
 int fault(const char *where, uint32_t session);
 
+/* How long smss waits for WHAT, where that are US microseconds in other builds. */
+uint64_t fault_wait(const char *what, uint64_t us);
+
 /* What this process, and who it forks, creates from now on: an enum process_kind. */
 void fault_kind(unsigned kind);
 
 #else
+
+static inline uint64_t fault_wait(const char *what, uint64_t us)
+{
+	(void)what;
+	return us;
+}
 
 static inline void fault_kind(unsigned kind)
 {

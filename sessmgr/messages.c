@@ -1,5 +1,13 @@
-/* Names of the numbers in messages.h, from the tables there. */
+/* Names of the numbers in messages.h, from the tables there; the answer to SM_PING. */
 #include "messages.h"
+
+int ping_answer(int port)
+{
+	struct msg_plain m;
+
+	port_header(&m.h, SM_PING, sizeof(m), 0);
+	return port_send(port, &m.h, -1);
+}
 
 const char *end_reason_text(uint32_t reason)
 {

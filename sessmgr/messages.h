@@ -18,6 +18,7 @@
  *   musessctl - psxss  a pair made by musessctl, passed on by smss      EX_
  *   musessctl - smss   in a session it connects to \SmApiPort          CTL_ about its own session
  *   metricsd - smss    made by smss, given to metricsd when it starts  CTL_STATS, MT_
+ * Over those between smss and what it started, and on to the nursery, SM_PING goes too.
  */
 #ifndef MUSESS_MESSAGES_H
 #define MUSESS_MESSAGES_H
@@ -26,9 +27,11 @@
 #include "port.h"
 
 enum message_type {
+	/* smss and each that it started */
+	SM_PING = 0x80, /* are you there? Answered with the same type, from the loop */
 	/* termsrv and smss */
 	TS_READY = 0x100, /* termsrv listens */
-	TS_LSASS,         /* to termsrv: a new port to lsass, passed beside it */
+	TS_LSASS,         /* to termsrv: a new port to lsass, passed beside it; to smss: it broke */
 	WS_CONNECT,       /* a client for a session, or for whichever its user has (NO_SESSION); the
 	                     display port is passed beside it */
 	WS_LOGON,         /* the user of a session that began without one */
@@ -214,10 +217,13 @@ enum { CSRSS_NO_TERMINAL = 10, WINLOGON_NO_LOGON = 3 };
 /* A message that is its type alone: *_READY, LSA_PORT, TS_LSASS, RW_READY, CSR_SHELL,
    CSR_YIELD, CSR_INPUT, CSR_LOGOFF, DSP_READY, DSP_INPUT, WL_PROMPT, WL_LOGOFF, CTL_LIST,
    CTL_SERVICE, CTL_END, CTL_RELOAD, CTL_STATS, TS_FIGURES and TS_CERTIFICATE (the questions), RW_CERTIFICATE, CTL_EVENTS,
-   ACCT_LIST, MT_LIST. */
+   ACCT_LIST, MT_LIST, SM_PING. */
 struct msg_plain {
 	PORT_MESSAGE h;
 };
+
+/* Answers SM_PING over PORT. As port_send. */
+int ping_answer(int port);
 
 /* The random bits of auto-reconnection (MS-RDPBCGR 2.2.4.2): 16 bytes; all zero: none. */
 enum { COOKIE_SIZE = 16 };

@@ -65,6 +65,8 @@ static int on_smss(struct psxss *p)
 
 	if (got <= 0)
 		return got < 0 && errno == EAGAIN ? 0 : -1;
+	if (m.h.type == SM_PING)
+		ping_answer(p->sm.smss);
 	if (got != sizeof(m) || m.h.type != LPC_REPLY || m.ApiNumber != SmExecPgmApi)
 		return 0; /* SessionComplete's says nothing */
 	for (int i = 0; i < SESSIONS_MAX; i++) {

@@ -282,6 +282,7 @@ int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)
 	windows->client = client;
 	windows->type = SUBSYSTEM_WINDOWS;
 	windows->connected = true;
+	alive_watch(client, false); /* it may be of an earlier build */
 	reply.session = s->id;
 	reply.generation = s->generation;
 	reply.keep = client->smss->keeps;

@@ -239,6 +239,9 @@ static const struct {
 	bool descriptor;
 	int (*handler)(struct client *, const PORT_MESSAGE *, int *);
 } messages[] = {
+	{ SM_PING, sizeof(struct msg_plain),
+	    FROM(SUBSYSTEM) | FROM(LSASS) | FROM(TERMSRV) | FROM(METRICSD), CONNECTED, false,
+	    alive_answer },
 	{ CSR_CONNECT, sizeof(struct msg_csr_connect), FROM(SUBSYSTEM), ANY_TIME, false,
 	    subsystem_connect },
 	{ CSR_SHELL, sizeof(struct msg_plain), FROM(SUBSYSTEM), WINDOWS, false, csr_shell },
@@ -255,6 +258,7 @@ static const struct {
 	    manage_response },
 	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), ANY_TIME, false, sb_reply },
 	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), ANY_TIME, true, service_ready },
+	{ TS_LSASS, sizeof(struct msg_plain), FROM(TERMSRV), ANY_TIME, false, services_reconnect },
 	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), ANY_TIME, true,
 	    winstation_connect },
 	{ WS_LOGON, sizeof(struct msg_user), FROM(TERMSRV), ANY_TIME, false, winstation_logon },

@@ -132,6 +132,7 @@ void client_destroy(struct client *client)
 	subsystem = client->subsystem;
 	callback = client->role == CLIENT_CALLBACK;
 	LIST_REMOVE(client, entry);
+	alive_forget(client);
 	if (client->role == CLIENT_SUBSYSTEM)
 		set_calling(client, false);
 	else if (client_session(client))

@@ -387,6 +387,23 @@ char process_state(pid_t pid)
 	return rest && rest[1] == ' ' ? rest[2] : 0;
 }
 
+bool process_traced(pid_t pid)
+{
+	char path[32], text[1024];
+	const char *tracer;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	fd_close(&fd);
+	text[got > 0 ? got : 0] = 0;
+	tracer = strstr(text, "\nTracerPid:\t");
+	/* a tracer outside of this process id namespace has no number here */
+	return strstr(text, "\nState:\tt") ||
+	       (tracer && strtol(tracer + sizeof("\nTracerPid:"), NULL, 10) != 0);
+}
+
 uint64_t process_born(pid_t pid)
 {
 	char line[1024];

@@ -34,7 +34,10 @@ static int start(struct smss *smss, unsigned which)
 		return -1;
 	}
 	service->client = client_create(smss, pair[0], service->role, service->pid);
-	return service->client ? 0 : -1;
+	if (!service->client)
+		return -1;
+	alive_watch(service->client, true); /* it answers when it has got ready */
+	return 0;
 }
 
 static void restart_in(struct service *service, uint64_t us)
@@ -156,6 +159,19 @@ int services_ready(struct client *client)
 	    smss->services[SERVICE_TERMSRV].ready)
 		introduce(smss);
 	services_check(smss);
+	return 0;
+}
+
+int services_reconnect(struct client *client, const PORT_MESSAGE *message, int *passed)
+{
+	struct smss *smss = client->smss;
+
+	(void)message;
+	(void)passed;
+	if (!smss->services[SERVICE_LSASS].ready || !smss->services[SERVICE_TERMSRV].ready)
+		return 0; /* they are introduced when they are */
+	log_warn("the port between termsrv and lsass broke: they get another");
+	introduce(smss);
 	return 0;
 }
 

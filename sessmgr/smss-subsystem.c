@@ -378,6 +378,7 @@ int subsystem_connect(struct client *client, const PORT_MESSAGE *m, int *passed)
 	client->subsystem = subsystem;
 	subsystem->client = client;
 	subsystem->type = call->subsystem_type;
+	alive_watch(client, true);
 	connected(subsystem);
 	return 0;
 }

@@ -34,6 +34,7 @@
 enum {
 	REST = 50, /* a walk may take 2 % of a processor */
 	REST_MIN_US = 1000000,
+	WALK_MAX_US = 60000000,
 	NICE = 10, /* sessions first */
 };
 
@@ -56,7 +57,7 @@ static uint64_t ended[USAGE_COUNT], ended_then[USAGE_COUNT]; /* microseconds; wh
 static struct usage figures[USAGE_COUNT];
 static struct walk *last, *running;
 static pid_t walker, manager;
-static uint64_t rest_until;
+static uint64_t rest_until, walks_until; /* then it is ended */
 
 /* ---- kinds ---- */
 
@@ -294,6 +295,8 @@ bool usage_refresh(struct smss *smss)
 {
 	void *space;
 
+	if (walker > 0 && clock_us() > walks_until)
+		kill(walker, SIGKILL); /* its end is that of the walk */
 	if (walker > 0 || clock_us() < rest_until)
 		return walker > 0;
 	space = mmap(NULL, walk_size(smss->capacity), PROT_READ | PROT_WRITE,
@@ -304,6 +307,7 @@ bool usage_refresh(struct smss *smss)
 	running->capacity = smss->capacity;
 	memcpy(ended_then, ended, sizeof(ended));
 	manager = getpid();
+	walks_until = clock_us() + WALK_MAX_US;
 	walker = child_spawn(0, -1, NULL, NULL);
 	if (walker == 0)
 		walk(smss, running);

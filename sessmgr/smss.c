@@ -219,7 +219,7 @@ static int init_events(struct smss *smss)
 	if (!smss->admin_event || !smss->sm_event || !smss->stop_deadline ||
 	    event_add(smss->admin_event, NULL) < 0 || event_add(smss->sm_event, NULL) < 0)
 		return -1;
-	return stats_init(smss) < 0 ? -1 : start_init(smss);
+	return stats_init(smss) < 0 || alive_init(smss) < 0 ? -1 : start_init(smss);
 }
 
 /* The console session is loaded when the manager starts. */
@@ -276,6 +276,7 @@ static void finish(struct smss *smss)
 	accounts_fail();
 	start_finish(smss);
 	stats_finish(smss);
+	alive_finish();
 	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++)
 		if (events[i])
 			event_free(events[i]);

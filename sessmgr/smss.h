@@ -82,6 +82,13 @@ struct client {
 	bool cut_off; /* its end is to be read in the next turn */
 	struct quota messages;
 	struct event *resume; /* reading, of who has sent too many; NULL until it had to pause */
+	/* whether it is there still (smss-alive.c) */
+	TAILQ_ENTRY(client) in_queue;
+	bool watched;    /* it is in the queue */
+	bool asked;      /* and has not answered */
+	bool answers;    /* it is of a build that does */
+	unsigned silent; /* turns since it was asked */
+	uint64_t due;    /* its next turn */
 };
 
 /* A call that is answered later: one of the SM API, CTL_EXEC, or one about a session. */
@@ -275,9 +282,12 @@ struct smss {
 	int rdp_listener; /* termsrv's, kept for the next: who connects meanwhile waits; or -1 */
 	/* Has the service manager keep it too, where there is one. */
 	void (*keep_listener)(int listener);
-	int cgroup;     /* of the sessions, or -1 */
-	int record_dir; /* of the record; -1: none is kept */
-	int sm_dir;     /* of \SmApiPort */
+	/* Tells the service manager, where there is one, TEXT (sd_notify). */
+	void (*notify)(const char *text);
+	uint64_t watchdog; /* microseconds in which it wants to hear of smss; 0: it does not */
+	int cgroup;        /* of the sessions, or -1 */
+	int record_dir;    /* of the record; -1: none is kept */
+	int sm_dir;        /* of \SmApiPort */
 	int admin_listener, sm_listener;
 	int child_signal;
 	struct event *admin_event, *sm_event, *signals[5], *stop_deadline;
@@ -403,6 +413,8 @@ int process_connect(pid_t pid, const char *path);
 int process_identify(int pidfd, uint64_t namespace, pid_t *pid, pid_t *inner, bool *suspended);
 /* PID's state as /proc has it, 'Z' say; 0: it is gone. */
 char process_state(pid_t pid);
+/* Whether PID is under a debugger. */
+bool process_traced(pid_t pid);
 /* When PID was started, in ticks since the boot: with its number it is no other's. 0: it is gone. */
 uint64_t process_born(pid_t pid);
 /* The number of the process id namespace that PID is in; 0: it is gone, or may not be looked at. */
@@ -642,6 +654,18 @@ void winstation_lost(struct session *session);
 /* termsrv is gone: what it knew of workers is not true any more. */
 void winstation_forget_termsrv(struct smss *smss);
 
+/* smss-alive.c: whether those that smss started are there still. */
+
+/* 0 or -1. */
+int alive_init(struct smss *smss);
+void alive_finish(void);
+/* CLIENT, a service or a subsystem, is asked from now on. Unless it ANSWERS, as each of this build does,
+   it may leave the question unanswered until it has answered one. */
+void alive_watch(struct client *client, bool answers);
+/* It is asked no more. One that never was is allowed. */
+void alive_forget(struct client *client);
+/* SM_PING, the answer. */
+int alive_answer(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* smss-audit.c: what the event stream says of sessions (docs/events.md). */
 
 /* WS_EVENT. 0, or -1 where the sender is cut off. */
@@ -868,6 +892,8 @@ int services_start(struct smss *smss);
 bool services_reaped(struct smss *smss, pid_t pid, int wait_status);
 /* LSA_READY, TS_READY or MT_READY. Returns 0, or -1 where it was said before. */
 int services_ready(struct client *client);
+/* TS_LSASS of termsrv: its port to lsass broke. */
+int services_reconnect(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* Ends them. */
 void services_stop(struct smss *smss);
 /* Calls ready once the console and the services are up. */

@@ -45,6 +45,18 @@ static int32_t answer(void *data, SBAPIMSG *m, int *passed)
 	return m->ApiNumber == SbCreateProcessApi ? adopts : STATUS_SUCCESS;
 }
 
+/* smss asks whether this is there: answered. */
+static bool is_ping(void)
+{
+	PORT_MESSAGE m;
+
+	if (recv(s.smss, &m, sizeof(m), MSG_PEEK) != sizeof(m) || m.type != SM_PING)
+		return false;
+	port_receive(s.smss, &m, sizeof(m), NULL);
+	ping_answer(s.smss);
+	return true;
+}
+
 /* Waits for something of smss, and answers callbacks. True where its port has something. */
 static bool wait_for_smss(int milliseconds)
 {
@@ -54,7 +66,7 @@ static bool wait_for_smss(int milliseconds)
 		return false;
 	if (p[1].revents)
 		subsystem_callback(&s, answer, NULL);
-	return p[0].revents != 0;
+	return p[0].revents && !is_ping();
 }
 
 /* Makes a call, with PASSED beside it unless that is -1; *M is the reply. */

@@ -143,6 +143,11 @@ void process_release(struct process_start *start)
 	start->state = PROCESS_RUNS;
 }
 
+bool process_traced(pid_t pid)
+{
+	return pid == harness.traced;
+}
+
 uint64_t process_born(pid_t pid)
 {
 	return (uint64_t)pid;

@@ -50,6 +50,7 @@ struct harness {
 	int console[2];  /* the console's csrss: its port, its SbApiPort */
 	unsigned buried; /* descriptors */
 	pid_t last_pid;
+	pid_t traced;    /* under a debugger */
 	uint64_t passed; /* time, in milliseconds */
 };
 

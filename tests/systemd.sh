@@ -293,6 +293,41 @@ restarts() {
 	wait_until 10 in_journal 'the configuration was read again' || fail "no line in the journal"
 }
 
+watchdog_is() {
+	[ "$(property WatchdogUSec)" = "$1" ]
+}
+
+# systemd asks smss. One that does nothing any more is replaced, and nothing is lost with it; one that
+# somebody debugs has all the time that he takes, and is asked again afterwards.
+watchdog() {
+	local drop_in=/run/systemd/system/musess.service.d
+	echo "== smss hangs"
+	csrss=$(csrss_of 1)
+	# musess-kd has been there
+	wait_until 20 watchdog_is 1min || fail "the watchdog's time is $(property WatchdogUSec)"
+	mkdir -p $drop_in
+	printf '[Service]\nWatchdogSec=4\n' >$drop_in/watchdog.conf
+	systemctl daemon-reload
+	systemctl restart musess || fail "it does not restart"
+	same_session
+	sleep 9
+	[ "$(property MainPID)" = "$pid" ] || fail "an smss that is there was ended"
+	kill -STOP "$pid"
+	same_session
+	in_journal "Failed with result 'watchdog'" || fail "it was not systemd that ended it"
+	echo "== a debugger on smss"
+	(sleep 13 && echo '!process 0 0') | musess-kd >/tmp/kd 2>&1 || fail "musess-kd: $(cat /tmp/kd)"
+	grep -q 'Image: lsass' /tmp/kd || fail "musess-kd knows no lsass: $(cat /tmp/kd)"
+	[ "$(property MainPID)" = "$pid" ] || fail "an smss that is debugged was ended"
+	wait_until 20 watchdog_is 4s || fail "smss is not watched again: $(property WatchdogUSec)"
+	kill -STOP "$pid"
+	same_session
+	rm -r $drop_in
+	systemctl daemon-reload
+	systemctl restart musess || fail "it does not restart"
+	same_session
+}
+
 # A mistake is said to who reloads or starts the service, and nothing is tried again and again.
 broken_configuration() {
 	local output conf=/etc/musess/musess.conf
@@ -353,6 +388,7 @@ here() {
 	accounts
 	sessions
 	restarts
+	watchdog
 	stops
 	stopped_clean
 	starts

@@ -611,6 +611,19 @@ static void test_bad_smss(void **data)
 	assert_logged(f, "a bad message from smss: type 0x201, 24 bytes");
 }
 
+static void test_ping(void **data)
+{
+	struct fixture *f = *data;
+	struct msg_plain m = { 0 };
+
+	start_lsass(f);
+	port_header(&m.h, SM_PING, sizeof(m), 0);
+	assert_int_equal(port_send(f->smss, &m.h, -1), 0);
+	assert_int_equal(receive(f->smss, &m, sizeof(m)), sizeof(m));
+	assert_int_equal(m.h.type, SM_PING);
+	stop_lsass(f);
+}
+
 static void test_new_port_replaces(void **data)
 {
 	struct fixture *f = *data;
@@ -797,6 +810,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_second_logon_is_fast, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad_termsrv, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad_smss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ping, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_new_port_replaces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_deaf_termsrv, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_long_list, set_up, tear_down),

@@ -667,6 +667,18 @@ static void test_no_port(void **data)
 	completed(s, s->next_session);
 }
 
+/* smss asks whether it is there. */
+static void assert_answers_ping(const struct sm *s)
+{
+	struct msg_plain m = { 0 };
+
+	port_header(&m.h, SM_PING, sizeof(m), 0);
+	assert_int_equal(port_send(s->sm, &m.h, -1), 0);
+	await(s->sm);
+	assert_int_equal(port_receive(s->sm, &m, sizeof(m), NULL), sizeof(m));
+	assert_int_equal(m.h.type, SM_PING);
+}
+
 static void test_other_callbacks(void **data)
 {
 	struct sm *s = *data;
@@ -677,6 +689,7 @@ static void test_other_callbacks(void **data)
 	assert_int_equal(callback(s, m, SbCreateProcessApi, -1), STATUS_OBJECT_NAME_NOT_FOUND);
 	m.u.TerminateSession.SessionId = 99;
 	assert_int_equal(callback(s, m, SbTerminateSessionApi, -1), STATUS_OBJECT_NAME_NOT_FOUND);
+	assert_answers_ping(s);
 }
 
 static void test_session_limit(void **data)
@@ -878,6 +891,7 @@ static void test_csrss(void **data)
 	assert_int_equal(callback(s, m, SbForeignSessionCompleteApi, -1), STATUS_SUCCESS);
 	assert_int_equal(callback(s, m, SbCreateProcessApi, -1), STATUS_SUCCESS);
 	assert_int_equal(callback(s, m, SbMaxApiNumber, -1), STATUS_NOT_IMPLEMENTED);
+	assert_answers_ping(s);
 }
 
 int main(void)

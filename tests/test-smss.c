@@ -124,6 +124,7 @@ static const struct row {
 	const char *from;
 	bool descriptor;
 } rows[] = {
+	{ SM_PING, sizeof(struct msg_plain), "SLTM", false },
 	{ CSR_CONNECT, sizeof(struct msg_csr_connect), "U", false },
 	{ CSR_SHELL, sizeof(struct msg_plain), "S", false },
 	{ CSR_LOGOFF, sizeof(struct msg_plain), "S", false },
@@ -135,6 +136,7 @@ static const struct row {
 	{ CSR_RESPONSE, sizeof(struct msg_response), "S", false },
 	{ LPC_REPLY, sizeof(SBAPIMSG), "C", false },
 	{ TS_READY, sizeof(struct msg_listening), "T", true },
+	{ TS_LSASS, sizeof(struct msg_plain), "T", false },
 	{ WS_CONNECT, sizeof(struct msg_client), "T", true },
 	{ WS_LOGON, sizeof(struct msg_user), "T", false },
 	{ WS_PAINTED, sizeof(struct msg_painted), "T", false },

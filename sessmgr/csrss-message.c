@@ -9,9 +9,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { INPUT_PAUSE_US = 1000000 };
+enum { INPUT_PAUSE_US = 1000000, DISPLAY_ROOM = 106496 /* the kernel doubles it */ };
 
 /* What cannot be sent, as smss has ended, the next one is told in another way, or has no use for. */
 static int tell_smss(struct csrss *c, const PORT_MESSAGE *m, int passed)
@@ -95,6 +96,25 @@ static int send_logon(struct csrss *c)
 	return 0;
 }
 
+static void set_room(int port, int bytes)
+{
+	setsockopt(port, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+/* Rows that a slow client has not taken may fill the port: what has to reach it all the same gets more
+   room for itself. 0 or -1. */
+static int tell_display(struct csrss *c, const PORT_MESSAGE *m)
+{
+	int result;
+
+	if (port_send(c->display, m, -1) == 0)
+		return 0;
+	set_room(c->display, 2 * DISPLAY_ROOM);
+	result = port_send(c->display, m, -1);
+	set_room(c->display, DISPLAY_ROOM);
+	return result;
+}
+
 void csrss_end_display(struct csrss *c, uint32_t reason)
 {
 	struct msg_end m = { .reason = reason };
@@ -102,7 +122,7 @@ void csrss_end_display(struct csrss *c, uint32_t reason)
 	if (c->display < 0)
 		return;
 	port_header(&m.h, DSP_END, sizeof(m), 0);
-	port_send(c->display, &m.h, -1);
+	tell_display(c, &m.h);
 	fd_close(&c->display);
 	frame_forget(c);
 }
@@ -294,8 +314,7 @@ int csrss_on_winlogon(struct csrss *c)
 	}
 	if (m.h.type == WL_CREDENTIALS && got == sizeof(m.credentials) && c->display >= 0) {
 		m.credentials.h.type = DSP_CREDENTIALS;
-		c->asks = true;
-		port_send(c->display, &m.credentials.h, -1);
+		c->asks = tell_display(c, &m.credentials.h) == 0;
 		explicit_bzero(&m, sizeof(m));
 		return 0;
 	}

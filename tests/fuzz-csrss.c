@@ -132,6 +132,23 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return io_open();
 }
 
+/* There is more room for one message, until there is less again. */
+int __wrap_setsockopt(int fd, int level, int name, const int *value, socklen_t size);
+int __wrap_setsockopt(int fd, int level, int name, const int *value, socklen_t size)
+{
+	static int before;
+
+	(void)level;
+	io_must(fd == c->display && name == SO_SNDBUF && size == sizeof(*value), "another option");
+	if (*value < 212992) {
+		io_set_room(fd, before);
+		return 0;
+	}
+	before = io_room(fd);
+	io_set_room(fd, before == 0 ? 1 : before);
+	return 0;
+}
+
 /* ---- what smss is told ---- */
 
 static void on_connection(const struct msg_connection *m, size_t size, int passed)
@@ -239,6 +256,7 @@ static void to_display(const PORT_MESSAGE *h, size_t size)
 		            memcmp(h + 1, &typed.h + 1, sizeof(typed) - sizeof(*h)) == 0,
 		    "what was typed is not what is asked");
 		asks = true;
+		was_typed = false;
 		return;
 	}
 	if (h->type == DSP_END)
@@ -318,7 +336,7 @@ static void rdpwd_says(const PORT_MESSAGE *h, size_t size)
 static void winlogon_says(const PORT_MESSAGE *h, size_t size)
 {
 	hello = hello || (h->type == WL_HELLO && size == sizeof(struct msg_hello));
-	was_typed = h->type == WL_CREDENTIALS && size == sizeof(typed);
+	was_typed = h->type == WL_CREDENTIALS && size == sizeof(typed) && c->display >= 0;
 	if (was_typed)
 		memcpy(&typed, h, size);
 	was_choice = h->type == WL_CHOICE;
@@ -628,6 +646,8 @@ void fuzz_check(void)
 	io_must(client.attached == (c->display >= 0) || c->sm.smss < 0 || io_has_ended(c->sm.smss),
 	    "smss thinks otherwise of the client");
 	io_must(!client.cut || c->display < 0, "rdpwd said what is not its to say, and stays");
+	io_must(!was_typed || c->display < 0 || io_has_ended(c->display),
+	    "what was typed is lost, and winlogon waits");
 	for (int i = 0; i < NUMBERS; i++)
 		waiting += waits[i];
 	io_must(waiting <= BOXES_MAX, "a box was forgotten");

@@ -181,6 +181,11 @@ void io_set_room(int fd, int room)
 	find(fd)->room = room;
 }
 
+int io_room(int fd)
+{
+	return find(fd)->room;
+}
+
 static void drop_first(struct descriptor *d)
 {
 	travelling -= d->queue[d->first].passed >= 0;

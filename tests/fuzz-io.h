@@ -33,6 +33,7 @@ void io_end(int fd);
 bool io_has_ended(int fd);
 /* How many messages, or bytes, are taken before it blocks; IO_ANY: any number. */
 void io_set_room(int fd, int room);
+int io_room(int fd);
 
 /* The input: bytes, and zeroes behind them. It is at its end too where descriptors become few. */
 void io_begin(const uint8_t *data, size_t size);

@@ -165,6 +165,30 @@ static void test_winlogon_is_gone(void **state)
 	assert_int_equal(c.winlogon, -1);
 }
 
+/* What a slow client has not taken keeps neither what was typed from it, nor why it has to go. */
+static void test_port_is_full(void **state)
+{
+	struct msg_credentials typed = { .user = "joe" };
+	struct msg_row row = { .count = COLUMNS_MAX };
+	uint16_t last[2] = { 0 }, type;
+
+	(void)state;
+	port_header(&row.h, DSP_ROW, sizeof(row), 0);
+	while (port_send(c.display, &row.h, -1) == 0)
+		;
+	say(winlogon, &typed, WL_CREDENTIALS, sizeof(typed));
+	assert_int_equal(csrss_on_winlogon(&c), 0);
+	assert_true(c.asks);
+	assert_int_equal(port_send(c.display, &row.h, -1), -1); /* rows have no more than before */
+	csrss_end_display(&c, END_IDLE_LIMIT);
+	while ((type = next(display, &row, sizeof(row))) > 0) {
+		last[0] = last[1];
+		last[1] = type;
+	}
+	assert_int_equal(last[0], DSP_CREDENTIALS);
+	assert_int_equal(last[1], DSP_END);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -173,6 +197,7 @@ int main(void)
 		TEST(test_next_client_is_not_asked),
 		TEST(test_user_before_winlogon),
 		TEST(test_winlogon_is_gone),
+		TEST(test_port_is_full),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

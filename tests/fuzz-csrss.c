@@ -23,8 +23,8 @@ int csrss_main(int argc, char **argv);
 enum { NUMBERS = 64, ENDING_ACTS = 2 * IO_QUEUE, AREA_MAX = 4096, RATE_US = 1000000 };
 
 static struct csrss *c;
-static int master;     /* the programs' terminal */
-static int acts_ahead; /* once the input is at its end */
+static int master, slave; /* the programs' terminal */
+static int acts_ahead;    /* once the input is at its end */
 static bool may_end, slave_fails;
 
 /* The client: what smss knows of it, and what it has of the desktop. */
@@ -129,7 +129,8 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 		errno = ENFILE;
 		return -1;
 	}
-	return io_open();
+	slave = io_open();
+	return slave;
 }
 
 /* There is more room for one message, until there is less again. */
@@ -578,8 +579,6 @@ static void programs_write(void)
 
 	if (c->logon_sent && count > 0)
 		io_say(master, text, count, -1);
-	else if (c->logon_sent && io_take() == 0xff)
-		io_end(master);
 }
 
 /* Nothing more comes: smss ends csrss, or there is none for too long. */
@@ -635,7 +634,7 @@ void fuzz_act(const struct pollfd *p, nfds_t count)
 void fuzz_check(void)
 {
 	const int held[] = { c->sm.smss, c->sm.callbacks, c->listener, c->winlogon, c->display,
-		master };
+		master, slave };
 	unsigned open = 0, waiting = 0;
 
 	for (size_t i = 0; i < sizeof(held) / sizeof(*held); i++) {
@@ -665,6 +664,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hello = began = asks = may_end = slave_fails = false;
 	was_key = was_typed = was_choice = was_shell = was_logoff = was_user = false;
 	input_told = 0;
+	slave = -1;
 	acts_ahead = ENDING_ACTS;
 	csrss_main(2, argv);
 	io_must(may_end, "somebody else ended it");

@@ -73,6 +73,16 @@ int rdpwd_await(struct rdpwd *w, uint16_t type, void *message, size_t size);
 /* Tells the client why and ends the process. */
 void rdpwd_end(struct rdpwd *w, uint32_t reason) __attribute__((noreturn));
 
+/* rdpwd-port.c */
+
+/* A message of csrss, where it is there. Ends the process where the session has ended. */
+void port_on_display(struct rdpwd *w);
+/* A message of termsrv likewise. */
+void port_on_termsrv(struct rdpwd *w);
+/* Asks csrss for the next frame once the last one is out. What csrss said before its end is read from
+   the port still: that it is gone is no matter here. */
+void port_ask_for_frame(struct rdpwd *w);
+
 /* rdpwd-peer.c */
 
 /* Makes the peer, unconnected, on a placeholder socket. 0, or -1 after logging. */

@@ -9,18 +9,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-enum { INPUT_PAUSE_US = 1000000 };
-
-/* A message without more than its type. */
-static int send_plain(int port, uint16_t type, int passed)
-{
-	struct msg_plain m;
-
-	port_header(&m.h, type, sizeof(m), 0);
-	return port_send(port, &m.h, passed);
-}
+enum { INPUT_PAUSE_US = 1000000, DISPLAY_ROOM = 106496 /* the kernel doubles it */ };
 
 /* What cannot be sent, as smss has ended, the next one is told in another way, or has no use for. */
 static int tell_smss(struct csrss *c, const PORT_MESSAGE *m, int passed)
@@ -38,24 +30,52 @@ static int tell_smss_plainly(struct csrss *c, uint16_t type)
 	return tell_smss(c, &m.h, -1);
 }
 
-/* What winlogon is told first: whom to log on, or to ask who it is, or which session it shall
-   be. */
-static int tell_winlogon(struct csrss *c, int terminal)
+/* That winlogon has ended smss learns, and decides; and whoever does not read is not waited for. */
+static void tell_winlogon(struct csrss *c, const PORT_MESSAGE *m, int passed)
 {
-	struct msg_verdict m = { .session = c->sm.session };
-	const char *user = c->command ? "system" : c->client.user;
+	if (c->winlogon >= 0)
+		port_send(c->winlogon, m, passed);
+}
 
-	if (!c->command && c->choices.count > 0) {
-		c->choices.h.type = WL_CHOICES;
-		return port_send(c->winlogon, &c->choices.h, terminal);
-	}
-	if (!user[0])
-		return send_plain(c->winlogon, WL_PROMPT, terminal);
+static void tell_winlogon_plainly(struct csrss *c, uint16_t type, int passed)
+{
+	struct msg_plain m;
+
+	port_header(&m.h, type, sizeof(m), 0);
+	tell_winlogon(c, &m.h, passed);
+}
+
+/* Who is logged on, by the client that is at the screen. */
+static void tell_winlogon_user(struct csrss *c, uint16_t type, const char *user, int passed)
+{
+	struct msg_verdict m = { .session = c->sm.session, .status = STATUS_SUCCESS };
+
 	memcpy(m.user, user, strlen(user) + 1);
 	memcpy(m.station, c->client.station, sizeof(m.station));
 	memcpy(m.winstation, c->client.winstation, sizeof(m.winstation));
-	port_header(&m.h, WL_LOGON, sizeof(m), 0);
-	return port_send(c->winlogon, &m.h, terminal);
+	port_header(&m.h, type, sizeof(m), 0);
+	tell_winlogon(c, &m.h, passed);
+}
+
+static void ask_choice(struct csrss *c, int terminal)
+{
+	c->choices.h.type = WL_CHOICES;
+	tell_winlogon(c, &c->choices.h, terminal);
+}
+
+/* What winlogon is told first: whom to log on, or to ask who it is, or which session it shall
+   be. */
+static void begin_winlogon(struct csrss *c, int terminal)
+{
+	const char *user = c->command ? "system" : c->client.user;
+
+	if (!c->command && c->choices.count > 0) {
+		ask_choice(c, terminal);
+	} else if (!user[0]) {
+		tell_winlogon_plainly(c, WL_PROMPT, terminal);
+	} else {
+		tell_winlogon_user(c, WL_LOGON, user, terminal);
+	}
 }
 
 /* winlogon begins once it and a client are there; the terminal goes with the message. A user
@@ -64,7 +84,7 @@ static int send_logon(struct csrss *c)
 {
 	int slave;
 
-	if (c->logon_sent || !c->hello || (!c->command && !c->client.connection))
+	if (c->logon_sent || !c->hello || c->winlogon < 0 || (!c->command && !c->client.connection))
 		return 0;
 	slave = terminal_open_slave(c->terminal);
 	if (slave < 0) {
@@ -72,7 +92,27 @@ static int send_logon(struct csrss *c)
 		return -1;
 	}
 	c->logon_sent = true;
-	return tell_winlogon(c, slave);
+	begin_winlogon(c, slave);
+	return 0;
+}
+
+static void set_room(int port, int bytes)
+{
+	setsockopt(port, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+/* Rows that a slow client has not taken may fill the port: what has to reach it all the same gets more
+   room for itself. 0 or -1. */
+static int tell_display(struct csrss *c, const PORT_MESSAGE *m)
+{
+	int result;
+
+	if (port_send(c->display, m, -1) == 0)
+		return 0;
+	set_room(c->display, 2 * DISPLAY_ROOM);
+	result = port_send(c->display, m, -1);
+	set_room(c->display, DISPLAY_ROOM);
+	return result;
 }
 
 void csrss_end_display(struct csrss *c, uint32_t reason)
@@ -82,7 +122,7 @@ void csrss_end_display(struct csrss *c, uint32_t reason)
 	if (c->display < 0)
 		return;
 	port_header(&m.h, DSP_END, sizeof(m), 0);
-	port_send(c->display, &m.h, -1);
+	tell_display(c, &m.h);
 	fd_close(&c->display);
 	frame_forget(c);
 }
@@ -97,7 +137,7 @@ static int on_client(struct csrss *c, const struct msg_client *m, int *passed)
 	c->display = *passed;
 	*passed = -1;
 	c->wanted = m->wanted;
-	c->in_frame = false;
+	c->in_frame = c->asks = false;
 	c->unknown_layout = 0; /* it says so with its next question */
 	c->columns = m->width / CELL_WIDTH;
 	c->rows = m->height / CELL_HEIGHT;
@@ -122,21 +162,15 @@ static int on_yield(struct csrss *c)
 	return result;
 }
 
-/* The user that lsass agreed to, as smss says: not rdpwd's word, which has a client. */
-static int on_user(struct csrss *c, const struct msg_user *m)
+/* The user that lsass agreed to, as smss says: not rdpwd's word, which has a client. Where winlogon has
+   not begun it begins with him. */
+static void on_user(struct csrss *c, const struct msg_user *m)
 {
-	struct msg_verdict verdict = { .session = c->sm.session, .status = STATUS_SUCCESS };
-
 	memcpy(c->client.user, m->user, sizeof(c->client.user));
 	c->choices.count = 0;
 	c->status_changed = true;
-	if (c->winlogon < 0)
-		return 0;
-	memcpy(verdict.user, m->user, sizeof(verdict.user));
-	memcpy(verdict.station, c->client.station, sizeof(verdict.station));
-	memcpy(verdict.winstation, c->client.winstation, sizeof(verdict.winstation));
-	port_header(&verdict.h, WL_VERDICT, sizeof(verdict), 0);
-	return port_send(c->winlogon, &verdict.h, -1);
+	if (c->logon_sent)
+		tell_winlogon_user(c, WL_VERDICT, m->user, -1);
 }
 
 /* The user is to say which session it shall be: asked now, or when winlogon is there. */
@@ -145,7 +179,9 @@ static int on_choices(struct csrss *c, const struct msg_choices *m)
 	c->choices = *m;
 	if (c->choices.count > CHOICES_MAX)
 		return -1;
-	return c->logon_sent && c->winlogon >= 0 ? tell_winlogon(c, -1) : 0;
+	if (c->logon_sent)
+		ask_choice(c, -1);
+	return 0;
 }
 
 int csrss_respond(struct csrss *c, uint32_t number, uint32_t response)
@@ -187,11 +223,6 @@ static int on_key(struct csrss *c, const struct msg_key *key)
 		return csrss_respond(c, answered, BOX_OK);
 	terminal_key(c->terminal, key);
 	return 0;
-}
-
-static int on_logoff(struct csrss *c)
-{
-	return c->winlogon < 0 ? 0 : send_plain(c->winlogon, WL_LOGOFF, -1);
 }
 
 /* smss has ended, or the one that was asked knows nothing of this session. */
@@ -238,7 +269,7 @@ int csrss_on_smss(struct csrss *c)
 	if (m.h.type == CSR_CLIENT && got == sizeof(m.client)) {
 		result = on_client(c, &m.client, &passed);
 	} else if (m.h.type == CSR_USER && got == sizeof(m.user)) {
-		result = on_user(c, &m.user);
+		on_user(c, &m.user);
 	} else if (m.h.type == CSR_TERMINATE && got == sizeof(m.end)) {
 		csrss_end_display(c, m.end.reason);
 		result = -1;
@@ -255,7 +286,7 @@ int csrss_on_smss(struct csrss *c)
 	} else if (m.h.type == CSR_MESSAGE && got == sizeof(m.box)) {
 		result = on_message(c, &m.box);
 	} else if (m.h.type == CSR_LOGOFF) {
-		result = on_logoff(c);
+		tell_winlogon_plainly(c, WL_LOGOFF, -1);
 	}
 	fd_close(&passed);
 	return result;
@@ -285,7 +316,7 @@ int csrss_on_winlogon(struct csrss *c)
 	}
 	if (m.h.type == WL_CREDENTIALS && got == sizeof(m.credentials) && c->display >= 0) {
 		m.credentials.h.type = DSP_CREDENTIALS;
-		port_send(c->display, &m.credentials.h, -1);
+		c->asks = tell_display(c, &m.credentials.h) == 0;
 		explicit_bzero(&m, sizeof(m));
 		return 0;
 	}
@@ -313,6 +344,19 @@ int csrss_display_lost(struct csrss *c)
 	return tell_smss(c, &m.h, -1);
 }
 
+/* What was typed is wrong: told once for each time that it was asked, as a client that was another session's
+   may have asked there, and winlogon has other things to listen for later. */
+static void on_refusal(struct csrss *c, int32_t status)
+{
+	struct msg_verdict m = { .session = c->sm.session, .status = status };
+
+	if (!c->asks)
+		return;
+	c->asks = false;
+	port_header(&m.h, WL_VERDICT, sizeof(m), 0);
+	tell_winlogon(c, &m.h, -1);
+}
+
 int csrss_on_display(struct csrss *c)
 {
 	union {
@@ -335,11 +379,9 @@ int csrss_on_display(struct csrss *c)
 		return on_key(c, &m.key);
 	} else if (m.h.type == DSP_INPUT && got == sizeof(m.plain)) {
 		return on_input(c);
-	} else if (m.h.type == DSP_VERDICT && got == sizeof(m.verdict) && c->winlogon >= 0 &&
+	} else if (m.h.type == DSP_VERDICT && got == sizeof(m.verdict) &&
 	           m.verdict.status != STATUS_SUCCESS) {
-		struct msg_verdict no = { .session = c->sm.session, .status = m.verdict.status };
-		port_header(&no.h, WL_VERDICT, sizeof(no), 0);
-		return port_send(c->winlogon, &no.h, -1);
+		on_refusal(c, m.verdict.status);
 	} else {
 		log_warn("rdpwd sent a message that is not its to send: cut off");
 		return csrss_display_lost(c);

@@ -20,6 +20,7 @@ struct csrss {
 	struct msg_client client; /* who is at the screen, or was last */
 	bool hello, command;      /* winlogon is there; it has a command */
 	bool logon_sent;
+	bool asks; /* rdpwd was given what was typed at the prompt, and has not answered */
 	struct msg_choices choices; /* of the user, who says which session it shall be */
 	struct boxes boxes;
 	uint64_t lost_smss;      /* since when there is none; 0: there is one */

@@ -56,21 +56,39 @@ static void prompting(int terminal, bool on)
 	tcsetattr(terminal, TCSANOW, &t);
 }
 
+/* Of a name /etc/passwd and a directory are made. */
+static bool is_verdict(const struct msg_verdict *m, ssize_t got)
+{
+	return got == sizeof(*m) && port_text_valid(m->user, sizeof(m->user)) &&
+	       port_text_valid(m->station, sizeof(m->station)) &&
+	       port_text_valid(m->winstation, sizeof(m->winstation)) &&
+	       (m->status != STATUS_SUCCESS ||
+	           (m->user[0] && m->user[0] != '.' && !strpbrk(m->user, ":/")));
+}
+
 int winlogon_receive(int port, union told *told, int *terminal)
 {
 	ssize_t got = port_receive(port, told, sizeof(*told), terminal);
+	bool first = terminal != NULL, good;
 
 	switch (got > 0 ? told->h.type : 0) {
 	case WL_LOGON:
+		good = first && is_verdict(&told->verdict, got) &&
+		       told->verdict.status == STATUS_SUCCESS;
+		break;
 	case WL_VERDICT:
-		return got == sizeof(told->verdict) ? 0 : -1;
+		good = !first && is_verdict(&told->verdict, got);
+		break;
 	case WL_CHOICES:
-		return got == sizeof(told->choices) && told->choices.count <= CHOICES_MAX ? 0 : -1;
+		good = got == sizeof(told->choices) && told->choices.count <= CHOICES_MAX;
+		break;
 	case WL_PROMPT:
-		return 0;
+		good = first;
+		break;
 	default:
-		return -1; /* WL_LOGOFF too: there is nothing to end yet */
+		good = false; /* WL_LOGOFF too: there is nothing to end yet */
 	}
+	return good ? 0 : -1;
 }
 
 /* One question for name and password. Fills *TOLD with the answer. 0 or -1. */
@@ -123,19 +141,25 @@ static int ask(int port, int terminal, union told *told)
 
 /* ---- which session it shall be ---- */
 
+static void show_time(uint64_t seconds, char *text, size_t size)
+{
+	time_t t = (time_t)seconds;
+	const struct tm *local = localtime(&t); /* NULL: no calendar reaches that far */
+
+	if (!local || strftime(text, size, "%Y-%m-%d %H:%M", local) == 0)
+		snprintf(text, size, "%16s", "-");
+}
+
 static void show_choices(int terminal, const struct msg_choices *m)
 {
 	char line[160], since[32], at[32];
-	time_t t;
 
 	say(terminal, m->refused ? "\r\nThat session is not there any more.\r\n"
 	                         : "\r\nYou have sessions that are disconnected.\r\n");
 	say(terminal, "\r\n  SESSION  LOGGED ON         DISCONNECTED\r\n");
 	for (uint32_t i = 0; i < m->count; i++) {
-		t = (time_t)m->choices[i].started;
-		strftime(since, sizeof(since), "%Y-%m-%d %H:%M", localtime(&t));
-		t = (time_t)m->choices[i].disconnected;
-		strftime(at, sizeof(at), "%Y-%m-%d %H:%M", localtime(&t));
+		show_time(m->choices[i].started, since, sizeof(since));
+		show_time(m->choices[i].disconnected, at, sizeof(at));
 		snprintf(line, sizeof(line), "  %7u  %s  %s\r\n", m->choices[i].session, since, at);
 		say(terminal, line);
 	}

@@ -150,8 +150,11 @@ static int await(int port, pid_t child)
 			kill(-child, SIGKILL);
 			timeout = -1;
 		} else if (ready > 0 && p[1].revents) {
-			p[1].fd = -1; /* once; at the end of csrss everything ends */
-			if (port_receive(port, &m, sizeof(m), NULL) > 0 && m.h.type == WL_LOGOFF) {
+			ssize_t got = port_receive(port, &m, sizeof(m), NULL);
+			bool ends = got > 0 && m.h.type == WL_LOGOFF;
+			if (ends || got == 0) /* once; at the end of csrss everything ends */
+				p[1].fd = -1;
+			if (ends) {
 				kill(-child, SIGHUP);
 				timeout = END_MS;
 			}

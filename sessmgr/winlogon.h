@@ -14,8 +14,8 @@ union told {
 	struct msg_choices choices;
 };
 
-/* The next of csrss's messages, and the terminal beside it (unless TERMINAL is NULL). 0, or -1 where it is
-   none that is awaited. */
+/* csrss's first message, with the terminal beside it; or, where TERMINAL is NULL, its answer to what was
+   asked. 0: what it says of a user is text then; or -1 where it is none that is awaited. */
 int winlogon_receive(int port, union told *told, int *terminal);
 
 /* Asks what has to be known before it is known who logs on here: TOLD is WL_PROMPT or WL_CHOICES, and

@@ -18,7 +18,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { MAGIC = 0x6d757365, BOOT_AT = 16, BOOT_SIZE = 40, CAPACITY = 4 };
 
-static char directory[] = "/tmp/fuzz-record.XXXXXX";
+/* In memory: a disk has the fuzzer wait. */
+static char directory[] = "/dev/shm/fuzz-record.XXXXXX";
 static char boot[BOOT_SIZE];
 static int dir;
 

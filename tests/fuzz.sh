@@ -31,7 +31,7 @@ configure() {
 }
 
 lib_fuzzers=(fuzz-smss fuzz-record fuzz-options fuzz-x224 fuzz-accounts fuzz-ntlm fuzz-penalty fuzz-line fuzz-event fuzz-results fuzz-script
-	fuzz-terminal fuzz-draw fuzz-keymap fuzz-http)
+	fuzz-terminal fuzz-draw fuzz-keymap fuzz-http fuzz-csrss fuzz-winlogon fuzz-psxss fuzz-rdpwd fuzz-termsrv)
 configure fuzz clang-19 "${lib_fuzzers[@]}"
 for fuzzer in "${lib_fuzzers[@]}"; do
 	mkdir "$work/$fuzzer"

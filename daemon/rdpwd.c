@@ -120,7 +120,6 @@ static void take_cookie(struct rdpwd *w, const struct msg_rw_session *m)
 	static const uint8_t none[COOKIE_SIZE];
 
 	w->session = m->session;
-	log_session(m->session);
 	memcpy(w->cookie, m->cookie, sizeof(w->cookie));
 	w->cookie_due = memcmp(w->cookie, none, sizeof(none)) != 0;
 }
@@ -319,8 +318,8 @@ void rdpwd_main(int port, const struct nursery_kit *kit)
 	prctl(PR_SET_PDEATHSIG, 0);
 	memset(kit->title, 0, kit->title_size);
 	memcpy(kit->title, "rdpwd", kit->title_size < 5 ? kit->title_size : 5);
-	log_process("rdpwd");
 	worker.termsrv = port;
+	log_through(&worker.termsrv);
 	if (nursery_own_events() < 0) {
 		log_error("cannot give a worker its events: %s", strerror(errno));
 		_exit(1);

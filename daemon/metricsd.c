@@ -133,6 +133,7 @@ static void on_smss(int port, short what, void *argument)
 
 int main(int argc, char **argv)
 {
+	static const int smss = METRICSD_SMSS;
 	struct event *readable;
 	struct msg_plain ready;
 
@@ -164,6 +165,7 @@ int main(int argc, char **argv)
 		log_error("cannot set up: %s", strerror(errno));
 		return 1;
 	}
+	log_through(&smss);
 	port_header(&ready.h, MT_READY, sizeof(ready), 0);
 	port_send(METRICSD_SMSS, &ready.h, -1);
 	event_base_dispatch(base);

@@ -210,8 +210,8 @@ void rdpwd_main(int port, const struct nursery_kit *kit)
 	prctl(PR_SET_PDEATHSIG, 0);
 	memset(kit->title, 0, kit->title_size);
 	memcpy(kit->title, "rdpwd", kit->title_size < 5 ? kit->title_size : 5);
-	log_process("rdpwd");
 	worker.termsrv = port;
+	log_through(&worker.termsrv);
 	if (nursery_own_events() < 0) {
 		log_error("cannot give a worker its events: %s", strerror(errno));
 		_exit(1);

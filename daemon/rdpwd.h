@@ -4,9 +4,9 @@
  * logged on, a port to the session's csrss. Every byte that a client sends is parsed here
  * and nowhere else; the process dies with its connection.
  *
- * Its descriptors: standard error (the log), the port to termsrv, the client's socket, the
- * port to csrss, and the peer's events. It has no file system, no network to make sockets
- * in, and sees no other process.
+ * Its descriptors: /dev/null (its log lines go to termsrv, and FreeRDP has none), the port to
+ * termsrv, the client's socket, the port to csrss, and the peer's events. It has no file system,
+ * no network to make sockets in, and sees no other process.
  */
 #ifndef MUSESS_RDPWD_H
 #define MUSESS_RDPWD_H

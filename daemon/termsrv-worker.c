@@ -41,6 +41,24 @@ static void on_deadline(int fd, short what, void *argument)
 	worker_destroy(w);
 }
 
+/* A line for the log: smss gets it as rdpwd's, of the session that it has. */
+static int on_line(struct worker *w, struct msg_log *m)
+{
+	bool has_session = w->step == WORKER_SESSION && !w->denied;
+
+	if (!log_line_valid(m))
+		return -1;
+	if (!quota_take(&w->lines, LOG_LINES_MAX, LOG_LINES_US, clock_us())) {
+		w->unsaid++;
+		return w->lines.used < WORKER_LINES_MAX ? 0 : -1;
+	}
+	m->owner = LOG_RDPWD;
+	m->session = has_session ? w->client.session : NO_SESSION;
+	port_header(&m->h, LOG_LINE, sizeof(*m), 0);
+	port_send(w->t->smss, &m->h, -1);
+	return 0;
+}
+
 static int on_message(struct worker *w, PORT_MESSAGE *m, size_t size)
 {
 	struct termsrv *t = w->t;
@@ -61,6 +79,8 @@ static int on_message(struct worker *w, PORT_MESSAGE *m, size_t size)
 		return logon_request(w, (const void *)m);
 	if (m->type == RW_PAINTED && size == sizeof(struct msg_painted))
 		return logon_painted(w, (const void *)m);
+	if (m->type == LOG_LINE && size == sizeof(struct msg_log))
+		return on_line(w, (void *)m);
 	return -1;
 }
 
@@ -109,6 +129,9 @@ static void worker_free(struct worker *w)
 		t->warm_count--;
 	}
 	logon_abandon(w);
+	if (w->unsaid > 0)
+		log_warn("%u lines of rdpwd %d of %s were not written: they were too many",
+		    w->unsaid, w->pid, w->address);
 	if (w->pid > 0)
 		kill(w->pid, SIGKILL); /* ours until it is reaped: no other has its number */
 	if (w->readable)
@@ -243,6 +266,16 @@ bool worker_may_be_reaped(struct termsrv *t, pid_t pid)
 	return !t->awaits_told;
 }
 
+/* Why it could not get warm. */
+static void hear_out(struct worker *w)
+{
+	struct msg_log m;
+
+	while (port_receive(w->port, &m, sizeof(m), NULL) > 0)
+		if (m.h.type == LOG_LINE && m.h.total_length == sizeof(m))
+			on_line(w, &m);
+}
+
 void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 {
 	struct worker *w = worker_of_process(t, pid);
@@ -253,8 +286,10 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 			    WTERMSIG(wait_status));
 		w->pid = 0;
 		/* with a client: what it said last is read yet, and then its port's end */
-		if (w->step < WORKER_HANDSHAKE)
+		if (w->step < WORKER_HANDSHAKE) {
+			hear_out(w);
 			worker_destroy(w);
+		}
 		return;
 	}
 	/* its port's end was read first; SIGKILL is what it got then */

@@ -593,6 +593,7 @@ int main(int argc, char **argv)
 		log_error("cannot set up: %s", strerror(errno));
 		return 1;
 	}
+	log_through(&t.smss);
 	ready.port = bound_port(t.listener);
 	port_header(&ready.h, TS_READY, sizeof(ready), 0);
 	port_send(t.smss, &ready.h, t.listener); /* for the next termsrv */

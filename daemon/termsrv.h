@@ -18,6 +18,7 @@
 
 #include "clock.h"
 #include "fair.h"
+#include "log.h"
 #include "messages.h"
 #include "networks.h"
 #include "ntstatus.h"
@@ -52,7 +53,8 @@ enum {
 	IDLE_US = 25000,
 	STALLED_US = 500000,
 	WORKERS_MAX = 32768,
-	RETRY_US = 100000, /* after a worker could not be made */
+	RETRY_US = 100000,                     /* after a worker could not be made */
+	WORKER_LINES_MAX = 10 * LOG_LINES_MAX, /* who writes more in that time is ended */
 	PROMPT_TRIES = 3,
 	PROMPTS_PART = 4,      /* of MaxInstanceCount may sessions that have no user be one part, */
 	HOST_PROMPTS_PART = 2, /* and of those one part for one address */
@@ -105,6 +107,8 @@ struct worker {
 	unsigned prompts;            /* what was typed at its logon prompt, times */
 	bool denied;                 /* it was told no, and is to end */
 	bool refused;                /* what became of it is noted (termsrv-outcome.c) */
+	struct quota lines;          /* of its for the log */
+	unsigned unsaid;             /* those that were too many */
 };
 
 struct connection {

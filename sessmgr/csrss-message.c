@@ -300,6 +300,7 @@ int csrss_on_winlogon(struct csrss *c)
 		struct msg_credentials credentials;
 		struct msg_process process;
 		struct msg_choice choice;
+		struct msg_log log;
 	} m;
 	ssize_t got = port_receive(c->winlogon, &m, sizeof(m), NULL);
 
@@ -319,6 +320,10 @@ int csrss_on_winlogon(struct csrss *c)
 		c->asks = tell_display(c, &m.credentials.h) == 0;
 		explicit_bzero(&m, sizeof(m));
 		return 0;
+	}
+	if (m.h.type == LOG_LINE && got == sizeof(m.log) && log_line_valid(&m.log)) {
+		m.log.owner = LOG_WINLOGON;
+		return tell_smss(c, &m.log.h, -1);
 	}
 	if (m.h.type == WL_LOGOFF)
 		return tell_smss_plainly(c, CSR_LOGOFF);

@@ -32,7 +32,7 @@
 #define AP_PORT "/run/Windows/ApiPort"
 #define SB_PORT "/run/Windows/SbApiPort"
 
-enum { ASK_PAUSE_US = 100000 };
+enum { ASK_PAUSE_US = 100000, LAST_WORDS = 16 };
 
 static int die(const char *what)
 {
@@ -47,8 +47,7 @@ static int find_smss(struct csrss *c)
 
 	if (c->sm.smss >= 0 || !c->lost_smss || now - c->asked < ASK_PAUSE_US)
 		return 0;
-	if (now - c->lost_smss > c->sm.keep * UINT64_C(1000000)) {
-		log_warn("no smss came in %u s: the session ends", c->sm.keep);
+	if (now - c->lost_smss > c->sm.keep * UINT64_C(1000000)) { /* and nobody to tell it to */
 		csrss_end_display(c, END_CSRSS_CRASH);
 		return -1;
 	}
@@ -65,6 +64,15 @@ static void on_connect(struct csrss *c)
 		return;
 	fd_close(&c->listener);
 	unlink(AP_PORT);
+}
+
+/* winlogon has ended, perhaps, and said why: smss's word of that end overtakes it. */
+static void hear_winlogon_out(struct csrss *c)
+{
+	struct pollfd p = { c->winlogon, POLLIN, 0 };
+
+	for (int i = 0; i < LAST_WORDS && c->winlogon >= 0 && poll(&p, 1, 0) > 0; i++)
+		csrss_on_winlogon(c);
 }
 
 static int timeout(const struct csrss *c)
@@ -138,11 +146,12 @@ int main(int argc, char **argv)
 	if (c.listener < 0)
 		die("cannot listen at " AP_PORT);
 	c.terminal = terminal_create(c.columns, c.rows - 1);
-	if (c.listener < 0 || !c.terminal) /* there is no log yet */
+	if (c.listener < 0 || !c.terminal) /* nobody takes lines yet */
 		return c.terminal ? 1 : CSRSS_NO_TERMINAL;
 	if (subsystem_connect(&c.sm, SUBSYSTEM_WINDOWS, SB_PORT) < 0)
 		return 1;
 	status = loop(&c) < 0 ? 1 : 0;
+	hear_winlogon_out(&c);
 	terminal_destroy(c.terminal);
 	return status;
 }

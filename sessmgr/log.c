@@ -1,4 +1,4 @@
-/* Log lines: formatted into one buffer, written with one write(2). */
+/* Log lines: formatted into one buffer, written with one write(2), or sent to who has the log. */
 #include "log.h"
 
 #include <poll.h>
@@ -20,27 +20,66 @@ void log_session(uint32_t id)
 	session = id;
 }
 
-static void line(const char *level, const char *format, va_list arguments)
-{
-	struct pollfd log = { STDERR_FILENO, POLLOUT, 0 };
-	char text[1024];
-	size_t used;
+static const int *lines_port; /* NULL: they are written */
 
-	if (session == UINT32_MAX)
-		used = (size_t)snprintf(text, sizeof(text), "musess: %s: %s", process, level);
-	else
-		used = (size_t)snprintf(
-		    text, sizeof(text), "musess: %s[%u]: %s", process, session, level);
-	int more = vsnprintf(text + used, sizeof(text) - used - 1, format, arguments);
-	if (more > 0)
-		used += (size_t)more;
-	if (used > sizeof(text) - 2)
-		used = sizeof(text) - 2;
-	text[used++] = '\n';
+void log_leave(void)
+{
+#ifndef MUSESS_SANITIZE
+	dup2(STDIN_FILENO, STDOUT_FILENO);
+	dup2(STDIN_FILENO, STDERR_FILENO);
+#endif
+}
+
+void log_through(const int *port)
+{
+	lines_port = port;
+	log_leave();
+}
+
+bool log_line_valid(const struct msg_log *m)
+{
+	return m->level < LOG_LEVEL_COUNT && port_text_valid(m->text, sizeof(m->text));
+}
+
+void log_write(const char *name, uint32_t of, enum log_level level, const char *text)
+{
+	static const char *const levels[] = { "", "warning: ", "error: " };
+	struct pollfd log = { STDERR_FILENO, POLLOUT, 0 };
+	char line[1024], id[16] = "";
+	int used;
+
+	if (of != UINT32_MAX)
+		snprintf(id, sizeof(id), "[%u]", of);
+	used =
+	    snprintf(line, sizeof(line) - 1, "musess: %s%s: %s%s", name, id, levels[level], text);
+	if (used > (int)sizeof(line) - 2)
+		used = sizeof(line) - 2;
+	line[used++] = '\n';
 	/* a terminal that was stopped, or a reader that is stuck, must not stop us: then, and
 	   when the log is gone, the line is lost */
 	if (poll(&log, 1, 0) > 0)
-		(void)!write(STDERR_FILENO, text, used);
+		(void)!write(STDERR_FILENO, line, (size_t)used);
+}
+
+static void send_line(enum log_level level, const char *text)
+{
+	struct msg_log m = { .level = level, .session = NO_SESSION };
+
+	port_text_take(m.text, sizeof(m.text), text);
+	port_header(&m.h, LOG_LINE, sizeof(m), 0);
+	if (*lines_port >= 0)
+		port_send(*lines_port, &m.h, -1);
+}
+
+static void line(enum log_level level, const char *format, va_list arguments)
+{
+	char text[1024];
+
+	vsnprintf(text, sizeof(text), format, arguments);
+	if (lines_port)
+		send_line(level, text);
+	else
+		log_write(process, session, level, text);
 }
 
 #define LOG_LEVEL(name, level)                                                                     \
@@ -51,9 +90,9 @@ static void line(const char *level, const char *format, va_list arguments)
 		line(level, format, arguments);                                                    \
 		va_end(arguments);                                                                 \
 	}
-LOG_LEVEL(log_info, "")
-LOG_LEVEL(log_warn, "warning: ")
-LOG_LEVEL(log_error, "error: ")
+LOG_LEVEL(log_info, LOG_LEVEL_INFO)
+LOG_LEVEL(log_warn, LOG_LEVEL_WARN)
+LOG_LEVEL(log_error, LOG_LEVEL_ERROR)
 
 void log_lines(char *lines, void (*say)(const char *format, ...))
 {

@@ -19,6 +19,8 @@
  *   musessctl - smss   in a session it connects to \SmApiPort          CTL_ about its own session
  *   metricsd - smss    made by smss, given to metricsd when it starts  CTL_STATS, MT_
  * Over those between smss and what it started, and on to the nursery, SM_PING goes too.
+ * LOG_LINE goes to smss from csrss, psxss, termsrv and metricsd, to csrss from winlogon, to termsrv from
+ * rdpwd.
  */
 #ifndef MUSESS_MESSAGES_H
 #define MUSESS_MESSAGES_H
@@ -139,6 +141,8 @@ enum message_type {
 	MT_READY = 0x900, /* metricsd listens */
 	MT_LIST,          /* the sessions under Windows' names: an MT_SESSION each, then CTL_END */
 	MT_SESSION,
+	/* from who has no log to who has it, or passes it on */
+	LOG_LINE = 0xa00,
 };
 
 enum {
@@ -207,9 +211,9 @@ bool end_reason_failed(uint32_t reason);
 /* lsass's argument where names of accounts may end in '*' (AccountPatterns). */
 #define LSASS_PATTERNS "patterns"
 
-/* csrss's exit status where it got no pseudo-terminal, before it has a log; winlogon's where nobody
-   logged on. */
-enum { CSRSS_NO_TERMINAL = 10, WINLOGON_NO_LOGON = 3 };
+/* csrss's exit status where it got no pseudo-terminal, before smss takes lines from it; winlogon's where
+   nobody logged on, and where csrss takes none. */
+enum { CSRSS_NO_TERMINAL = 10, WINLOGON_NO_LOGON = 3, WINLOGON_NO_CSRSS = 4 };
 
 /* MuSessionId of no session. */
 #define NO_SESSION 0xffffffffu
@@ -775,6 +779,23 @@ struct msg_mt_session {
 	char winstation[WINSTATION_SIZE];
 	char name[USER_SIZE];
 	char station[STATION_SIZE];
+};
+
+/* LOG_LINE: a line for the log. Which process says it, and of which session, is for who receives it to
+   know. */
+enum { LOG_TEXT_SIZE = 512 };
+enum log_owner {
+	LOG_OWN,      /* the sender's */
+	LOG_WINLOGON, /* csrss passes it on */
+	LOG_RDPWD,    /* termsrv passes it on */
+};
+struct msg_log {
+	PORT_MESSAGE h;
+	uint32_t level;   /* enum log_level */
+	uint32_t owner;   /* enum log_owner */
+	uint32_t session; /* LOG_RDPWD: as termsrv says; NO_SESSION: none */
+	uint32_t reserved;
+	char text[LOG_TEXT_SIZE];
 };
 
 /* CTL_EVENT: one JSON document, without a newline. */

@@ -257,6 +257,8 @@ static const struct {
 	{ CSR_RESPONSE, sizeof(struct msg_response), FROM(SUBSYSTEM), WINDOWS, false,
 	    manage_response },
 	{ LPC_REPLY, sizeof(SBAPIMSG), FROM(CALLBACK), ANY_TIME, false, sb_reply },
+	{ LOG_LINE, sizeof(struct msg_log), FROM(SUBSYSTEM) | FROM(TERMSRV) | FROM(METRICSD),
+	    CONNECTED, false, client_speaks },
 	{ TS_READY, sizeof(struct msg_listening), FROM(TERMSRV), ANY_TIME, true, service_ready },
 	{ TS_LSASS, sizeof(struct msg_plain), FROM(TERMSRV), ANY_TIME, false, services_reconnect },
 	{ WS_CONNECT, sizeof(struct msg_client), FROM(TERMSRV), ANY_TIME, true,

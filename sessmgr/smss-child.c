@@ -191,7 +191,7 @@ static void step(const char *name, const struct session *session)
 		die(name);
 }
 
-/* For a process without descriptors; its log comes when it connects to smss. */
+/* For a process without descriptors. */
 static void null_all(void)
 {
 	if (open("/dev/null", O_RDWR) != 0 || dup(0) != 1 || dup(0) != 2)
@@ -430,7 +430,7 @@ static int windows_child(void *argument)
 	child_windows(child->session, child->order);
 }
 
-/* In the session's namespaces: winlogon. It has the log from the beginning, being musess's. */
+/* In the session's namespaces: winlogon. */
 static int initial_child(void *argument)
 {
 	const struct session *session = ((struct child *)argument)->session;
@@ -447,6 +447,7 @@ static int initial_child(void *argument)
 	become(smss->privileged, 0);
 	snprintf(id, sizeof(id), "%u", session->id);
 	null_input();
+	log_leave();
 	if (syscall(SYS_close_range, 3, ~0u, 0) < 0)
 		die("descriptors");
 	umask(022);

@@ -20,6 +20,7 @@ enum {
 	USER_QUEUE_MAX = 16 << 10, /* of what a session's users may have smss keep */
 	QUEUE_DESCRIPTORS_MAX = 64,
 	WINDOW_US = 100000, /* of what is counted of a client */
+	LAST_MESSAGES = 256,
 };
 
 /* How many messages smss reads of one client in WINDOW_US, of those that read what strangers say: what
@@ -133,6 +134,7 @@ void client_destroy(struct client *client)
 	callback = client->role == CLIENT_CALLBACK;
 	LIST_REMOVE(client, entry);
 	alive_forget(client);
+	client_says_no_more(client);
 	if (client->role == CLIENT_SUBSYSTEM)
 		set_calling(client, false);
 	else if (client_session(client))
@@ -234,6 +236,25 @@ static int read_message(struct client *client)
 	}
 	let_all_go(client, &luggage);
 	return result;
+}
+
+void client_hear_out(struct client *client)
+{
+	union {
+		PORT_MESSAGE h;
+		struct msg_log log;
+		char space[PORT_MAX_MESSAGE];
+	} message;
+	struct port_luggage luggage;
+	ssize_t got = client ? 1 : 0;
+
+	for (int i = 0; i < LAST_MESSAGES && got > 0; i++) {
+		got = port_receive_all(client->port, &message, sizeof(message), &luggage);
+		if (got == sizeof(message.log) && message.h.type == LOG_LINE &&
+		    luggage.count == 0 && client_speaks(client, &message.h, NULL) < 0)
+			got = -1;
+		let_all_go(client, &luggage);
+	}
 }
 
 static void on_readable(int port, short what, void *argument)

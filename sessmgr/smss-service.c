@@ -100,8 +100,8 @@ bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
 	if (!service)
 		return false;
 	service->pid = 0;
-	if (service->client)
-		client_destroy(service->client);
+	client_hear_out(service->client);
+	client_destroy(service->client);
 	if (service == &smss->services[SERVICE_LSASS]) {
 		accounts_fail();
 		smss->account_asked = smss->account_set; /* else the next one is asked */

@@ -567,8 +567,9 @@ static void winlogon_ended(struct session *session, int wait_status)
 		log_warn("session %u: winlogon was ended by signal %d", session->id,
 		    WTERMSIG(wait_status));
 	else if (WIFEXITED(wait_status) && session->step != SESSION_ENDING)
-		log_warn("session %u: winlogon ended with status %d", session->id,
-		    WEXITSTATUS(wait_status));
+		log_warn("session %u: winlogon ended with status %d%s", session->id,
+		    WEXITSTATUS(wait_status),
+		    WEXITSTATUS(wait_status) == WINLOGON_NO_CSRSS ? " (no way to csrss)" : "");
 	session_stop(session, winlogon_reason(session, wait_status), STATUS_UNSUCCESSFUL);
 }
 
@@ -599,6 +600,7 @@ static void subsystem_ended(struct subsystem *subsystem, int wait_status)
 	int32_t status = STATUS_UNSUCCESSFUL;
 
 	subsystem->pid = 0;
+	client_hear_out(subsystem->client);
 	log_subsystem_end(subsystem, wait_status);
 	if (!subsystem->client && start->what[0])
 		status = session_status(start->error, start->executing);

@@ -63,6 +63,7 @@ enum client_role {
 };
 
 struct queued_message;
+struct speaker;
 
 struct client {
 	LIST_ENTRY(client) entry;
@@ -81,7 +82,8 @@ struct client {
 	unsigned queued_descriptors;
 	bool cut_off; /* its end is to be read in the next turn */
 	struct quota messages;
-	struct event *resume; /* reading, of who has sent too many; NULL until it had to pause */
+	struct event *resume;    /* reading, of who has sent too many; NULL until it had to pause */
+	struct speaker *speaker; /* smss-log.c; NULL until it had a line for the log */
 	/* whether it is there still (smss-alive.c) */
 	TAILQ_ENTRY(client) in_queue;
 	bool watched;    /* it is in the queue */
@@ -468,6 +470,17 @@ int client_send(struct client *client, const PORT_MESSAGE *message, int passed);
 void client_set_session(struct client *client, struct session *session);
 /* Closes *FD, which CLIENT passed (NULL: who is gone, perhaps a session's), or has that done. */
 void client_let_go(const struct client *client, int *fd);
+
+/* Its process has ended: what it said of that for the log was not read yet, perhaps, and is now. NULL is
+   allowed. */
+void client_hear_out(struct client *client);
+
+/* smss-log.c: the lines of those who have no log. */
+
+/* LOG_LINE. 0, or -1 where it is none, or another's. */
+int client_speaks(struct client *client, const PORT_MESSAGE *m, int *passed);
+/* It is leaving: how much was left out is said. */
+void client_says_no_more(struct client *client);
 
 /* smss-accept.c: who is let in. */
 

@@ -36,7 +36,7 @@ int subsystem_listen(const char *path)
 	return -1;
 }
 
-/* smss answers, with its log. */
+/* smss answers; with its log where a sanitizer is built in (log_leave). */
 static int shake_hands(struct subsystem *s, uint32_t type)
 {
 	struct msg_csr_connect m = { .subsystem_type = type };
@@ -58,6 +58,7 @@ static int shake_hands(struct subsystem *s, uint32_t type)
 		log_error("smss refused this subsystem: %s", ntstatus_name(m.status));
 		return -1;
 	}
+	log_through(&s->smss);
 	s->session = m.session;
 	s->generation = m.generation;
 	s->keep = m.keep;

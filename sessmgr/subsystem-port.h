@@ -36,9 +36,8 @@ typedef int32_t subsystem_handler(void *data, SBAPIMSG *m, int *passed);
 int subsystem_listen(const char *path);
 
 /*
- * Listens at SB_PORT and shakes hands with smss as a subsystem of TYPE; the log that comes
- * with the answer becomes standard error. Does not wait for smss's own connection. Returns
- * 0, or -1 after saying why.
+ * Listens at SB_PORT and shakes hands with smss as a subsystem of TYPE; log lines go to smss from
+ * then on, for S has to stay. Does not wait for smss's own connection. Returns 0, or -1.
  */
 int subsystem_connect(struct subsystem *s, uint32_t type, const char *sb_port);
 

@@ -55,7 +55,7 @@ static int connect_csrss(bool command)
 	if (port >= 0 && connect(port, (struct sockaddr *)&address, sizeof(address)) == 0 &&
 	    port_send(port, &m.h, -1) == 0)
 		return port;
-	return fail("cannot connect to " AP_PORT);
+	return -1;
 }
 
 static int write_file(const char *path, const char *text)
@@ -215,7 +215,10 @@ int main(int argc, char **argv)
 	open_files_raise();
 	signal(SIGPIPE, SIG_IGN);
 	port = connect_csrss(argv[3] != NULL);
-	if (port < 0 || winlogon_receive(port, &told, &terminal) < 0 || terminal < 0)
+	if (port < 0)
+		return WINLOGON_NO_CSRSS;
+	log_through(&port);
+	if (winlogon_receive(port, &told, &terminal) < 0 || terminal < 0)
 		return 1;
 	if (told.h.type != WL_LOGON && winlogon_ask_user(port, terminal, &told) < 0)
 		return WINLOGON_NO_LOGON;

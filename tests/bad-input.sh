@@ -309,11 +309,11 @@ locked_in() {
 	done
 	namespaces=$(pid_namespaces $(processes_named rdpwd) | wc -l)
 	[ "$namespaces" = $((WARM + 1)) ] || fail "workers share $namespaces namespaces"
-	# the log, its events, and three sockets: its client's and the two ports
-	descriptors=$(find "/proc/$worker/fd" -type l -not -name 0 -not -lname "$musess_log" \
+	# its events, and three sockets: its client's and the two ports
+	descriptors=$(find "/proc/$worker/fd" -type l -not -name '[012]' \
 		-not -lname 'socket:*' -not -lname 'anon_inode:\[eventfd\]' -printf '%f %l\n')
 	[ -z "$descriptors" ] || fail "rdpwd has descriptors: $descriptors"
-	[ "$(stat -L -c %t:%T "/proc/$worker/fd/0")" = 1:3 ] || fail "rdpwd reads standard input"
+	has_no_log "$worker" || fail "rdpwd has the log"
 	[ "$(sockets_of "$worker" | wc -l)" = 3 ] || fail "rdpwd has sockets: $(sockets_of "$worker")"
 	[ "$(status_of "$(main_of termsrv)" Seccomp)" = 2 ] || fail "termsrv has no filter of system calls"
 	for name in termsrv lsass; do

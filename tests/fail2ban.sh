@@ -74,6 +74,7 @@ musess: termsrv: 192.0.2.1:50000 sent no connection request (logon failed for us
 musess: lsass: warning: logon failed for user "a" from 192.0.2.2:1: x
 musess: lsass: account "logon failed for user ?a? from 192.0.2.3:1: x" added
 musess: csrss[1]: logon failed for user "a" from 192.0.2.4:1: x
+musess: csrss[1]: musess? lsass: logon failed for user "a" from 192.0.2.9:1: x
 otherd: musess: lsass: logon failed for user "a" from 192.0.2.5:1: x
 host otherd[1]: musess: lsass: logon failed for user "a" from 192.0.2.6:1: x
 musess: lsass: logon failed for user "a" from example.com:1: x

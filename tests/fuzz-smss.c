@@ -6,6 +6,7 @@
  *
  * For libFuzzer as it is; with -DFUZZ_MAIN a program for AFL++, which reads one input.
  */
+#include "log.h"
 #include "smss-harness.h"
 
 #include <errno.h>
@@ -205,7 +206,8 @@ static void message(void)
 		{ ACCT_ENTRY, sizeof(struct lsa_answer) }, { ACCT_LIST, sizeof(struct msg_plain) },
 		{ LPC_REPLY, sizeof(SBAPIMSG) }, { CTL_VERSION, sizeof(struct msg_plain) },
 		{ CTL_LIST, sizeof(struct msg_plain) }, { CTL_SERVICE, sizeof(struct msg_plain) },
-		{ CTL_POOL, sizeof(struct msg_pool) }, { CTL_EXEC, sizeof(struct msg_exec) } };
+		{ CTL_POOL, sizeof(struct msg_pool) }, { CTL_EXEC, sizeof(struct msg_exec) },
+		{ LOG_LINE, sizeof(struct msg_log) } };
 	union {
 		PORT_MESSAGE h;
 		struct msg_client client;
@@ -370,6 +372,7 @@ static void csrss_message(void)
 	struct msg_response response = { .number = flags % 8, .response = flags >> 3 & 1 };
 	struct msg_csr_adopt adopt = { .generation = session ? session->generation : 0 };
 	struct msg_plain plain = { 0 };
+	struct msg_log line = { .level = flags >> 2 & 3, .owner = flags & 3, .text = "musess: x" };
 
 	if (port < 0)
 		return;
@@ -380,6 +383,9 @@ static void csrss_message(void)
 		harness_send(port, &connection.h, CSR_DISCONNECTED, sizeof(connection), false);
 	else if (kind == 3)
 		harness_send(port, &choice.h, CSR_CHOICE, sizeof(choice), false);
+	else if (kind == 4 && flags & 128)
+		for (unsigned i = 0; i < (flags & 16 ? LOG_LINES_MAX + 2 : 1); i++)
+			harness_send(port, &line.h, LOG_LINE, sizeof(line), false);
 	else if (kind == 4)
 		harness_send(port, &plain.h, CSR_INPUT, sizeof(plain), false);
 	else if (kind == 5)

@@ -165,6 +165,12 @@ descendants() {
 		}'
 }
 
+# PID has nothing of the log: its first three descriptors are /dev/null. A sanitizer reports there.
+has_no_log() {
+	[ $sanitizer = yes ] ||
+		[ "$(stat -L -c %t:%T "/proc/$1/fd/0" "/proc/$1/fd/1" "/proc/$1/fd/2" | sort -u)" = 1:3 ]
+}
+
 # The process id namespaces of the processes given, but not this script's own.
 pid_namespaces() {
 	local pid

@@ -221,9 +221,10 @@ locked_in() {
 		[ "$(status_of "$pid" Uid | head -n 1)" != "$(status_of "$(processes_of lsass)" Uid | head -n 1)" ] &&
 		[ "$(status_of "$pid" Uid | head -n 1)" != 0 ] || fail "metricsd has another's user id"
 	[ -z "$(ls -A "/proc/$pid/root/")" ] || fail "metricsd sees files: $(ls -A "/proc/$pid/root/")"
-	left=$(find "/proc/$pid/fd" -type l -not -name 0 -not -lname "$musess_log" -not -lname 'socket:*' \
+	left=$(find "/proc/$pid/fd" -type l -not -name '[012]' -not -lname 'socket:*' \
 		-not -lname 'anon_inode:*' -not -lname 'pipe:*' -printf '%f %l\n')
 	[ -z "$left" ] || fail "metricsd has descriptors: $left"
+	has_no_log "$pid" || fail "metricsd has the log"
 }
 
 # Requests that are none, or too large, or of something else.

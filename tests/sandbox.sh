@@ -168,6 +168,47 @@ environments() {
 	musessctl stop "$session"
 }
 
+# Whoever reads what strangers write has nothing of the log, where a line could be anybody's.
+without_log() {
+	local pid name main
+	[ $sanitizer = no ] || return 0 # it reports there
+	musessctl exec 1 -- true
+	main=$(ps -o pid=,comm= --ppid "$musess_pid" | awk '$2 == "termsrv" { print $1 }')
+	for pid in $(descendants "$musess_pid"); do
+		name=$(cat "/proc/$pid/comm" 2>/dev/null) || continue
+		case $name in
+		csrss | winlogon | psxss | rdpwd | bash) ;;
+		termsrv) [ "$pid" = "$main" ] || continue ;; # its nursery reads nothing
+		*) continue ;;
+		esac
+		echo "$name"
+		[ -z "$(find "/proc/$pid/fd" -lname "$musess_log")" ] || fail "$name has the log"
+		[ "$name" = bash ] || has_no_log "$pid" || fail "$name has something else"
+	done >"$WORK/without-log"
+	[ "$(sort -u "$WORK/without-log" | xargs)" = 'bash csrss psxss rdpwd termsrv winlogon' ] ||
+		fail "not all are there: $(cat "$WORK/without-log")"
+}
+
+sanitizer_reports() { # COUNT
+	[ "$(grep -c 'ERROR: AddressSanitizer' "$musess_log")" = "$1" ]
+}
+
+# What a sanitizer finds in them is in the log nevertheless, where stop_musess looks for it.
+reports() {
+	local found=0 pid
+	[ $sanitizer = yes ] || return 0
+	echo "== a sanitizer's reports"
+	start_session --command 'sleep 1000'
+	for pid in "$winlogon" "$csrss" "$(for pid in $(descendants "$musess_pid"); do
+		grep -lx rdpwd "/proc/$pid/comm"
+	done 2>/dev/null | head -n 1 | cut -d/ -f 3)"; do
+		found=$((found + 1))
+		kill -SEGV "$pid"
+		wait_until $PATIENCE sanitizer_reports $found || fail "$found: no report"
+	done
+	: >"$musess_log"
+}
+
 # With a client: who that is, in the session's environment.
 environment_with_client() {
 	local csrss
@@ -184,6 +225,7 @@ environment_with_client() {
 	done
 	! grep -vE "^($shells)=" "$OUT/env" || fail "the shell has variables that nobody gave it"
 	[ "$(cat "/proc/$csrss/root/tmp/tty")" = /dev/pts/0 ] || fail "its terminal is no /dev/pts/0"
+	without_log
 	type_line client exit
 	wait_for_end client $PATIENCE
 }
@@ -212,13 +254,13 @@ newcomer() {
 	! grep -v '^ok ' "$OUT/newcomer" || fail "the user can look into a process of musess's"
 	grep -q '^ok ptrace of psxss' "$OUT/newcomer" || fail "nothing was tried"
 	musessctl stop "$session"
+	cp --remove-destination "$BUILD/bin/psxss" "$WORK/bin/psxss" # the real one
 }
 
 # The kernel counts the descriptors that a user's sockets hold, of all sessions in user mode.
 flight() {
 	local holder
 	echo "== descriptors under way"
-	cp --remove-destination "$BUILD/bin/psxss" "$WORK/bin/psxss" # the real one
 	start_session --command '/opt/musess/bin/inside flight >/tmp/output'
 	holder=$session
 	wait_until $PATIENCE test -s "/proc/$csrss/root/tmp/output" || fail "inside flight says nothing"
@@ -281,6 +323,7 @@ set_user_id
 works
 inside bounded $TASKS
 knocks
+reports
 environment_with_client
 flight
 [ "$(mounts_of_host)" = "$before" ] || fail "the host's mounts have changed: $(mounts_of_host)"

@@ -58,12 +58,12 @@ bad_csrss() {
 	misbehave csrss real
 	wait_until 5 no_session || fail "calls: a session is left"
 	for number in 0 1 2; do
-		logged "csrss: call $number: STATUS_INVALID_PARAMETER"
+		logged "csrss\\[1\\]: call $number: STATUS_INVALID_PARAMETER"
 	done
 	for number in 3 4 5 6; do
-		logged "csrss: call $number: STATUS_ACCESS_DENIED"
+		logged "csrss\\[1\\]: call $number: STATUS_ACCESS_DENIED"
 	done
-	logged 'csrss: call 7: STATUS_NOT_IMPLEMENTED'
+	logged 'csrss\[1\]: call 7: STATUS_NOT_IMPLEMENTED'
 	mv "$WORK/bin/csrss" "$WORK/bin/away"
 	echo "== no csrss"
 	! musessctl start 2>"$WORK/out" || fail "a session without csrss"
@@ -87,6 +87,31 @@ bad_winlogon() {
 	wait_until 5 no_session || fail "a session without winlogon"
 	mv "$WORK/bin/away" "$WORK/bin/winlogon"
 	logged 'session 1: cannot start the initial command: /opt/musess/bin/winlogon: No such file'
+}
+
+# forged_by csrss|winlogon: what it says stands under its name, and little of it.
+forged_by() {
+	local begin lines=$WORK/lines
+	echo "== $1 forges lines"
+	begin=$(($(wc -l <"$musess_log") + 1))
+	misbehave "$1" forge
+	musessctl start >"$WORK/out" 2>&1 || true
+	wait_until $PATIENCE no_session || fail "$1 floods the log: its session is left"
+	misbehave "$1" real
+	tail -n +$begin "$musess_log" >"$lines"
+	grep -qF "musess: $1[1]: warning: musess? lsass: logon failed for user" "$lines" &&
+		grep -qF "musess: $1[1]: one?musess? lsass: logon failed for user" "$lines" &&
+		grep -qE '[0-9]+ lines of csrss\[1\] were not written' "$lines" ||
+		fail "$1: its lines are not there: $(cat "$lines")"
+	! grep 'musess: lsass: ' "$lines" || fail "$1 has forged a line"
+	[ "$(grep -cF "$1[1]: " "$lines")" = 30 ] && [ "$(wc -l <"$lines")" -lt 50 ] ||
+		fail "$1 floods the log: $(wc -l <"$lines") lines"
+}
+
+forged_lines() {
+	forged_by csrss
+	logged 'session 1: winlogon ended with status 4 \(no way to csrss\)'
+	forged_by winlogon
 }
 
 too_many() {
@@ -268,6 +293,7 @@ start_service "$mode"
 config=("${config[0]}")
 bad_csrss
 bad_winlogon
+forged_lines
 too_many
 stop_musess
 

@@ -25,15 +25,24 @@
 #define BIN "/opt/musess/bin"
 #define SM_PORT "/opt/musess/port/SmApiPort"
 #define SB_PORT "/run/Windows/SbApiPort"
+#define AP_PORT "/run/Windows/ApiPort"
+
+enum { FLOOD = 3000 };
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int port = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof(address)) < 0)
+		exit(4); /* nobody takes lines for the log yet */
+	return port;
+}
 
 static int sm_connect(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SM_PORT };
-	int port = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-	if (port < 0 || connect(port, (struct sockaddr *)&address, sizeof(address)) < 0)
-		exit(4); /* there is no log yet */
-	return port;
+	return connect_to(SM_PORT);
 }
 
 static void stay(void)
@@ -55,12 +64,15 @@ static void shake_hands(uint32_t type, const char *sb_port, size_t length)
 	stay();
 }
 
-/* A right one, with which the log comes. */
-static void take_log(int port)
+/* A right one, after which lines for the log are taken. */
+static void be_csrss(int port)
 {
+	static int smss;
 	struct msg_csr_connect m = { .subsystem_type = SUBSYSTEM_WINDOWS, .sb_port = SB_PORT };
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SB_PORT };
 	int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), log = -1;
+
+	smss = port;
 
 	if (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    chmod(SB_PORT, 0666) < 0 || listen(listener, 1) < 0)
@@ -68,7 +80,31 @@ static void take_log(int port)
 
 	port_header(&m.h, CSR_CONNECT, sizeof(m), 1);
 	if (port_send(port, &m.h, -1) == 0 && port_receive(port, &m, sizeof(m), &log) > 0)
-		dup2(log, STDERR_FILENO);
+		log_through(&smss);
+}
+
+/* Lines that are to look like another's, and then too many. */
+static void forge(void)
+{
+	log_warn("musess: lsass: logon failed for user \"a\" from 192.0.2.1:1: x");
+	log_info("one\nmusess: lsass: logon failed for user \"a\" from 192.0.2.1:1: x");
+	for (int i = 0; i < FLOOD; i++)
+		log_info("flood");
+}
+
+static int forge_as(const char *name)
+{
+	static int port;
+
+	if (strcmp(name, "csrss") == 0) {
+		be_csrss(sm_connect());
+		forge();
+		stay(); /* winlogon knocks in vain */
+	}
+	port = connect_to(AP_PORT);
+	log_through(&port);
+	forge();
+	return 1;
 }
 
 /* What a subsystem is answered to each call of the SM API. */
@@ -86,7 +122,7 @@ static void make_calls(void)
 			exit(5);
 		answers[i] = m.ReturnedStatus;
 	}
-	take_log(port);
+	be_csrss(port);
 	for (uint32_t i = 0; i <= SmMaxApiNumber; i++)
 		log_info("call %u: %s", i, ntstatus_name(answers[i]));
 }
@@ -98,7 +134,7 @@ static void rubbish(void)
 	stay();
 }
 
-static int act(const char *what)
+static int act(const char *name, const char *what)
 {
 	static const char endless[PORT_NAME_SIZE] = { [0 ... PORT_NAME_SIZE - 1] = 'x' };
 
@@ -116,6 +152,8 @@ static int act(const char *what)
 		shake_hands(SUBSYSTEM_WINDOWS, endless, sizeof(endless));
 	else if (strcmp(what, "calls") == 0)
 		make_calls();
+	else if (strcmp(what, "forge") == 0)
+		return forge_as(name);
 	return 1; /* "exit" */
 }
 
@@ -156,7 +194,7 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), BIN "/act-%s", name);
 	f = argc > 1 && strcmp(argv[1], "0") != 0 ? fopen(path, "re") : NULL;
 	if (f && fscanf(f, "%15s", what) == 1 && strcmp(what, "real") != 0)
-		return act(what);
+		return act(name, what);
 	snprintf(path, sizeof(path), BIN "/real/%s", name);
 	execv(path, argv);
 	return 127;

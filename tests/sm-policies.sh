@@ -290,9 +290,9 @@ subsystem_calls() {
 	own_subsystems sm-subsystem
 	start_service "$mode"
 	start_session --command 'sleep 1000'
-	wait_logged 'extra\[1\]: all calls are made'
+	wait_logged 'sm-subsystem\[1\]: all calls are made'
 	while read -r line; do
-		logged "extra\\[1\\]: $line\$"
+		logged "sm-subsystem\\[1\\]: $line\$"
 	done <<-'EOT'
 		load Posix: STATUS_SUCCESS
 		load Posix again: STATUS_SUCCESS
@@ -360,7 +360,7 @@ bad_subsystems() {
 	echo "== a subsystem: impostor"
 	misbehave extra impostor
 	start_session --command 'sleep 1000'
-	wait_logged 'extra\[1\]: impostor: STATUS_SUCCESS'
+	wait_logged 'sm-subsystem\[1\]: impostor: STATUS_SUCCESS'
 	logged 'the handshake is cut off|the impostor cannot connect'
 	# which of them depends on whether another subsystem is still awaited
 	logged 'process [0-9]+ (is no subsystem|sent message 0x400 of [0-9]+ bytes, which is not its to send)'

@@ -203,7 +203,7 @@ static void shake_hands(struct sm *s, uint32_t type, const char *sb_port)
 	s->sb = call_back(sb_port);
 	m.status = STATUS_SUCCESS;
 	m.session = 7;
-	assert_int_equal(port_send(s->sm, &m.h, STDERR_FILENO), 0);
+	assert_int_equal(port_send(s->sm, &m.h, -1), 0);
 }
 
 static struct sm *start(int fd, uint32_t type, const char *sb_port, unsigned impostors)
@@ -306,6 +306,18 @@ static void answer(struct sm *s, SMAPIMSG m, int32_t status)
 	m.h.type = LPC_REPLY;
 	m.ReturnedStatus = status;
 	assert_int_equal(port_send(s->sm, &m.h, -1), 0);
+}
+
+/* The line for the log that psxss has next. */
+static void assert_says(struct sm *s, const char *what)
+{
+	struct msg_log m;
+
+	await(s->sm);
+	assert_int_equal(port_receive(s->sm, &m, sizeof(m), NULL), sizeof(m));
+	assert_int_equal(m.h.type, LOG_LINE);
+	assert_int_equal(m.owner, LOG_OWN);
+	assert_string_equal(m.text, what);
 }
 
 static void assert_stopped(uint32_t process)
@@ -644,6 +656,7 @@ static void test_refused(void **data)
 	s->exec_status = STATUS_NO_MEMORY;
 	send_script(port, "echo never");
 	uint32_t process = let_go_on(s);
+	assert_says(s, "smss refused a command: STATUS_NO_MEMORY");
 	finish(s, port, 126, ENOMEM);
 	assert_int_equal(s->length[0], 0);
 	assert_gone(process);

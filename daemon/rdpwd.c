@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "ntstatus.h"
 #include "sandbox-filter.h"
 #include "sandbox.h"
 
@@ -149,6 +150,7 @@ static void on_denied(struct rdpwd *w, const struct msg_rw_session *m)
 	}
 	w->ending = true; /* as soon as the client can be told */
 	w->reason = m->reason;
+	w->refused = m->status == STATUS_LOGON_FAILURE;
 }
 
 static void on_termsrv(struct rdpwd *w)
@@ -250,8 +252,11 @@ static void loop(struct rdpwd *w)
 			on_termsrv(w);
 		if (p[count + 1].revents && on_display_port(w) < 0)
 			return;
-		if (w->ending && w->activated)
+		if (w->ending && w->activated) {
+			if (w->refused)
+				peer_refuse_logon(w);
 			rdpwd_end(w, w->reason);
+		}
 		if (peer_give_cookie(w) < 0 || peer_paint(w) < 0)
 			return;
 		ask_for_frame(w);

@@ -72,10 +72,11 @@ static void show_from(const struct line *l, size_t begin, char *echo)
 {
 	size_t prompt = strlen(l->prompt);
 
+	echo += strlen(echo);
 	if (begin < prompt)
-		strcat(strcat(echo, l->prompt + begin), l->text);
+		sprintf(echo, "%s%s", l->prompt + begin, l->text);
 	else
-		strcat(echo, l->text + begin - prompt);
+		sprintf(echo, "%s", l->text + begin - prompt);
 }
 
 /* Cuts the line to LENGTH bytes, which the screen has to show. */
@@ -90,8 +91,9 @@ static void cut(struct line *l, size_t length, char *echo)
 	if (!l->shown)
 		return;
 	if (from.row > to.row)
-		sprintf(echo, UP, from.row - to.row);
-	strcat(echo, FROM_HERE);
+		sprintf(echo, UP FROM_HERE, from.row - to.row);
+	else
+		sprintf(echo, FROM_HERE);
 	show_from(l, to.begin, echo);
 }
 
@@ -197,7 +199,7 @@ bool line_take(struct line *l, char byte, int columns, char *echo)
 	l->columns = columns;
 	ended = take[l->state](l, byte, echo);
 	if (other && l->shown && !ended) { /* what stands there is where it was with the old ones */
-		strcpy(echo, "\r\n");
+		sprintf(echo, "\r\n");
 		show_from(l, 0, echo);
 	}
 	return ended;

@@ -2,6 +2,7 @@
 #include "certificate.h"
 
 #include "configured.h"
+#include "findings.h"
 #include "log.h"
 
 #include <errno.h>
@@ -88,19 +89,13 @@ int certificate_read(struct certificate *c, const struct musess_config *config, 
 /* What there is to be said of it is said. */
 static int check_logged(const struct certificate *c)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *report = open_memstream(&text, &size);
-	int result = report ? certificate_check(c, report) : -1;
+	struct findings report;
+	FILE *out = findings_begin(&report);
+	int result = out ? certificate_check(c, out) : -1;
 
-	if (report && fclose(report) == 0 && result == 0)
-		log_lines(text, log_warn);
-	else if (text)
-		log_error("%.*s: name two that were made together, in PEM and without a "
-		          "passphrase (options Certificate and PrivateKey)",
-		    (int)strcspn(text, "\n"), text);
-	free(text);
-	return result;
+	return findings_log(&report, result,
+	    "name two that were made together, in PEM and without a passphrase (options "
+	    "Certificate and PrivateKey)");
 }
 
 int certificate_load(struct certificate *c, const struct musess_config *config, int fd)

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "configured.h"
+#include "findings.h"
 #include "log.h"
 #include "port.h"
 #include "smss.h"
@@ -177,13 +178,16 @@ static int check_named(
 
 int check_configuration(const struct musess_config *config, const char *programs, const char *name)
 {
-	char *text = NULL, *rest, *line;
-	size_t size;
-	FILE *report = open_memstream(&text, &size);
-	int pair = -1, result = report ? check_named(config, programs, &pair, report) : -1;
+	char *text, *rest, *line;
+	struct findings report;
+	FILE *out = findings_begin(&report);
+	int pair = -1, result = out ? check_named(config, programs, &pair, out) : -1;
 
-	if (!report || fclose(report) != 0)
+	text = findings_text(&report);
+	if (!text) {
+		fd_close(&pair);
 		return -1;
+	}
 	for (rest = text; (line = strsep(&rest, "\n"));)
 		if (*line)
 			fprintf(stderr, "%s: %s\n", name, line);

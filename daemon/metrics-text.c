@@ -7,7 +7,6 @@
 #include "histogram.h"
 #include "words.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 typedef unsigned long long number;

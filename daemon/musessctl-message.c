@@ -7,7 +7,6 @@
 #include "musessctl.h"
 #include "ntstatus.h"
 
-#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,6 @@
  */
 #include "musessctl.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>

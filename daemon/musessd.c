@@ -4,12 +4,12 @@
 #include "check.h"
 #include "configured.h"
 #include "event.h"
+#include "findings.h"
 #include "lab.h"
 #include "log.h"
 #include "options.h"
 #include "state.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stddef.h>
@@ -245,34 +245,25 @@ static int choose_mode(bool *privileged, const struct musess_config *config)
 /* The subsystems' commands. 0, or -1 after logging. */
 static int look_at_commands(const struct musess_config *config)
 {
-	char programs[PROGRAMS_SIZE], *text = NULL;
-	size_t size;
-	FILE *report = open_memstream(&text, &size);
+	char programs[PROGRAMS_SIZE];
+	struct findings report;
+	FILE *out = findings_begin(&report);
 	int result =
-	    report && state_programs(programs) == 0 ? check_commands(config, programs, report) : -1;
+	    out && state_programs(programs) == 0 ? check_commands(config, programs, out) : -1;
 
-	if (report && fclose(report) == 0)
-		log_lines(text, log_error);
-	free(text);
-	return result;
+	return findings_log(&report, result, NULL);
 }
 
 /* The configured one with its key, into *PAIR. 0, or -1 after logging what to do. */
 static int open_certificate(const struct musess_config *config, int *pair)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *report = open_memstream(&text, &size);
-	int result = report ? configured_pair(config, pair, report) : -1;
+	struct findings report;
+	FILE *out = findings_begin(&report);
+	int result = out ? configured_pair(config, pair, out) : -1;
 
-	if (report && fclose(report) == 0 && result == 0)
-		log_lines(text, log_warn);
-	else if (text)
-		log_error("%.*s: name one that this user can read, or leave Certificate and "
-		          "PrivateKey empty, and one is made",
-		    (int)strcspn(text, "\n"), text);
-	free(text);
-	return result;
+	return findings_log(&report, result,
+	    "name one that this user can read, or leave Certificate and PrivateKey empty, and one "
+	    "is made");
 }
 
 /* What the configuration names, while it can be reached. */

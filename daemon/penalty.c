@@ -7,17 +7,19 @@
 
 #include "networks.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { KINDS = 2, SECOND = 1000000, DOUBLINGS_MAX = 20 };
+enum { KINDS = 3, NONE = 0, SECOND = 1000000, DOUBLINGS_MAX = 20 };
 
 static const struct kind {
-	unsigned bits4, bits6; /* of an address; those of IPv4 behind the 96 of its IPv6 form */
+	unsigned bits4, bits6; /* of an address; IPv4's behind the 96 of its IPv6 form, or NONE */
 	unsigned free;         /* failures that cost nothing */
 	uint64_t forget;       /* microseconds for each */
 } kinds[KINDS] = {
-	{ 96 + 32, 64, 5, 60 * SECOND },
+	{ 96 + 32, 128, 5, 60 * SECOND },
+	{ NONE, 64, 20, 15 * SECOND },
 	{ 96 + 24, 48, 50, 6 * SECOND },
 };
 
@@ -58,17 +60,23 @@ void penalty_destroy(struct penalty *p)
 	free(p);
 }
 
-static struct in6_addr source_of(const struct in6_addr *host, const struct kind *kind)
+/* Fills *SOURCE with what HOST is of that kind; false where there is none. */
+static bool source_of(const struct in6_addr *host, const struct kind *kind, struct in6_addr *source)
 {
-	struct in6_addr source = *host;
+	unsigned bits = IN6_IS_ADDR_V4MAPPED(host) ? kind->bits4 : kind->bits6;
 
-	network_mask(&source, IN6_IS_ADDR_V4MAPPED(host) ? kind->bits4 : kind->bits6);
-	return source;
+	*source = *host;
+	network_mask(source, bits);
+	return bits != NONE;
 }
 
 struct in6_addr penalty_source(const struct in6_addr *host)
 {
-	return source_of(host, &kinds[0]);
+	struct in6_addr source = *host;
+
+	if (!IN6_IS_ADDR_V4MAPPED(host) && !IN6_IS_ADDR_LINKLOCAL(host))
+		network_mask(&source, 64);
+	return source;
 }
 
 /* The place of ADDRESS in table K: where it is, or where it would be. */
@@ -154,9 +162,12 @@ uint64_t penalty_add(struct penalty *p, const struct in6_addr *host, uint64_t no
 	uint64_t longest = 0;
 
 	for (unsigned k = 0; k < KINDS; k++) {
-		struct in6_addr address = source_of(host, &kinds[k]);
-		struct source *s = find(p, k, &address);
+		struct in6_addr address;
+		struct source *s;
 		uint64_t wait;
+		if (!source_of(host, &kinds[k], &address))
+			continue;
+		s = find(p, k, &address);
 		if (!s)
 			s = insert(p, k, &address);
 		wait = add_to(s, &kinds[k], now, most);
@@ -171,8 +182,9 @@ uint64_t penalty_left(const struct penalty *p, const struct in6_addr *host, uint
 	uint64_t longest = 0;
 
 	for (unsigned k = 0; k < KINDS; k++) {
-		struct in6_addr address = source_of(host, &kinds[k]);
-		const struct source *s = find(p, k, &address);
+		struct in6_addr address;
+		const struct source *s =
+		    source_of(host, &kinds[k], &address) ? find(p, k, &address) : NULL;
 		if (s && s->until > now && s->until - now > longest)
 			longest = s->until - now;
 	}

@@ -9,10 +9,11 @@
 #include <freerdp/session.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <winpr/sspi.h>
 #include <winpr/string.h>
 
-enum { AUTO_RECONNECT_SIZE = 28, CHALLENGE_SIZE = 8 };
+enum { AUTO_RECONNECT_SIZE = 28, CHALLENGE_SIZE = 8, THIRD_SIZE_MIN = 88 };
 
 /* COUNT 16-bit units of TEXT into FIELD, as port_text_take does it. */
 static bool take_wide(char *field, size_t size, const UINT16 *text, size_t count)
@@ -54,6 +55,23 @@ static bool take_proof(struct lsa_ntlm *m, const SecBuffer *blob, const BYTE *ke
 	return true;
 }
 
+/*
+ * Whether the third of the messages in ALL has room for a message integrity check, behind 72 bytes.
+ * WinPR (3.10 to 3.15) takes it for as long as its last field lies, writes the check at its place all
+ * the same, and has overwritten 16 bytes of its heap with zeros by now; the client's own 16 would follow.
+ * What begins like a third message within it makes this one shorter, never longer.
+ */
+static bool third_has_room(const SecBuffer *all)
+{
+	static const uint8_t begin[] = "NTLMSSP\0\3\0\0"; /* and a zero */
+	const uint8_t *messages = all->pvBuffer, *end = messages + all->cbBuffer, *third = NULL;
+
+	for (const uint8_t *p = messages;
+	    (p = memmem(p, (size_t)(end - p), begin, sizeof(begin))) != NULL; p++)
+		third = p;
+	return third && end - third >= THIRD_SIZE_MIN;
+}
+
 /* NLA: FreeRDP wants the NTOWFv2 of a user. lsass gives it for a proof that is right; for one that
    is not a random one, with which FreeRDP finds what a wrong password has it find. */
 static SECURITY_STATUS on_hash(void *client, const SEC_WINNT_AUTH_IDENTITY *identity,
@@ -72,6 +90,10 @@ static SECURITY_STATUS on_hash(void *client, const SEC_WINNT_AUTH_IDENTITY *iden
 		if (!fits || !take_proof(&m, blob, key, mic, messages))
 			m.blob_size = m.messages_size = 0;
 		port_header(&m.h, RW_NTLM, sizeof(m), 0);
+		if (!third_has_room(messages)) {
+			port_send(w->termsrv, &m.h, -1); /* it is a failed logon all the same */
+			_exit(0);                        /* the heap is not to be used any more */
+		}
 		if (port_send(w->termsrv, &m.h, -1) < 0 ||
 		    rdpwd_await(w, RW_NTLM_HASH, &w->hash, sizeof(w->hash)) < 0)
 			return 0;

@@ -5,10 +5,10 @@
  */
 #include "clock.h"
 #include "log.h"
+#include "ntstatus.h"
 #include "rdpwd.h"
 #include "tls.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <freerdp/channels/channels.h>
 #include <freerdp/crypto/certificate.h>
@@ -342,6 +342,16 @@ int peer_give_cookie(struct rdpwd *w)
 	sent = context->update->SaveSessionInfo(context, INFO_TYPE_LOGON_EXTENDED_INF, &info);
 	explicit_bzero(&info, sizeof(info));
 	return sent ? 0 : -1;
+}
+
+void peer_refuse_logon(struct rdpwd *w)
+{
+	logon_info_ex info = { .haveErrorInfo = TRUE,
+		.ErrorNotificationType = (UINT32)STATUS_LOGON_FAILURE,
+		.ErrorNotificationData = LOGON_FAILED_BAD_PASSWORD };
+	rdpContext *context = w->peer->context;
+
+	context->update->SaveSessionInfo(context, INFO_TYPE_LOGON_EXTENDED_INF, &info);
 }
 
 static int report_painted(struct rdpwd *w)

@@ -3,8 +3,7 @@
  * client is: what it says is pictures, and no more.
  */
 #include "rdpwd.h"
-
-#include "log.h"
+#include "ntstatus.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,7 +52,6 @@ static void take_cookie(struct rdpwd *w, const struct msg_rw_session *m)
 	static const uint8_t none[COOKIE_SIZE];
 
 	w->session = m->session;
-	log_session(m->session);
 	memcpy(w->cookie, m->cookie, sizeof(w->cookie));
 	w->cookie_due = memcmp(w->cookie, none, sizeof(none)) != 0;
 }
@@ -82,6 +80,7 @@ static void on_denied(struct rdpwd *w, const struct msg_rw_session *m)
 	}
 	w->ending = true; /* as soon as the client can be told */
 	w->reason = m->reason;
+	w->refused = m->status == STATUS_LOGON_FAILURE;
 }
 
 void port_on_termsrv(struct rdpwd *w)

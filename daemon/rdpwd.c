@@ -143,6 +143,7 @@ static void loop(struct rdpwd *w)
 			port_on_display(w);
 		if (w->ending && w->activated)
 			rdpwd_end(w, w->reason);
+		}
 		if (peer_give_cookie(w) < 0 || peer_paint(w) < 0)
 			return;
 		port_ask_for_frame(w);

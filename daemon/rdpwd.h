@@ -38,6 +38,7 @@ struct rdpwd {
 	bool painted;    /* and out */
 	bool ending;     /* for this reason, as soon as the client can be told: */
 	uint32_t reason; /* enum end_reason */
+	bool refused;    /* what it ends for is the password that the client sent */
 	uint32_t session;
 	uint8_t cookie[COOKIE_SIZE]; /* to come back with; zero: none */
 	bool cookie_due;             /* the client is to get it */
@@ -96,6 +97,8 @@ int peer_paint(struct rdpwd *w);
 /* Gives the client the cookie with which it may come back, once it can take it. 0, or -1 where it
    is gone. */
 int peer_give_cookie(struct rdpwd *w);
+/* Tells the client, which is activated, that its password is wrong (MS-RDPBCGR 2.2.10.1.1.4.1.1). */
+void peer_refuse_logon(struct rdpwd *w);
 
 /* rdpwd-logon.c */
 

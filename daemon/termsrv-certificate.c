@@ -3,7 +3,7 @@
  * old one and no client yet are replaced. Those that have a client go on with theirs.
  */
 #include "certificate.h"
-#include "log.h"
+#include "findings.h"
 #include "termsrv.h"
 
 #include <stdio.h>
@@ -25,15 +25,19 @@ static int answer(struct termsrv *t, int32_t status)
 static int check(const struct termsrv *t, int fd)
 {
 	struct certificate c;
-	FILE *report = fmemopen(reply.text, sizeof(reply.text), "w");
+	struct findings report;
+	FILE *out = findings_begin(&report);
+	char *text;
 	int result = -1;
 
-	if (report && certificate_read(&c, &t->config, fd) == 0) {
-		result = certificate_check(&c, report);
+	if (out && certificate_read(&c, &t->config, fd) == 0) {
+		result = certificate_check(&c, out);
 		certificate_forget(&c);
 	}
-	if (report && fclose(report) != 0)
-		reply.text[sizeof(reply.text) - 1] = 0; /* it was too long */
+	text = findings_text(&report);
+	port_text_lines(reply.text, sizeof(reply.text), text ? text : "memory is short\n");
+	result = text ? result : -1;
+	free(text);
 	return result;
 }
 

@@ -8,7 +8,6 @@
 #include "log.h"
 #include "termsrv.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

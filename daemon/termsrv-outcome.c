@@ -38,16 +38,18 @@ void outcome_configure(struct termsrv *t, const char *exempt)
 
 bool outcome_exempt(const struct termsrv *t, const struct in6_addr *from)
 {
-	return networks_hold(t->exempt, t->exempt_count, from);
+	struct in6_addr address = *from;
+
+	if (IN6_IS_ADDR_LINKLOCAL(from))
+		memset(&address.s6_addr[LINK_PLACE], 0, sizeof(uint32_t));
+	return networks_hold(t->exempt, t->exempt_count, &address);
 }
 
 uint64_t outcome_wait(const struct termsrv *t, const struct in6_addr *from)
 {
-	struct in6_addr host = penalty_source(from);
-
 	if (t->config.LogonPenaltyMax == 0 || outcome_exempt(t, from))
 		return 0;
-	return penalty_left(t->penalty, &host, clock_us());
+	return penalty_left(t->penalty, from, clock_us());
 }
 
 static void tell_penalty(struct termsrv *t, const char address[ADDRESS_SIZE])
@@ -64,11 +66,10 @@ static void penalize(
     struct termsrv *t, const struct in6_addr *from, const char address[ADDRESS_SIZE])
 {
 	uint64_t most = (uint64_t)t->config.LogonPenaltyMax * 1000, wait;
-	struct in6_addr host = penalty_source(from);
 
 	if (most == 0 || outcome_exempt(t, from))
 		return;
-	wait = penalty_add(t->penalty, &host, clock_us(), most);
+	wait = penalty_add(t->penalty, from, clock_us(), most);
 	if (wait == 0)
 		return;
 	log_info("%s: too many logons have failed: nobody is let in from there for %llu s", address,

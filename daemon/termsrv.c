@@ -140,6 +140,8 @@ static void take_address(struct connection *c, const struct sockaddr_storage *fr
 		inet_ntop(AF_INET6, &c->from, text, sizeof(text));
 		snprintf(c->address, sizeof(c->address), "[%s]:%u", text, ntohs(in6.sin6_port));
 	}
+	if (IN6_IS_ADDR_LINKLOCAL(&c->from))
+		memcpy(&c->from.s6_addr[LINK_PLACE], &in6.sin6_scope_id, sizeof(uint32_t));
 }
 
 static void refuse(struct termsrv *t, const char *address, const char *why)

@@ -78,6 +78,10 @@ enum cookie_step { COOKIE_NONE, COOKIE_ASKED, COOKIE_USED };
 
 struct termsrv;
 
+/* Where the number of its link is in an address of a link (fe80::/64, which has zeros there): two links
+   may have the same address. */
+enum { LINK_PLACE = 4 };
+
 struct worker {
 	TAILQ_ENTRY(worker) entry; /* of the warm ones */
 	struct termsrv *t;
@@ -88,7 +92,7 @@ struct worker {
 	int port;
 	struct event *readable, *deadline;
 	char address[ADDRESS_SIZE];
-	struct in6_addr from;     /* its client's address, of IPv4 in its IPv6 form */
+	struct in6_addr from;     /* its client's address (LINK_PLACE), of IPv4 in its IPv6 form */
 	struct in6_addr host;     /* whose share that has (penalty_source) */
 	uint64_t handed;          /* when it got its connection */
 	uint64_t looked, used;    /* when it was last looked at; processor time by then */

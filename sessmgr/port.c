@@ -226,3 +226,14 @@ bool port_text_take(char *field, size_t size, const char *text)
 	}
 	return whole;
 }
+
+void port_text_lines(char *field, size_t size, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length >= size)
+		for (length = size - 1; length > 0 && text[length - 1] != '\n';)
+			length--;
+	memset(field, 0, size);
+	memcpy(field, text, length);
+}

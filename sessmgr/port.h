@@ -69,6 +69,9 @@ bool port_text_valid(const char *text, size_t size);
    there, and the result is false. */
 bool port_text_take(char *field, size_t size, const char *text);
 
+/* Fills FIELD (SIZE bytes) with as many whole lines of TEXT as there is place for, and zeros. */
+void port_text_lines(char *field, size_t size, const char *text);
+
 /* Length of the well-formed UTF-8 sequence at P (LEFT bytes), 0 where there is none, or only that of a
    control character beyond ASCII: C1's, and those that end lines or change the direction of text. */
 size_t utf8_length(const unsigned char *p, size_t left);

@@ -5,7 +5,7 @@
  *
  *   a record of a session that ran    its csrss is awaited, for ADOPT_MS
  *                                     its other subsystems ended with the earlier smss: the
- *                                     Required ones are loaded again
+ *                                     Required ones are loaded again, or it ends
  *   of any other                      it was half made, or ended already: it is killed, and its id
  *                                     and slot are free when the kernel has ended its processes
  *
@@ -16,7 +16,6 @@
 #include "log.h"
 #include "smss.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -10,7 +10,6 @@
 #include "log.h"
 #include "smss.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>

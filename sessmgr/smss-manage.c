@@ -247,7 +247,8 @@ static int32_t set_drain(struct smss *smss, enum drain_mode mode)
 	int fd = -1;
 
 	if (mode == DRAIN_ON)
-		fd = openat(smss->state_dir, DRAIN_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		fd = openat(
+		    smss->state_dir, DRAIN_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	else if (unlinkat(smss->state_dir, DRAIN_FILE, 0) < 0 && errno != ENOENT)
 		return STATUS_UNSUCCESSFUL;
 	if (mode == DRAIN_ON && fd < 0) {

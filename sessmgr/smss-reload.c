@@ -35,7 +35,7 @@ static void answer(struct client *client, const PORT_MESSAGE *call, int32_t stat
 
 	if (!client)
 		return;
-	snprintf(reply.text, sizeof(reply.text), "%s", text);
+	port_text_lines(reply.text, sizeof(reply.text), text);
 	port_header(&reply.h, CTL_RELOADED, sizeof(reply), call->message_id);
 	client_send(client, &reply.h, -1);
 }

@@ -427,11 +427,19 @@ void subsystem_load_waiting(struct session *session)
 
 void subsystem_load_required(struct session *session)
 {
-	for (unsigned i = 0; i < session->smss->required_count; i++) {
-		const struct known_name *known = &session->smss->required[i];
-		if (!subsystem_by_name(session, known->name, strlen(known->name)) &&
-		    !subsystem_create(session, known))
+	const struct smss *smss = session->smss;
+
+	for (unsigned i = 0; i < smss->required_count; i++) {
+		const struct known_name *known = &smss->required[i];
+		struct subsystem *subsystem =
+		    subsystem_by_name(session, known->name, strlen(known->name));
+
+		if (!subsystem && !(subsystem = subsystem_create(session, known))) {
 			log_warn("session %u: no memory for %s", session->id, known->name);
+			session_stop(session, END_OUT_OF_MEMORY, STATUS_NO_MEMORY);
+			return;
+		}
+		subsystem->required = true; /* it cannot be loaded: the session ends */
 	}
 	subsystem_load_waiting(session);
 }

@@ -19,7 +19,6 @@
 #include "proctree.h"
 #include "smss.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

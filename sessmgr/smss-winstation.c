@@ -15,7 +15,6 @@
 #include "log.h"
 #include "smss.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>

@@ -839,7 +839,7 @@ void subsystem_created(struct subsystem *subsystem, pid_t pid);
 /* Begins what had to wait until a short-lived smss had left. */
 void subsystem_load_waiting(struct session *session);
 /* SESSION, which runs, gets the Required ones that it lacks, as they ended with an earlier smss. One
-   that cannot be loaded is missing then; of one that is there the end is the session's again. */
+   that cannot be loaded ends it, as it would have when the session was made. */
 void subsystem_load_required(struct session *session);
 /* The one that every session has, csrss's; NULL where the configuration names none. */
 const struct known_name *subsystem_windows(const struct smss *smss);

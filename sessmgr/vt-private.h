@@ -87,9 +87,4 @@ void vt_set_modes(struct vt *vt, bool private, bool on);
 /* DECRQM: 0 not known, 1 on, 2 off, 4 always off. */
 int vt_mode_state(const struct vt *vt, bool private, int number);
 
-/* ---- vt-width.c ---- */
-
-/* How many cells a character takes: 0, 1 or 2. */
-int vt_width(uint32_t code);
-
 #endif

@@ -128,4 +128,7 @@ void vt_cells(const struct vt *vt, int row, struct cell *cells, int count);
 enum { VT_KEY_SIZE = 16 };
 size_t vt_key(const struct vt *vt, uint32_t code, uint32_t modifiers, char bytes[VT_KEY_SIZE]);
 
+/* How many cells a character takes: 0, 1 or 2. */
+int vt_width(uint32_t code);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,23 +21,34 @@ static void say(int terminal, const char *text)
 	(void)!write(terminal, text, strlen(text));
 }
 
-/* Reads a line; an empty one does not end where it is NEEDED. Returns 0, or -1 at the terminal's
-   end. */
-static int read_line(int terminal, char *text, size_t size, bool shown, bool needed)
+#define CHOICE_PROMPT "The session's number, or nothing for a new session: "
+
+/* How many columns the screen has, 0 where that is not known. */
+static int columns(int terminal)
+{
+	struct winsize size;
+
+	return ioctl(terminal, TIOCGWINSZ, &size) < 0 ? 0 : size.ws_col;
+}
+
+/* Reads a line behind PROMPT; an empty one does not end where it is NEEDED. Returns 0, or -1 at the
+   terminal's end. */
+static int read_line(
+    int terminal, const char *prompt, char *text, size_t size, bool shown, bool needed)
 {
 	char echo[PASSWORD_SIZE + LINE_ECHO_MORE], c;
 	struct line line;
 	bool ended = false;
 
-	line_begin(&line, text, size, shown);
-	say(terminal, line_start());
+	line_begin(&line, prompt, text, size, shown);
+	say(terminal, prompt);
 	while (!ended) {
 		ssize_t got = read(terminal, &c, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
 			return -1;
-		ended = line_take(&line, c, echo) && (line.used > 0 || !needed);
+		ended = line_take(&line, c, columns(terminal), echo) && (line.used > 0 || !needed);
 		say(terminal, echo);
 	}
 	say(terminal, "\n");
@@ -97,11 +109,9 @@ static int ask_once(int port, int terminal, union told *told)
 	struct msg_credentials m = { 0 };
 	int result = -1;
 
-	say(terminal, "User name: ");
-	if (read_line(terminal, m.user, sizeof(m.user), true, true) < 0)
+	if (read_line(terminal, "User name: ", m.user, sizeof(m.user), true, true) < 0)
 		return -1;
-	say(terminal, "Password:  ");
-	if (read_line(terminal, m.password, sizeof(m.password), false, true) == 0) {
+	if (read_line(terminal, "Password:  ", m.password, sizeof(m.password), false, true) == 0) {
 		port_header(&m.h, WL_CREDENTIALS, sizeof(m), 0);
 		if (port_send(port, &m.h, -1) == 0)
 			result = winlogon_receive(port, told, NULL);
@@ -190,8 +200,7 @@ static int ask_session(int terminal, const struct msg_choices *m, uint32_t *sess
 	char text[16];
 
 	do {
-		say(terminal, "The session's number, or nothing for a new session: ");
-		if (read_line(terminal, text, sizeof(text), true, false) < 0)
+		if (read_line(terminal, CHOICE_PROMPT, text, sizeof(text), true, false) < 0)
 			return -1;
 	} while (!parse_choice(text, m, session));
 	return 0;

@@ -123,6 +123,30 @@ termsrv_is_new() {
 	now=$(pgrep -P "$musess_pid" -x termsrv) && [ "$now" != "$termsrv" ]
 }
 
+# More is to be said of a chain than a message has place for: whole lines of it are.
+long_chain() {
+	local name termsrv warnings
+	echo "== a chain with many faults"
+	for name in ä xä; do
+		name=$(printf "$name%.0s" {1..40})
+		put a.chain "$name.pem"
+		put a.key "$name.key"
+		configure "$name.pem" "$name.key"
+		start_musess
+		is_served AA
+		termsrv=$(pgrep -P "$musess_pid" -x termsrv)
+		cp "$WORK/b.key" "$WORK/$name.key"
+		cat "$WORK"/{b,middle,a,b,a,b,a,b,a,b,a,b,a}.pem >"$WORK/$name.pem"
+		musessctl reload >"$WORK/reload" 2>&1 || fail "reload: $(cat "$WORK/reload")"
+		is_served BB
+		warnings=$(grep -c "^certificate .* did not issue the one before it: .* to the root\$" "$WORK/reload")
+		[ "$warnings" -ge 4 ] || fail "few warnings: $(cat "$WORK/reload")"
+		[ "$(grep -c '^certificate ' "$WORK/reload")" = "$warnings" ] || fail "part of one: $(cat "$WORK/reload")"
+		! termsrv_is_new || fail "termsrv was ended for what it said"
+		stop_musess
+	done
+}
+
 renewal() {
 	local holder termsrv
 	echo "== a renewed certificate"
@@ -252,6 +276,7 @@ start_musess
 is_served AA
 stop_musess
 warnings
+long_chain
 renewal
 links
 check_config

@@ -108,10 +108,20 @@ layout() { # NAME KLID TYPED EXPECTED
 	log_off "$1"
 }
 
+# What a key of the keypad means, into $keypad: it goes left, or is a 4, and Num Lock decides.
+press_keypad() { # NAME WORD
+	type_text "$1" 'echo x'
+	press "$1" KP_Left
+	type_line "$1" "$2"
+	wait_for_text "$1" "^($2x|x4$2) *\$" $PATIENCE
+	keypad=left
+	! grep -qE "^x4$2 *\$" "$WORK/$1.text" || keypad=digit
+}
+
 # What the client's layout is taken for is on the screen, and in the log. Pause changes neither Num Lock
 # nor Ctrl; an accent that fits no letter stays.
 other_keys() {
-	local kind
+	local kind before
 	echo "== an unknown layout, Pause, accents"
 	client_options=("/kbd:layout:0x0000041d")
 	connect unknown xfreerdp3-tls-32
@@ -122,9 +132,11 @@ other_keys() {
 	for kind in xfreerdp3-tls-32 rdesktop-tls-24; do
 		connect pause $kind
 		wait_for_prompt pause
+		press_keypad pause before
+		before=$keypad
 		press pause Pause
-		type_line pause 'echo pause-$((40+2))'
-		wait_for_text pause '^pause-42 *$' $PATIENCE
+		press_keypad pause after
+		[ "$keypad" = "$before" ] || fail "$kind: after Pause the keypad's 4 is \"$keypad\", before it was \"$before\""
 		log_off pause
 	done
 	client_options=("/kbd:layout:0x00000407")

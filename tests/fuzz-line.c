@@ -18,15 +18,15 @@ static void check(bool good)
 		abort();
 }
 
-static void type(const uint8_t *data, size_t size, size_t room, bool shown)
+static void type(const uint8_t *data, size_t size, size_t room, bool shown, int columns)
 {
 	char *text = malloc(room), *echo = malloc(room + LINE_ECHO_MORE);
 	struct line line;
 
 	check(text && echo);
-	line_begin(&line, text, room, shown);
+	line_begin(&line, "Name: ", text, room, shown);
 	for (size_t i = 0; i < size; i++) {
-		line_take(&line, (char)data[i], echo);
+		line_take(&line, (char)data[i], i < size / 2 ? columns : columns / 2, echo);
 		check(line.used < room && strlen(text) == line.used);
 		check(port_text_valid(text, room));
 		check(strlen(echo) < room + LINE_ECHO_MORE && (shown || !*echo));
@@ -37,8 +37,8 @@ static void type(const uint8_t *data, size_t size, size_t room, bool shown)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	if (size == 0)
+	if (size < 2)
 		return 0;
-	type(data + 1, size - 1, 1 + data[0] % 32, data[0] & 0x80);
+	type(data + 2, size - 2, 1 + data[0] % 32, data[0] & 0x80, data[1]);
 	return 0;
 }

@@ -217,6 +217,10 @@ load 1 127.0.0.1:1 -u lab --password-file "$WORK/password" --storm 2 --out "$run
 expect 2 '"error":"refused".*"failed_in":"tcp"'
 load 1 "$MUSESS_ADDRESS" -u lab --password-file "$WORK/wrong" --storm 1 --out "$run_file"
 expect 1 '"error":"logon".*"failed_in":"nla"'
+for until in logon first-picture; do
+	load 1 "$MUSESS_ADDRESS" -u lab --password-file "$WORK/wrong" --storm 1 --security tls --until $until --out "$run_file"
+	expect 1 '"error":"logon".*"failed_in":"logon","detail":"[^"]*BAD_PASSWORD[^"]*0xc000006d'
+done
 
 # ---- other bad input
 

@@ -67,6 +67,10 @@ fails 'with-a-control-?? ' load $'with-a-control-\xc2\x85' wrong -a
 fails 'nobody@corp.example ' load nobody@corp.example "$MUSESS_PASSWORD"
 fails 'nobody@corp.example ' load nobody@corp.example "$MUSESS_PASSWORD" -a
 
+echo "== a message that WinPR writes behind the end of"
+fails 'short ' "$(dirname "$0")/short-nla.py" "$MUSESS_ADDRESS"
+! grep -q 'was ended by signal' "$musess_log" || fail "a worker was ended by a signal"
+
 echo "== a name with a domain"
 for name in "other@corp.example" "CORP\\other"; do
 	load "$name" "$MUSESS_PASSWORD" || fail "$name is refused by TLS"

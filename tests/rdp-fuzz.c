@@ -13,17 +13,15 @@ enum { FIRST = 40, LATER = 4, STREAM = 8, PART = 3, ROOM = 4096 };
 void rdp_fuzz_begin(struct rdp_fuzz *f, uint64_t number)
 {
 	f->mutate.state = number;
-	f->packets = 0;
 	f->first_changed = 1 + mutate_below(&f->mutate, FIRST);
 }
 
-void rdp_fuzz_packet(struct rdp_fuzz *f, wStream *s)
+void rdp_fuzz_packet(struct rdp_fuzz *f, unsigned number, wStream *s)
 {
 	size_t size = Stream_GetPosition(s);
 
-	f->packets++;
-	if (f->packets < f->first_changed || size == 0 ||
-	    (f->packets > f->first_changed && mutate_below(&f->mutate, LATER)) ||
+	if (number < f->first_changed || size == 0 ||
+	    (number > f->first_changed && mutate_below(&f->mutate, LATER)) ||
 	    !Stream_EnsureCapacity(s, size + ROOM))
 		return;
 	size = mutate_packet(&f->mutate, Stream_Buffer(s), size, Stream_Capacity(s));

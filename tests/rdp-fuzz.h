@@ -12,14 +12,15 @@
 
 struct rdp_fuzz {
 	struct mutate mutate;
-	unsigned packets, first_changed;
+	unsigned first_changed; /* packet, from 1 */
 };
 
 /* The connection of NUMBER: the same number makes the same changes. */
 void rdp_fuzz_begin(struct rdp_fuzz *f, uint64_t number);
 
-/* Changes the packet that S holds up to its position, or leaves it as it is. */
-void rdp_fuzz_packet(struct rdp_fuzz *f, wStream *s);
+/* Changes the connection's packet NUMBER, from 1, which S holds up to its position, or leaves it as it
+   is. */
+void rdp_fuzz_packet(struct rdp_fuzz *f, unsigned number, wStream *s);
 
 /* The way to the server that SOCKET is connected to, whose owner it becomes: SOCKET itself, or one
    that changes what goes over it, kept by a process that ends with it. -1 where there is none. */

@@ -107,7 +107,7 @@ static int on_write_pdu(rdpTransport *transport, wStream *s)
 {
 	if (++now.written != options.stop_at) {
 		if (options.fuzz)
-			rdp_fuzz_packet(&now.fuzz, s);
+			rdp_fuzz_packet(&now.fuzz, now.written, s);
 		return write_pdu(transport, s);
 	}
 	now.closed = wait_for_close(now.socket);

@@ -86,7 +86,14 @@ says err 'No space left on device'
 echo earlier >page.html
 ! (ulimit -f 1 && "$load" report --html=page.html b.jsonl) 2>/dev/null || fail "no limit"
 [ "$(cat page.html)" = earlier ] || fail "a report that failed took the place of the one before"
-rm -f page.html page.html.new
+# whoever may write to the directory cannot have another file written by a link
+echo other >victim
+ln -sf victim page.html.new
+"$load" report --html=page.html b.jsonl || fail "a link beside a report keeps it from being written"
+[ "$(cat victim)" = other ] || fail "a report was written through a link beside it"
+[ -f page.html ] && [ ! -L page.html ] || fail "the report is no file of its own"
+rm page.html victim
+[ ! -L page.html.new ] || fail "the link is left"
 
 echo "--- compare"
 expect 0 "$load" compare a.jsonl b.jsonl
@@ -99,6 +106,23 @@ grep -qE '^total +better ' out || fail "$(cat out)"
 ! grep -q 'LOADS DIFFER' out || fail "loads that are alike are called different"
 expect 0 "$load" compare b.jsonl torn.jsonl
 says out 'LOADS DIFFER'
+
+long_plan() { # LAST FILE: b.jsonl with a plan of many stages
+	python3 -c '
+import json, sys
+for line in open("b.jsonl"):
+    record = json.loads(line)
+    if record["type"] == "run":
+        record["plan"] = "1m:10/s " * 40 + sys.argv[1]
+    print(json.dumps(record))' "$1" >"$2"
+}
+long_plan 1m:20/s long.jsonl
+long_plan 1m:30/s longer.jsonl
+expect 0 "$load" compare long.jsonl long.jsonl
+! grep -q 'LOADS DIFFER' out || fail "long plans that are alike are called different"
+expect 0 "$load" compare long.jsonl longer.jsonl
+says out 'LOADS DIFFER'
+grep -qE '^ +plan .*1m:20/s -> 1m:10/s .*1m:30/s$' out || fail "the plans' difference is not shown: $(cat out)"
 
 expect 2 "$load" compare a.jsonl b.jsonl slow.jsonl
 expect 2 "$load" compare a.jsonl vs

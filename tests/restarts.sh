@@ -6,7 +6,7 @@
 #   tests/restarts.sh BUILD        MUSESS_KILLS=N: how often (12)
 . "$(dirname "$0")/lib.sh" "$1"
 
-KILLS=${MUSESS_KILLS-12} HELD=12
+KILLS=${MUSESS_KILLS-12} HELD=12 PROGRAMS=$BIN
 # (each smss of a laboratory has its own password: clients that come with the last one's are no guessers)
 config=('IdleWinStationPoolCount = 1' '[Limits]' 'MaxDisconnectionTime = 3s' '[Listener]' 'LogonPenaltyMax = none')
 
@@ -18,7 +18,7 @@ start_kept() {
 	musess_log=$WORK/musessd.log
 	port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	env --default-signal=INT,QUIT,HUP "$BIN/tests/keeper" "$WORK/pid" \
-		"$BIN/musessd" --lab --state "$STATE" --port "$port" -c "$WORK/musess.conf" \
+		"$PROGRAMS/musessd" --lab --state "$STATE" --port "$port" -c "$WORK/musess.conf" \
 		>>"$musess_log" 2>&1 </dev/null &
 	keeper=$!
 	started+=("$keeper")
@@ -199,6 +199,30 @@ for round in second third; do
 done
 kill -KILL "$(musessctl ps | awk '$1 == 2 && $NF == "psxss" { print $(NF - 2) }')"
 wait_until $PATIENCE session_gone 2 || fail "a Required subsystem is gone, its session is not"
+smss_pid
+kill -TERM "$keeper"
+wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"
+
+# A session is not left without what it cannot do without.
+echo "== a Required subsystem that cannot be loaded again"
+PROGRAMS=$WORK/bin # with places at which it can be made to fail (sessmgr/fault.h)
+mkdir "$PROGRAMS"
+find "$BIN" -maxdepth 1 -type f -exec cp {} "$PROGRAMS/" \;
+cp "$BIN/tests/musessd-faults" "$PROGRAMS/musessd"
+chmod -R a+rX "$PROGRAMS"
+config=('[SubSystems]' 'Required = Posix Windows' 'Optional =')
+start_kept
+for place in SmpExecuteImage subsystem-list; do
+	id=$(musessctl start --command 'sleep 1000' | sed 's/^session \([0-9]*\).*/\1/')
+	wait_until $PATIENCE run_in "$id" first || fail "a Required Posix is not there"
+	echo "$place fail subsystem" >"$PROGRAMS/fault"
+	kill_one smss
+	wait_until $PATIENCE other_smss || fail "no other smss"
+	wait_until $PATIENCE serves || fail "nobody is served"
+	wait_until $PATIENCE session_gone "$id" || fail "$place: its session goes on: $(musessctl list)"
+	grep -qE "session $id has (ended|failed): out of memory" "$musess_log" || fail "$place: no line says why it ended"
+	rm "$PROGRAMS/fault"
+done
 smss_pid
 kill -TERM "$keeper"
 wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"

@@ -134,6 +134,9 @@ static void test_bad(void **data)
 	check_bad("127.0.0.1 @ --storm 3 --script /nonexistent", "No such file");
 	check_bad("127.0.0.1 @ --storm 3 --script /dev/null", "no step in it");
 	check_bad("127.0.0.1 @ --storm 3 --threshold nonsense", "--threshold");
+	check_bad("127.0.0.1 @ --storm 3 --threshold "
+	          "p95(total)<0000000000000000000000000000000000000000000000000800ms",
+	    "longer than 63 bytes");
 	check_bad("127.0.0.1 @ --storm 3 --abort-on-fail", "needs a --threshold");
 	check_bad("127.0.0.1 @ --storm 3 --max-search", "needs --rate");
 	check_bad("127.0.0.1 @ --rate 3 --duration 1s --max-search", "needs a --threshold");

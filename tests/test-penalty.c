@@ -96,19 +96,55 @@ static void test_guesses(void **unused)
 	penalty_destroy(p);
 }
 
-/* A host has all addresses of its 64 bits; the network around a source has a penalty too. */
+/* What operations.md says of whoever guesses whenever he may: with one address, with those of 64 bits and
+   with those of 48. */
+static void test_first_minutes(void **unused)
+{
+	static const struct {
+		const char *from;
+		unsigned two_minutes, next_hour; /* guesses */
+	} cases[] = {
+		{ "192.0.2.1", 13, 60 },
+		{ "2001:db8::1", 13, 60 },
+		{ "2001:db8::%x", 32, 240 },
+		{ "2001:db8:0:%x::1", 73, 600 },
+	};
+
+	(void)unused;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct penalty *p = penalty_create(1024);
+		unsigned guesses[2] = { 0 }, number = 0;
+		uint64_t now = START;
+		while (now < START + 62ull * MINUTE) {
+			char text[64];
+			snprintf(text, sizeof(text), cases[i].from, number++);
+			now += left(p, text, now);
+			failed(p, text, now);
+			guesses[now >= START + 2ull * MINUTE]++;
+		}
+		assert_int_equal(guesses[0], cases[i].two_minutes);
+		assert_in_range(guesses[1], cases[i].next_hour, cases[i].next_hour + 1);
+		penalty_destroy(p);
+	}
+}
+
+/* The networks around a source have penalties too, and allow more. */
 static void test_prefixes(void **unused)
 {
 	struct penalty *p = penalty_create(300);
 	char text[64];
 
 	(void)unused;
-	for (int i = 0; i < 6; i++) {
-		snprintf(text, sizeof(text), "2001:db8:0:1::%x", i);
+	for (int i = 0; i < 20; i++)
+		failed(p, "2001:db8:0:1::1", START + (uint64_t)i * 30 * SECOND);
+	assert_true(left(p, "2001:db8:0:1::1", START + 570ull * SECOND) > 0);
+	assert_int_equal(left(p, "2001:db8:0:1::2", START + 570ull * SECOND), 0);
+	for (int i = 0; i < 21; i++) {
+		snprintf(text, sizeof(text), "2001:db8:1:1::%x", i);
 		failed(p, text, START);
 	}
-	assert_int_equal(left(p, "2001:db8:0:1:ffff::1", START), SECOND);
-	assert_int_equal(left(p, "2001:db8:0:2::1", START), 0);
+	assert_int_equal(left(p, "2001:db8:1:1:ffff::1", START), SECOND);
+	assert_int_equal(left(p, "2001:db8:1:2::1", START), 0);
 	for (int i = 0; i < 51; i++) {
 		snprintf(text, sizeof(text), "198.51.100.%d", i);
 		failed(p, text, START);
@@ -122,16 +158,25 @@ static void test_prefixes(void **unused)
 	penalty_destroy(p);
 }
 
+static void assert_share(const char *one, const char *other, bool same)
+{
+	struct in6_addr a = host(one), b = host(other);
+
+	a = penalty_source(&a);
+	b = penalty_source(&b);
+	assert_int_equal(IN6_ARE_ADDR_EQUAL(&a, &b), same);
+}
+
+/* A host has all addresses of its 64 bits, but for those of a link, where each neighbour has one. */
 static void test_source(void **unused)
 {
-	struct in6_addr one = host("2001:db8::1"), other = host("2001:db8::ffff:1"),
-	                four = host("192.0.2.7");
-	struct in6_addr a = penalty_source(&one), b = penalty_source(&other),
-	                c = penalty_source(&four);
-
 	(void)unused;
-	assert_memory_equal(&a, &b, sizeof(a));
-	assert_memory_equal(&c, &four, sizeof(c));
+	assert_share("2001:db8::1", "2001:db8::ffff:1", true);
+	assert_share("2001:db8::1", "2001:db8:0:1::1", false);
+	assert_share("fe80::1", "fe80::ffff:1", false);
+	assert_share("fe80::1", "fe80:0:0:1::1", false); /* the number of a link */
+	assert_share("192.0.2.7", "192.0.2.7", true);
+	assert_share("192.0.2.7", "192.0.2.8", false);
 }
 
 /* Nobody frees himself by filling the table from elsewhere. */
@@ -204,6 +249,7 @@ int main(void)
 		cmocka_unit_test(test_grows),
 		cmocka_unit_test(test_forgets),
 		cmocka_unit_test(test_guesses),
+		cmocka_unit_test(test_first_minutes),
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_source),
 		cmocka_unit_test(test_full),

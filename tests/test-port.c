@@ -256,6 +256,31 @@ static void test_reasons_and_states_have_names(void **state)
 	assert_string_equal(session_state_text(WTS_STATE_COUNT), "?");
 }
 
+/* No line is cut, and so no character. */
+static void test_lines(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "", "" },
+		{ "a\nb\n", "a\nb\n" },
+		{ "1234567", "1234567" },
+		{ "123456\n", "123456\n" },
+		{ "1234567\n", "" },
+		{ "12\n45\n78\n", "12\n45\n" },
+		{ "12\n\303\244\303\244\303\244\n", "12\n" },
+	};
+	char field[8];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		memset(field, 'x', sizeof(field));
+		port_text_lines(field, sizeof(field), cases[i].text);
+		assert_string_equal(field, cases[i].want);
+		assert_int_equal(field[sizeof(field) - 1], 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +296,7 @@ int main(void)
 		    test_end_is_told_from_nothing, make_pair, close_pair),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_taken),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_reasons_and_states_have_names),
 	};
 

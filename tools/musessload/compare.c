@@ -67,17 +67,19 @@ static bool is_load(const char *name)
 	return false;
 }
 
+static bool same_value(const struct run_info *one, const struct run_info *other, size_t field)
+{
+	char a[RUN_INFO_NUMBER_SIZE], b[RUN_INFO_NUMBER_SIZE];
+
+	return strcmp(run_info_value(one, field, a), run_info_value(other, field, b)) == 0;
+}
+
 /* The load of a file is that of ONE. */
 static bool same_load(const struct run_info *one, const struct run_info *other)
 {
-	for (size_t i = 0; i < run_info_fields(); i++) {
-		char a[128], b[128];
-		const char *name = run_info_field(one, i, a, sizeof(a));
-
-		run_info_field(other, i, b, sizeof(b));
-		if (is_load(name) && strcmp(a, b) != 0)
+	for (size_t i = 0; i < run_info_fields(); i++)
+		if (is_load(run_info_name(i)) && !same_value(one, other, i))
 			return false;
-	}
 	return true;
 }
 
@@ -89,17 +91,19 @@ static const struct run_info *info_of(const struct side *side, size_t file)
 
 static void text_settings(FILE *out, const struct side sides[2])
 {
-	const struct run_info *first = info_of(&sides[0], 0);
+	const struct run_info *first = info_of(&sides[0], 0), *other = info_of(&sides[1], 0);
 	bool alike = true;
 
 	for (size_t i = 0; i < run_info_fields(); i++) {
-		char a[128], b[128];
-		const char *name = run_info_field(first, i, a, sizeof(a));
+		const char *name = run_info_name(i), *from, *to;
+		char a[RUN_INFO_NUMBER_SIZE], b[RUN_INFO_NUMBER_SIZE];
 
-		run_info_field(info_of(&sides[1], 0), i, b, sizeof(b));
-		if (strcmp(a, b) != 0 && strcmp(name, "epoch_us") != 0)
-			fprintf(out, "  %-12s %s -> %s\n", name, *a ? a : "(unknown)",
-			    *b ? b : "(unknown)");
+		if (strcmp(name, "epoch_us") == 0 || same_value(first, other, i))
+			continue;
+		from = run_info_value(first, i, a);
+		to = run_info_value(other, i, b);
+		fprintf(out, "  %-12s %s -> %s\n", name, *from ? from : "(unknown)",
+		    *to ? to : "(unknown)");
 	}
 	for (int s = 0; s < 2; s++)
 		for (size_t f = 0; f < sides[s].count; f++)

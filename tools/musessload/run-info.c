@@ -285,22 +285,22 @@ size_t run_info_fields(void)
 	return INFO_FIELDS;
 }
 
-const char *run_info_field(const struct run_info *info, size_t i, char *text, size_t size)
+const char *run_info_name(size_t i)
+{
+	return info_fields[i].name;
+}
+
+const char *run_info_value(const struct run_info *info, size_t i, char number[RUN_INFO_NUMBER_SIZE])
 {
 	const struct field *f = &info_fields[i];
-	const char *string;
+	const char *text;
 
-	switch (f->kind) {
-	case TEXT:
-		string = *CONST_FIELD(char *, info, f);
-		snprintf(text, size, "%s", string ? string : "");
-		break;
-	case SMALL:
-		snprintf(text, size, "%u", *CONST_FIELD(unsigned, info, f));
-		break;
-	default:
-		snprintf(text, size, "%llu", (unsigned long long)*CONST_FIELD(uint64_t, info, f));
-		break;
+	if (f->kind == TEXT) {
+		text = *CONST_FIELD(char *, info, f);
+		return text ? text : "";
 	}
-	return f->name;
+	snprintf(number, RUN_INFO_NUMBER_SIZE, "%llu",
+	    f->kind == SMALL ? *CONST_FIELD(unsigned, info, f)
+	                     : (unsigned long long)*CONST_FIELD(uint64_t, info, f));
+	return number;
 }

@@ -30,10 +30,13 @@ void run_end_free(struct run_end *end);
    where it was. */
 void run_end_changes(const struct run_end *end, char *text, size_t size);
 
-/* A field of the run's first line, I of run_info_fields(): its name, and in TEXT (SIZE bytes) its
-   value for people, "" where it is not known. */
+/* The run's first line for people: the name of a field, I of run_info_fields(), and its value, which is
+   in NUMBER where it is one; "" where it is not known. */
+enum { RUN_INFO_NUMBER_SIZE = 24 };
 size_t run_info_fields(void);
-const char *run_info_field(const struct run_info *info, size_t i, char *text, size_t size);
+const char *run_info_name(size_t i);
+const char *run_info_value(
+    const struct run_info *info, size_t i, char number[RUN_INFO_NUMBER_SIZE]);
 
 /* Microseconds in a file are at most this: sums of them do not overflow, and JSON's readers
    that know only doubles have them exactly. */

@@ -130,8 +130,11 @@ int threshold_parse(struct threshold *threshold, const char *text, char *error, 
 	char left[sizeof(threshold->text)] = "", *right;
 
 	*threshold = (struct threshold){ 0 };
-	if (strlen(text) < sizeof(left))
-		leave_blanks_out(left, text);
+	if (strlen(text) >= sizeof(left)) {
+		snprintf(error, size, "it is longer than %zu bytes", sizeof(left) - 1);
+		return -1;
+	}
+	leave_blanks_out(left, text);
 	right = left + strcspn(left, "<>");
 	if (*right == 0) {
 		snprintf(error, size, "it is no comparison, as p95(total)<800ms or fail<1%%");

@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Makes the file beside its place, with the mode of the one that is there. */
+/* Makes the file beside its place, with the mode of the one that is there. It is nobody else's: the
+   directory may be one that others write to, and what has its name there is removed, not written to. */
 static int open_beside(struct whole_file *file, const struct stat *old)
 {
 	int fd;
@@ -20,7 +21,9 @@ static int open_beside(struct whole_file *file, const struct stat *old)
 		errno = ENOMEM;
 		return -1;
 	}
-	fd = open(file->beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (unlink(file->beside) < 0 && errno != ENOENT)
+		return -1;
+	fd = open(file->beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd >= 0 && old)
 		(void)!fchmod(fd, old->st_mode & 0777);
 	return fd;

@@ -144,6 +144,32 @@ in_journal() {
 	journalctl -b -u musess -o cat | grep -E -- "$1" >/dev/null
 }
 
+# has_priority N PATTERN: a line of musess is there, at that level and at no other.
+has_priority() {
+	local others
+	journalctl -b -t musess -p "$1..$1" -o cat | grep -E -- "$2" >/dev/null || fail "no '$2' at level $1"
+	others=$(journalctl -b -t musess -o json | grep -E -- "$2" | grep -v "\"PRIORITY\":\"$1\"") || true
+	[ -z "$others" ] || fail "'$2' is not at level $1 alone: $others"
+}
+
+# What is asked below is about entries from here on.
+journal_mark() {
+	cursor=$(journalctl -b -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+}
+
+# Entries of the service and of systemd about it since then, one a line.
+journal_since() {
+	journalctl --sync
+	journalctl -b -q -u musess --after-cursor="$cursor" -o cat
+}
+
+# Its program's name is beside each line, and no part of it.
+named_once() {
+	local lines
+	lines=$(journalctl -b -u musess -t musessd -o cat; journalctl -b -t musess -o cat | grep musess:) || true
+	[ -z "$lines" ] || fail "lines that name musess once more: $lines"
+}
+
 # A wrong password is refused; what the right one is good for is seen later.
 accounts() {
 	echo "== accounts"
@@ -252,8 +278,10 @@ sessions() {
 	echo "== sessions"
 	wait_until 20 pool_is 'idle 2 of 2' || fail "the pool: $(musessctl pool)"
 	start_x
+	journal_mark
 	connects
 	wait_until 10 in_journal_as_event || fail "no event in the journal"
+	[ "$(journal_since | wc -l)" = 1 ] || fail "a logon is not one line of the journal: $(journal_since)"
 	idle_sessions
 	session_cgroup 1
 	inside works
@@ -285,12 +313,32 @@ restarts() {
 	kill -KILL "$pid"
 	same_session
 	echo "== restart"
+	journal_mark
 	systemctl restart musess || fail "it does not restart"
 	same_session
+	! journal_since | grep -F 'Cannot store more fds' || fail "systemd is given the listener twice"
+	# systemd says of each process once that it stays, and once that it is there
+	[ "$(journal_since | grep -cF "process $csrss (csrss)")" = 2 ] ||
+		fail "systemd's lines about a csrss: $(journal_since | grep -F "process $csrss (csrss)")"
 	in_journal 'leaves [0-9]+ sessions to the next' || fail "no line in the journal"
 	echo "== reload"
 	systemctl reload musess || fail "it does not reload"
 	wait_until 10 in_journal 'the configuration was read again' || fail "no line in the journal"
+	has_priority 6 'the configuration was read again'
+	every_event
+}
+
+# Asked for more, the journal gets the steps of a session as well.
+every_event() {
+	local conf=/etc/musess/musess.conf
+	cp $conf /tmp/few.conf
+	printf '[Events]\nJournalEvents = all\n' >>$conf
+	! in_journal 'Loading the subsystem' || fail "a step is in the journal, and was not asked for"
+	systemctl reload musess || fail "it does not reload"
+	musessctl start --command true >/dev/null || fail "start"
+	wait_until 10 in_journal 'Loading the subsystem Windows in session' || fail "no step is in the journal"
+	cp /tmp/few.conf $conf
+	systemctl reload musess || fail "it does not reload"
 }
 
 # A mistake is said to who reloads or starts the service, and nothing is tried again and again.
@@ -303,6 +351,7 @@ broken_configuration() {
 	! output=$(musessd --check-config -c $conf 2>&1) || fail "musessd finds no mistake"
 	grep -q '"Frob" is no option' <<<"$output" || fail "musessd says: $output"
 	! systemctl reload musess 2>/dev/null || fail "systemctl reload takes it"
+	has_priority 3 'Frob.* is no option'
 	[ "$(systemctl is-active musess)" = active ] && [ "$(property MainPID)" = "$pid" ] ||
 		fail "a reload that failed ended the service"
 	printf '[Display]\nFont = /none.ttf\n' >$conf
@@ -337,8 +386,9 @@ stopped_clean() {
 	[ "$(cut -d' ' -f 3- /proc/self/mountinfo)" = "$mounts" ] || fail "mounts are left"
 	[ ! -e /run/musess ] || fail "/run/musess is left"
 	wait_until 10 eval "! kill -0 $client 2>/dev/null" || fail "the client has not noticed"
-	in_journal 'session 1 has ended: disconnected by an administrator' ||
+	journalctl -b -t musess EVENT_ID=40 DATA_SESSION=1 DATA_REASON=1 | grep . >/dev/null ||
 		fail "no line in the journal about the session's end"
+	has_priority 6 'logon failed for user'
 }
 
 here() {
@@ -361,6 +411,7 @@ here() {
 	stops
 	starts
 	broken_configuration
+	named_once
 	systemd-analyze security musess.service --offline=no --no-pager
 	echo "the unit starts, serves and stops"
 }

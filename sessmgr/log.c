@@ -84,12 +84,12 @@ static void line(int priority, const char *level, const char *format, va_list ar
 		(void)!write(STDERR_FILENO, text, used);
 }
 
-#define LOG_LEVEL(name, priority, level)                                                                     \
+#define LOG_LEVEL(name, priority, level)                                                           \
 	void name(const char *format, ...)                                                         \
 	{                                                                                          \
 		va_list arguments;                                                                 \
 		va_start(arguments, format);                                                       \
-		line(priority, level, format, arguments);                                                    \
+		line(priority, level, format, arguments);                                          \
 		va_end(arguments);                                                                 \
 	}
 LOG_LEVEL(log_info, LOG_INFO, "")

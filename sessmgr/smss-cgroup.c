@@ -140,7 +140,6 @@ static void clear(int sessions)
 /* Of this service's sessions: the same when it is started again, and another service's is not. */
 static char sessions_name[32];
 
-
 int cgroup_open(uint64_t key)
 {
 	int own = open_ours(), sessions;

@@ -497,13 +497,14 @@ static void test_choice(void **state)
 			event_journal_choose(which);
 			event_write_values(name, 1, values);
 			ssize_t got = recv(journal, datagram, sizeof(datagram), 0);
-			bool wanted = which == JOURNAL_EVENTS_ALL ||
-			              (which == JOURNAL_EVENTS_OUTCOMES && d->kind == EVENT_OUTCOME);
+			bool wanted =
+			    which == JOURNAL_EVENTS_ALL ||
+			    (which == JOURNAL_EVENTS_OUTCOMES && d->kind == EVENT_OUTCOME);
 			assert_int_equal(got > 0, wanted);
 		}
 		if (d->kind == EVENT_OUTCOME)
-			used += (size_t)snprintf(
-			    listed + used, sizeof(listed) - used, "%u, ", d->id);
+			used +=
+			    (size_t)snprintf(listed + used, sizeof(listed) - used, "%u, ", d->id);
 	}
 	listed[used - 2] = 0;
 	if (!strstr(document, listed))
@@ -521,8 +522,9 @@ static void test_one_line(void **state)
 	event_journal_choose(JOURNAL_EVENTS_ALL);
 	event_write(EVENT_SECURITY_LOGOFF, 3, "alice", "", 77, 10);
 	receive(journal);
-	assert_journal("MESSAGE", "An account was logged off. Subject: Account Name: alice; Account "
-	                          "Domain:; Logon ID: 0x4d; Logon Type: 10");
+	assert_journal("MESSAGE",
+	    "An account was logged off. Subject: Account Name: alice; Account "
+	    "Domain:; Logon ID: 0x4d; Logon Type: 10");
 	assert_journal("PRIORITY", "5");
 	close(journal);
 }

@@ -155,6 +155,10 @@ static const struct option options[] = {
 	    "How large that file may become; then it is renamed to its name with .1 behind it, in "
 	    "the place of the last one.",
 	    .zero = "none" },
+	{ "Events", FIELD(JournalEvents), WORD, 0, 0, "outcomes",
+	    "Which events the journal gets. outcomes: those that say what has become of a session; "
+	    "all: every step as well; none: the log has a line for each outcome.",
+	    .note = "outcomes all none", .live = true },
 	{ "Metrics", FIELD(MetricsPort), NUMBER, 0, 65535, "none",
 	    "The TCP port at which Prometheus reads metrics, by HTTP; none: there is no such port.",
 	    .zero = "none" },

@@ -67,6 +67,7 @@ struct musess_config {
 	/* [Events] */
 	char EventFile[OPTION_TEXT_SIZE]; /* path of a file of JSON lines; empty: none */
 	uint64_t EventFileMax;            /* bytes; 0: as many as come */
+	uint32_t JournalEvents;           /* enum journal_events (event.h) */
 	/* [Metrics] */
 	uint32_t MetricsPort;                  /* 0: no endpoint */
 	char MetricsAddress[OPTION_TEXT_SIZE]; /* an IPv4 or IPv6 address */

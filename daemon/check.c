@@ -190,7 +190,7 @@ int check_configuration(const struct musess_config *config, const char *programs
 	}
 	for (rest = text; (line = strsep(&rest, "\n"));)
 		if (*line)
-			fprintf(stderr, "%s: %s\n", name, line);
+			log_complaint("%s: %s", name, line);
 	free(text);
 	if (check_by_termsrv(config, programs, pair) < 0)
 		result = -1;

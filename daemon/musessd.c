@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -156,15 +157,29 @@ static bool has_capabilities(void)
 	return all;
 }
 
+#define TOO_FEW_IDS "%s: MaxInstanceCount is %u, and there are not as many ids here"
+
 /* Where sessions have ids of their own there have to be enough. */
 static int check_ids(
     bool privileged, const struct musess_config *config, const char *name, FILE *report)
 {
 	if (!privileged || has_ids(config))
 		return 0;
-	fprintf(report, "%s: MaxInstanceCount is %u, and there are not as many ids here\n", name,
-	    config->MaxInstanceCount);
+	fprintf(report, TOO_FEW_IDS "\n", name, config->MaxInstanceCount);
 	return -1;
+}
+
+static int read_file(struct musess_config *config, const char *path)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *report = open_memstream(&text, &size);
+	int result = report ? config_read(config, path, report) : -1;
+
+	if (report && fclose(report) == 0)
+		log_lines(text, log_complaint);
+	free(text);
+	return result;
 }
 
 /* The configuration is to be looked at, and not more. An exit status. */
@@ -179,9 +194,12 @@ static int look(const struct arguments *a, const struct musess_config *config)
 	}
 	if (state_programs(programs) < 0)
 		return 1;
-	if (check_configuration(config, programs, name) < 0 ||
-	    check_ids(has_capabilities(), config, name, stderr) < 0)
+	if (check_configuration(config, programs, name) < 0)
 		return EX_CONFIG;
+	if (has_capabilities() && !has_ids(config)) {
+		log_complaint(TOO_FEW_IDS, name, config->MaxInstanceCount);
+		return EX_CONFIG;
+	}
 	printf("%s: no mistakes\n", name);
 	return 0;
 }
@@ -191,7 +209,7 @@ static int read_config(const struct arguments *a, struct musess_config *config)
 	char error[256];
 
 	set_defaults(a, config);
-	if (a->config && config_read(config, a->config, stderr) < 0)
+	if (a->config && read_file(config, a->config) < 0)
 		return EX_CONFIG;
 	if (a->port && config_set(config, "PortNumber", a->port, error, sizeof(error)) < 0) {
 		fprintf(stderr, "musessd: --port: %s\n", error);
@@ -307,10 +325,14 @@ static uint64_t watchdog(void)
 	return strtoull(us, NULL, 10);
 }
 
-/* The service manager keeps it, beyond the end of this process. */
+static ino_t kept; /* the socket that the service manager has; 0: none */
+
+/* The service manager keeps it, beyond the end of this process. It is told of each once: it has room
+   for one, and complains. */
 static void keep_listener(int listener)
 {
 	static char text[] = "FDSTORE=1\nFDNAME=" LISTENER_NAME "\n";
+	struct stat status;
 	struct iovec part = { text, sizeof(text) - 1 };
 	union {
 		struct cmsghdr header;
@@ -325,8 +347,12 @@ static void keep_listener(int listener)
 	control.header.cmsg_type = SCM_RIGHTS;
 	control.header.cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(&control.header), &listener, sizeof(int));
-	if (notify_socket >= 0)
-		(void)!sendmsg(notify_socket, &message, MSG_NOSIGNAL);
+	if (notify_socket < 0 || fstat(listener, &status) < 0 || status.st_ino == kept)
+		return;
+	if (kept)
+		notify("FDSTOREREMOVE=1\nFDNAME=" LISTENER_NAME "\n");
+	if (sendmsg(notify_socket, &message, MSG_NOSIGNAL) >= 0)
+		kept = status.st_ino;
 }
 
 /* What it kept; -1: nothing. */
@@ -334,10 +360,13 @@ static int kept_listener(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS"),
 	           *names = getenv("LISTEN_FDNAMES");
+	struct stat status;
 
 	if (!pid || !count || !names || strtol(pid, NULL, 10) != getpid() ||
 	    strcmp(count, "1") != 0 || strcmp(names, LISTENER_NAME) != 0)
 		return -1;
+	if (fstat(FIRST_KEPT, &status) == 0)
+		kept = status.st_ino;
 	return FIRST_KEPT;
 }
 
@@ -452,6 +481,7 @@ int main(int argc, char **argv)
 	notify_open();
 	smss.watchdog = watchdog();
 	event_journal_open();
+	event_journal_choose(config.JournalEvents);
 	if (state_enter(&state, &smss,
 	        arguments.state ? arguments.state
 	        : arguments.lab ? NULL

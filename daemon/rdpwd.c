@@ -141,7 +141,9 @@ static void loop(struct rdpwd *w)
 			port_on_termsrv(w);
 		if (p[count + 1].revents)
 			port_on_display(w);
-		if (w->ending && w->activated)
+		if (w->ending && w->activated) {
+			if (w->refused)
+				peer_refuse_logon(w);
 			rdpwd_end(w, w->reason);
 		}
 		if (peer_give_cookie(w) < 0 || peer_paint(w) < 0)

@@ -15,7 +15,6 @@
 #include "log.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -47,6 +46,7 @@ static bool torn;          /* the file ends within a line */
 static uint64_t room;      /* bytes that it may still get */
 static uint64_t most;      /* that it may have; 0: as many as come */
 static uint64_t all_lost;
+static enum journal_events chosen;
 
 uint64_t event_lost(void)
 {
@@ -93,22 +93,27 @@ void event_journal_set(int socket)
 {
 	fd_close(&journal.fd);
 	journal.fd = socket;
+	event_journal_choose(chosen);
 }
 
-/* NAME=VALUE, or where the value has lines of its own its length and the bytes. */
+void event_journal_choose(enum journal_events which)
+{
+	chosen = which;
+	log_journal_has_events(journal.fd >= 0 && chosen != JOURNAL_EVENTS_NONE);
+}
+
+static bool is_chosen(const struct event_definition *definition)
+{
+	return chosen == JOURNAL_EVENTS_ALL ||
+	       (chosen == JOURNAL_EVENTS_OUTCOMES && definition->kind == EVENT_OUTCOME);
+}
+
+/* A VALUE is one line: what has been made printable. */
 static void journal_field(struct buffer *out, const char *field, const char *value)
 {
-	uint64_t length = strlen(value);
-	uint64_t little_endian = htole64(length);
-
 	buffer_text(out, field);
-	if (strchr(value, '\n')) {
-		buffer_text(out, "\n");
-		buffer_add(out, &little_endian, sizeof(little_endian));
-	} else {
-		buffer_text(out, "=");
-	}
-	buffer_add(out, value, length);
+	buffer_text(out, "=");
+	buffer_text(out, value);
 	buffer_text(out, "\n");
 }
 
@@ -131,14 +136,33 @@ static unsigned priority(uint32_t level)
 	return priorities[level];
 }
 
+/* TEXT in one line, as the journal's readers show an entry: what stood in lines of their own is
+   behind a semicolon, or behind the heading or the sentence above it. */
+static void message(struct buffer *out, const char *text)
+{
+	buffer_text(out, "MESSAGE=");
+	while (*text) {
+		size_t length = strcspn(text, "\n\t"), gap = strspn(text + length, "\n\t");
+		const char *between = text + length;
+		bool tabs = strcspn(between, "\n") >= gap;
+		bool heading = length > 0 && strchr(".:", between[-1]) && *between == '\n';
+
+		buffer_add(out, text, length);
+		if (between[gap])
+			buffer_text(out, tabs || heading ? " " : "; ");
+		text = between + gap;
+	}
+	buffer_text(out, "\n");
+}
+
 void event_sink_journal(const struct event_record *r)
 {
 	char bytes[4 * EVENT_JSON_SIZE];
 	struct buffer out = { .bytes = bytes, .size = sizeof(bytes) };
 
-	if (journal.fd < 0)
+	if (journal.fd < 0 || !is_chosen(r->definition))
 		return;
-	journal_field(&out, "MESSAGE", r->text);
+	message(&out, r->text);
 	buffer_format(
 	    &out, "PRIORITY=%u\nSYSLOG_IDENTIFIER=musess\n", priority(r->definition->level));
 	journal_field(&out, "EVENT_CHANNEL", r->definition->channel);

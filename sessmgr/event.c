@@ -21,14 +21,14 @@
 #define ROW_N(field) { #field, EVENT_NUMBER },
 #define ROW_H(field) { #field, EVENT_HEX },
 #define ROW_L(field) { #field, EVENT_LOGON_ID },
-#define ROW(event, channel, id, level, fields, text)                                               \
-	[event] = { channel, id, level, text,                                                      \
+#define ROW(event, channel, id, level, kind, fields, text)                                         \
+	[event] = { channel, id, level, kind, text,                                                \
 		sizeof(struct fields_of_##event) / sizeof(union event_value),                      \
 		{ fields(ROW_T, ROW_N, ROW_H, ROW_L) } },
 /* clang-format on */
 static const struct event_definition definitions[] = { EVENT_TABLE(ROW) };
 
-#define CHECK(event, channel, id, level, fields, text)                                             \
+#define CHECK(event, channel, id, level, kind, fields, text)                                       \
 	_Static_assert(                                                                            \
 	    sizeof(struct fields_of_##event) % sizeof(union event_value) == 0 &&                   \
 	        sizeof(struct fields_of_##event) <= EVENT_FIELDS_MAX * sizeof(union event_value),  \

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 /* The event of each row of the table. */
-#define EVENT_ENUM(name, channel, id, level, fields, text) name,
+#define EVENT_ENUM(name, channel, id, level, kind, fields, text) name,
 enum event_name { EVENT_TABLE(EVENT_ENUM) EVENT_COUNT };
 #undef EVENT_ENUM
 
@@ -41,7 +41,7 @@ union event_value {
 #define EVENT_MEMBER_N(name) _Alignas(union event_value) uint32_t name;
 #define EVENT_MEMBER_H(name) _Alignas(union event_value) uint32_t name;
 #define EVENT_MEMBER_L(name) _Alignas(union event_value) uint64_t name;
-#define EVENT_FIELDS(name, channel, id, level, fields, text)                                       \
+#define EVENT_FIELDS(name, channel, id, level, kind, fields, text)                                 \
 	struct fields_of_##name {                                                                  \
 		fields(EVENT_MEMBER_T, EVENT_MEMBER_N, EVENT_MEMBER_H, EVENT_MEMBER_L)             \
 	};
@@ -68,9 +68,11 @@ void event_write_values(enum event_name name, uint32_t session, const union even
 /* What the table says of an event, for who shows or checks it. */
 enum { EVENT_FIELDS_MAX = 9 };
 enum event_type { EVENT_TEXT, EVENT_NUMBER, EVENT_HEX, EVENT_LOGON_ID };
+enum event_kind { EVENT_STEP, EVENT_OUTCOME };
 struct event_definition {
 	const char *channel;
 	uint32_t id, level;
+	enum event_kind kind;
 	const char *text; /* with %1 to %9 for the fields */
 	size_t count;     /* of fields */
 	struct {
@@ -94,6 +96,10 @@ int event_reopen(void);
 /* Connects to the journal, where the service manager has given this process one (JOURNAL_STREAM).
    Before the private root is entered. That there is none is no mistake. */
 void event_journal_open(void);
+
+/* Which events the journal gets from now on (JournalEvents): at first the outcomes. */
+enum journal_events { JOURNAL_EVENTS_OUTCOMES, JOURNAL_EVENTS_ALL, JOURNAL_EVENTS_NONE };
+void event_journal_choose(enum journal_events which);
 
 /* Uses SOCKET, a connected non-blocking datagram socket, as the journal; it is owned from now on.
    -1: none. */

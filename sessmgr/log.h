@@ -1,6 +1,7 @@
 /*
  * Log lines for people: "musess: PROCESS[SESSION]: text", one write(2) each, to
- * standard error, which the service manager or the terminal reads. Text that came
+ * standard error, which the service manager or the terminal reads. Where it is the journal's
+ * stream a line is "<PRIORITY>PROCESS[SESSION]: text" (sd-daemon(3)). Text that came
  * from a client is quoted by the caller with log_quote.
  *
  * Who reads what strangers send has no log: its lines go by its port to who says whose they are
@@ -12,12 +13,14 @@
 #include "messages.h"
 #include "quota.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR, LOG_LEVEL_COUNT };
 
-/* Names the process for every later line. NAME is kept, not copied. */
+/* Names the process for every later line, and looks at what standard error is: before a sandbox is
+   entered. NAME is kept, not copied. */
 void log_process(const char *name);
 
 /* Sets the session id of every later line; UINT32_MAX (the default) shows none. */
@@ -27,6 +30,15 @@ void log_session(uint32_t session);
 void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* As log_info, of what the journal has as an event (event.h): nothing where that is where lines go to. smss alone
+   has such.
+   log_journal_has_events says whether it gets them. */
+void log_event(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_journal_has_events(bool has);
+
+/* An error for whoever started the program: the bare text, but in the journal as log_error's. */
+void log_complaint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Lines go as LOG_LINE to *PORT from now on; where that is -1, or takes none, they are lost. Standard output

@@ -6,6 +6,10 @@
  *   OURS/sessions/N   session N, with pids.max and memory.max where those controllers are,
  *                     and an even share of the processors
  *
+ * Where the unit musess-sessions.service is beside this service's, OURS is that one's cgroup, and
+ * smss stays in its own: what systemd restarts has no sessions in it then. (termsrv and its workers stay,
+ * too, as the journal would take their lines for the other unit's.)
+ *
  * Delegated is what systemd marks so (Delegate=yes), or the root of a cgroup namespace in
  * which no systemd runs. Anything else belongs to somebody else and is left alone.
  */
@@ -25,6 +29,8 @@
 /* cpu: sessions share processor time evenly, however many processes each has. */
 static const char *controllers[] = { "pids", "memory", "cpu" };
 enum { CONTROLLERS = sizeof(controllers) / sizeof(*controllers) };
+#define SESSIONS_UNIT "musess-sessions.service"
+#define SERVICE "musess-service"
 
 /* This process's cgroup v2 path ("/a/b") into PATH. 0 or -1. */
 static int own_path(char *path, size_t size)
@@ -44,14 +50,13 @@ static int own_path(char *path, size_t size)
 	return result;
 }
 
-static int open_own(void)
+/* The cgroup PATH, where it is delegated to this process's user; -1: it is not. */
+static int open_delegated(const char *path)
 {
 	static const char *mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-	char path[1024], full[1200];
+	char full[1200];
 	char mark[4] = "";
 
-	if (own_path(path, sizeof(path)) < 0)
-		return -1;
 	for (size_t i = 0; i < 2; i++) {
 		snprintf(full, sizeof(full), "%s%s", mounts[i], path);
 		int dir = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -65,6 +70,36 @@ static int open_own(void)
 		close(dir);
 	}
 	return -1;
+}
+
+static bool apart; /* from smss's own cgroup */
+
+/* Of the unit of sessions, if this process may move others there: for that the cgroup above both has to be
+   its own as well (systemd/keep-cgroup). */
+static int open_beside(void)
+{
+	char path[1024], beside[sizeof(path) + sizeof(SESSIONS_UNIT)];
+	int dir = -1;
+
+	if (own_path(path, sizeof(path)) == 0 && strlen(path) > 1) {
+		*strrchr(path, '/') = 0;
+		snprintf(beside, sizeof(beside), "%s/" SESSIONS_UNIT, path);
+		dir = open_delegated(beside);
+	}
+	if (dir >= 0 && faccessat(dir, "../cgroup.procs", W_OK, 0) < 0)
+		fd_close(&dir);
+	return dir;
+}
+
+static int open_ours(void)
+{
+	char path[1024];
+	int dir = open_beside();
+
+	apart = dir >= 0;
+	if (!apart && own_path(path, sizeof(path)) == 0)
+		dir = open_delegated(path);
+	return dir;
 }
 
 static int put(int dir, const char *name, const char *text)
@@ -107,18 +142,17 @@ static char sessions_name[32];
 
 int cgroup_open(uint64_t key)
 {
-	int own = open_own(), service, sessions;
+	int own = open_ours(), sessions;
 	char self[16];
 
 	if (own < 0)
 		return -1;
 	snprintf(sessions_name, sizeof(sessions_name), "musess-%llx", (unsigned long long)key);
-	snprintf(self, sizeof(self), "%d", getpid());
-	mkdirat(own, "musess-service", 0755);
-	service = openat(own, "musess-service", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (service >= 0)
-		put(service, "cgroup.procs", self);
-	fd_close(&service);
+	if (!apart) {
+		snprintf(self, sizeof(self), "%d", getpid());
+		mkdirat(own, SERVICE, 0755);
+		put(own, SERVICE "/cgroup.procs", self);
+	}
 	if (mkdirat(own, sessions_name, 0755) < 0 && errno != EEXIST) {
 		close(own);
 		return -1;
@@ -198,7 +232,9 @@ void cgroup_close(int parent)
 		snprintf(control, sizeof(control), "-%s", controllers[i]);
 		put(own, "cgroup.subtree_control", control);
 	}
-	put(own, "cgroup.procs", self);
-	unlinkat(own, "musess-service", AT_REMOVEDIR);
+	if (!apart) {
+		put(own, "cgroup.procs", self);
+		unlinkat(own, SERVICE, AT_REMOVEDIR);
+	}
 	close(own);
 }

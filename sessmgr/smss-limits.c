@@ -83,7 +83,7 @@ static void warn(struct session *s, const struct limit *l, uint64_t now)
 
 static void reached(struct session *s, enum end_reason reason)
 {
-	log_info("session %u: %s", s->id, end_reason_text(reason));
+	log_event("session %u: %s", s->id, end_reason_text(reason));
 	if (s->smss->config->fResetBroken)
 		session_stop(s, reason, STATUS_SUCCESS);
 	else
@@ -97,7 +97,7 @@ static void check_disconnected(struct session *s, uint64_t now)
 	if (limit == 0)
 		return;
 	if (now >= s->disconnected + limit) {
-		log_info("session %u: it was disconnected for MaxDisconnectionTime", s->id);
+		log_event("session %u: it was disconnected for MaxDisconnectionTime", s->id);
 		session_stop(s, END_TIME_LIMIT, STATUS_SUCCESS);
 	} else {
 		set_timer(s, s->disconnected + limit, now);

@@ -91,6 +91,7 @@ static void apply(struct smss *smss)
 	record_grow(now.fresh.MaxInstanceCount + EXTRA_SESSIONS); /* goes on without, too */
 	changed = config_apply(smss->config, &now.fresh, now.report);
 	limits_reloaded(smss);
+	event_journal_choose(smss->config->JournalEvents);
 	tell_termsrv(smss);
 	if (event_reopen() < 0)
 		fprintf(

@@ -238,8 +238,8 @@ void session_advance(struct session *session)
 
 void session_log_started(const struct session *session)
 {
-	log_info("session %u has started with initial command process id %d and Windows subsystem "
-	         "process id %d",
+	log_event("session %u has started with initial command process id %d and Windows subsystem "
+	          "process id %d",
 	    session->id, session->winlogon, session->windows->pid);
 }
 
@@ -405,7 +405,7 @@ static void log_end(const struct session *session)
 		log_error(
 		    "session %u has failed: %s (reason %u)", session->id, text, session->reason);
 	else
-		log_info(
+		log_event(
 		    "session %u has ended: %s (reason %u)", session->id, text, session->reason);
 }
 

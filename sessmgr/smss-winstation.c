@@ -207,7 +207,7 @@ static void reconnect(struct session *s, struct msg_client *message, uint32_t wo
 {
 	char user[USER_SIZE];
 
-	log_info("session %u: user \"%s\" reconnects from %s%s", s->id,
+	log_event("session %u: user \"%s\" reconnects from %s%s", s->id,
 	    log_quote(user, sizeof(user), s->info.user), message->address,
 	    s->connection ? ", replacing another client" : "");
 	if (s->connection)
@@ -310,7 +310,7 @@ static void disconnect(struct session *s, enum end_reason reason)
 	audit_disconnect(s, reason, false);
 	set_disconnected(s);
 	stats_disconnected(s->smss, reason);
-	log_info("session %u: user \"%s\" is disconnected: %s (reason %u)", s->id,
+	log_event("session %u: user \"%s\" is disconnected: %s (reason %u)", s->id,
 	    log_quote(user, sizeof(user), s->info.user), end_reason_text(reason), reason);
 }
 

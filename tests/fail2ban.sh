@@ -66,6 +66,9 @@ grep -v '^$' "$musess_log" | sed "s/^/$now host musessd[123]: /" >"$lines"
 matches "$musess_log" | assert_matches "$lines"
 grep -v '^$' "$musess_log" | sed "s/^/$(date --iso-8601=seconds) host musess[1]: /" >"$lines"
 matches "$musess_log" | assert_matches "$lines"
+# the journal's own, which has the program's name beside the line
+sed -n 's/^musess: //p' "$musess_log" | sed "s/^/$now host musess[123]: /" >"$lines"
+matches "$musess_log" | assert_matches "$lines"
 
 # ---- lines that are none
 
@@ -79,6 +82,9 @@ otherd: musess: lsass: logon failed for user "a" from 192.0.2.5:1: x
 host otherd[1]: musess: lsass: logon failed for user "a" from 192.0.2.6:1: x
 musess: lsass: logon failed for user "a" from example.com:1: x
 musess: lsass: logon failed for user "a" from 192.0.2.8
+host otherd[1]: lsass: logon failed for user "a" from 192.0.2.9:1: x
+lsass: logon failed for user "a" from 192.0.2.10:1: x
+host musess[1]: csrss[1]: lsass: logon failed for user "a" from 192.0.2.11:1: x
 musess: lsass: logon failed for user "a" from [2001:db8::7]:50000: unknown user or wrong password
 END
 assert_matches "$lines" <<'END'

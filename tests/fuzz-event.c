@@ -105,6 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	given = values;
 	take_values(data, size, text, values);
 	event_journal_set(pair[0]);
+	event_journal_choose(JOURNAL_EVENTS_ALL);
 	event_subscribe(subscriber);
 	seen = 0;
 	event_write_values(name % EVENT_COUNT, session, values);

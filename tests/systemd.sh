@@ -98,10 +98,11 @@ modes() {
 }
 
 unit_file() {
-	local unit=/etc/systemd/system/musess.service complaints
-	echo "== the unit"
-	complaints=$(systemd-analyze verify "$unit" 2>&1) || fail "$unit: $complaints"
-	[ -z "$complaints" ] || fail "$unit: $complaints"
+	local units=/etc/systemd/system complaints
+	echo "== the units"
+	complaints=$(systemd-analyze verify $units/musess.service $units/musess-sessions.service 2>&1) ||
+		fail "the units: $complaints"
+	[ -z "$complaints" ] || fail "the units: $complaints"
 }
 
 property() {
@@ -115,7 +116,8 @@ starts() {
 	[ "$(systemctl is-active musess)" = active ] || fail "it is not active"
 	pid=$(property MainPID)
 	cgroup=/sys/fs/cgroup$(property ControlGroup)
-	sessions_dir=musess-$(printf %x "$(stat -c %i /var/lib/musess)")
+	sessions_cgroup=/sys/fs/cgroup$(systemctl show --value -p ControlGroup musess-sessions)
+	sessions_cgroup+=/musess-$(printf %x "$(stat -c %i /var/lib/musess)")
 	musessctl list >/tmp/list || fail "musessctl"
 	grep -qE '^ *console ' /tmp/list || fail "no console: $(cat /tmp/list)"
 	grep -qE 'rdp-tcp.*Listen' /tmp/list || fail "nobody listens: $(cat /tmp/list)"
@@ -142,6 +144,32 @@ unprivileged() {
 
 in_journal() {
 	journalctl -b -u musess -o cat | grep -E -- "$1" >/dev/null
+}
+
+# has_priority N PATTERN: a line of musess is there, at that level and at no other.
+has_priority() {
+	local others
+	journalctl -b -t musess -p "$1..$1" -o cat | grep -E -- "$2" >/dev/null || fail "no '$2' at level $1"
+	others=$(journalctl -b -t musess -o json | grep -E -- "$2" | grep -v "\"PRIORITY\":\"$1\"") || true
+	[ -z "$others" ] || fail "'$2' is not at level $1 alone: $others"
+}
+
+# What is asked below is about entries from here on.
+journal_mark() {
+	cursor=$(journalctl -b -n 0 --show-cursor | sed -n 's/^-- cursor: //p')
+}
+
+# Entries of the service and of systemd about it since then, one a line.
+journal_since() {
+	journalctl --sync
+	journalctl -b -q -u musess --after-cursor="$cursor" -o cat
+}
+
+# Its program's name is beside each line, and no part of it.
+named_once() {
+	local lines
+	lines=$(journalctl -b -u musess -t musessd -o cat; journalctl -b -t musess -o cat | grep musess:) || true
+	[ -z "$lines" ] || fail "lines that name musess once more: $lines"
 }
 
 # A wrong password is refused; what the right one is good for is seen later.
@@ -204,7 +232,7 @@ inside() {
 # has pids|memory: the kernel gives cgroups that controller here. Where a host has it in the
 # old hierarchy, a machine on it has none.
 has() {
-	grep -qw "$1" "$cgroup/cgroup.controllers" && return
+	grep -qw "$1" "$sessions_cgroup/../cgroup.controllers" && return
 	echo "there is no $1 controller on this machine: no limit to look at"
 	return 1
 }
@@ -213,10 +241,10 @@ limit_is() { # FILE VALUE
 	[ "$(cat "$1")" = "$2" ] || fail "$1 is $(cat "$1")"
 }
 
-# Session ID has a cgroup below the unit's, with its limits and its processes.
+# Session ID has a cgroup below that of the sessions' unit, with its limits and its processes.
 session_cgroup() {
-	local directory=$cgroup/$sessions_dir/$1 csrss
-	[ -d "$directory" ] || fail "session $1 has no cgroup: $(find "$cgroup" -type d)"
+	local directory=$sessions_cgroup/$1 csrss
+	[ -d "$directory" ] || fail "session $1 has no cgroup: $(find "$cgroup" "$sessions_cgroup" -type d)"
 	csrss=$(csrss_of "$1")
 	grep -qx "$csrss" "$directory/cgroup.procs" || fail "csrss is not in it"
 	[ "$(wc -l <"$directory/cgroup.procs")" -ge 3 ] || fail "not all its processes are in it"
@@ -228,7 +256,7 @@ session_cgroup() {
 memory_is_bounded() {
 	local events
 	start 'tail /dev/zero; sleep 1000'
-	events=$cgroup/$sessions_dir/$session/memory.events
+	events=$sessions_cgroup/$session/memory.events
 	wait_until 20 grep -q 'oom_kill [1-9]' "$events" || fail "no end of memory: $(cat "$events")"
 	[ "$(systemctl is-active musess)" = active ] || fail "one session's memory ended the service"
 	active_session 1 || fail "one session's memory ended another"
@@ -252,8 +280,10 @@ sessions() {
 	echo "== sessions"
 	wait_until 20 pool_is 'idle 2 of 2' || fail "the pool: $(musessctl pool)"
 	start_x
+	journal_mark
 	connects
 	wait_until 10 in_journal_as_event || fail "no event in the journal"
+	[ "$(journal_since | wc -l)" = 1 ] || fail "a logon is not one line of the journal: $(journal_since)"
 	idle_sessions
 	session_cgroup 1
 	inside works
@@ -285,12 +315,32 @@ restarts() {
 	kill -KILL "$pid"
 	same_session
 	echo "== restart"
+	journal_mark
 	systemctl restart musess || fail "it does not restart"
 	same_session
+	! journal_since | grep -F 'Cannot store more fds' || fail "systemd is given the listener twice"
+	# systemd has three lines for each process that stays in a unit: of one client's worker
+	! journal_since | grep -E 'process [0-9]+ \((csrss|winlogon|bash)\)' || fail "a session was in the service's cgroup"
+	[ "$(journal_since | wc -l)" -le 15 ] || fail "a restart is more than 15 lines of the journal: $(journal_since)"
 	in_journal 'leaves [0-9]+ sessions to the next' || fail "no line in the journal"
 	echo "== reload"
 	systemctl reload musess || fail "it does not reload"
 	wait_until 10 in_journal 'the configuration was read again' || fail "no line in the journal"
+	has_priority 6 'the configuration was read again'
+	every_event
+}
+
+# Asked for more, the journal gets the steps of a session as well.
+every_event() {
+	local conf=/etc/musess/musess.conf
+	cp $conf /tmp/few.conf
+	printf '[Events]\nJournalEvents = all\n' >>$conf
+	! in_journal 'Loading the subsystem' || fail "a step is in the journal, and was not asked for"
+	systemctl reload musess || fail "it does not reload"
+	musessctl start --command true >/dev/null || fail "start"
+	wait_until 10 in_journal 'Loading the subsystem Windows in session' || fail "no step is in the journal"
+	cp /tmp/few.conf $conf
+	systemctl reload musess || fail "it does not reload"
 }
 
 watchdog_is() {
@@ -338,6 +388,7 @@ broken_configuration() {
 	! output=$(musessd --check-config -c $conf 2>&1) || fail "musessd finds no mistake"
 	grep -q '"Frob" is no option' <<<"$output" || fail "musessd says: $output"
 	! systemctl reload musess 2>/dev/null || fail "systemctl reload takes it"
+	has_priority 3 'Frob.* is no option'
 	[ "$(systemctl is-active musess)" = active ] && [ "$(property MainPID)" = "$pid" ] ||
 		fail "a reload that failed ended the service"
 	printf '[Display]\nFont = /none.ttf\n' >$conf
@@ -369,11 +420,13 @@ stops() {
 stopped_clean() {
 	! ps -e -o comm= | grep -xE 'smss|csrss|winlogon|lsass|termsrv|rdpwd' || fail "processes are left"
 	[ ! -e "$cgroup" ] || fail "its cgroup is left: $(find "$cgroup" -type d)"
+	[ ! -e "$sessions_cgroup" ] || fail "sessions' cgroups are left: $(find "$sessions_cgroup" -type d)"
 	[ "$(cut -d' ' -f 3- /proc/self/mountinfo)" = "$mounts" ] || fail "mounts are left"
 	[ ! -e /run/musess ] || fail "/run/musess is left"
 	wait_until 10 eval "! kill -0 $client 2>/dev/null" || fail "the client has not noticed"
-	in_journal 'session 1 has ended: disconnected by an administrator' ||
+	journalctl -b -t musess EVENT_ID=40 DATA_SESSION=1 DATA_REASON=1 | grep . >/dev/null ||
 		fail "no line in the journal about the session's end"
+	has_priority 6 'logon failed for user'
 }
 
 here() {
@@ -397,6 +450,7 @@ here() {
 	stops
 	starts
 	broken_configuration
+	named_once
 	systemd-analyze security musess.service --offline=no --no-pager
 	echo "the unit starts, serves and stops"
 }

@@ -84,6 +84,10 @@ warnings() {
 	key weak -algorithm RSA -pkeyopt rsa_keygen_bits:1024
 	issue weak weak 0x11 -days 9
 	warns_of weak.pem weak.key "the certificate $WORK/weak.pem has a weak key, RSA of 1024 bits"
+	key other
+	printf 'extendedKeyUsage=clientAuth\n' >"$WORK/usage"
+	issue other other 0x12 -days 9 -extfile "$WORK/usage"
+	warns_of other.pem other.key "the certificate $WORK/other.pem is not for servers"
 	cat "$WORK/a.pem" "$WORK/root.pem" "$WORK/middle.pem" >"$WORK/order.pem"
 	warns_of order.pem a.key "certificate 2 in $WORK/order.pem did not issue the one before it" \
 		"certificate 3 in $WORK/order.pem did not issue the one before it"
@@ -245,6 +249,52 @@ check_config() {
 	[ ! -e "$WORK/events.jsonl" ] || fail "--check-config makes a file"
 }
 
+# NAME [option of genpkey...]: a certificate of the authority's for such a key.
+of_kind() {
+	key "$@"
+	issue "$1" root 0x20 -days 9
+}
+
+# What OpenSSL serves with and clients do not take, or FreeRDP: it is refused wherever it is looked at.
+kinds() {
+	local name wanted what='a key that clients have no use for'
+	echo "== kinds of keys"
+	of_kind brainpool -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1
+	of_kind koblitz -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1
+	of_kind pss -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048
+	of_kind ed25519 -algorithm ED25519
+	of_kind ed448 -algorithm ED448
+	openssl dsaparam -out "$WORK/dsa" 1024 2>/dev/null
+	openssl gendsa -out "$WORK/dsa.key" "$WORK/dsa" 2>/dev/null
+	issue dsa root 0x21 -days 9
+	of_kind short -algorithm RSA -pkeyopt rsa_keygen_bits:512
+	of_kind p384 -algorithm EC -pkeyopt ec_paramgen_curve:P-384
+	of_kind p521 -algorithm EC -pkeyopt ec_paramgen_curve:P-521
+	of_kind rsa -algorithm RSA -pkeyopt rsa_keygen_bits:3072
+	put a.chain live.pem
+	put a.key live.key
+	configure live.pem live.key
+	start_musess
+	for name in brainpool koblitz pss ed25519 ed448 dsa short; do
+		[ $name != short ] || what='no client could be served with the certificate .*: ee key too small'
+		put $name.pem live.pem
+		put $name.key live.key
+		refused "$what" AA
+		wanted=78
+		configure $name.pem $name.key
+		checks "$what"
+	done
+	for name in p384 p521 rsa; do
+		put $name.pem live.pem
+		put $name.key live.key
+		takes 20
+		wanted=0
+		configure $name.pem $name.key
+		checks 'no mistakes$'
+	done
+	stop_musess
+}
+
 offers() { # STATUS CIPHERS
 	local status=0
 	"$here/tls-client.py" "$MUSESS_ADDRESS" "$STATE/tls/certificate.pem" "$2" >"$WORK/out" 2>&1 || status=$?
@@ -280,5 +330,6 @@ long_chain
 renewal
 links
 check_config
+kinds
 suites
 echo "certificates are served whole, looked at, and renewed"

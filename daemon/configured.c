@@ -102,7 +102,10 @@ static char *read_file(unsigned which, uint64_t *size, FILE *report)
 	if (!bytes)
 		fprintf(report, "cannot read the %s %s: %s\n", pair_words[which], file->path,
 		    strerror(errno));
-	else if (which == KEY && (status.st_mode & S_IROTH))
+	else if (status.st_mode & S_IWOTH)
+		fprintf(report, "everybody on this machine may write to the %s %s: chmod o-w %s\n",
+		    pair_words[which], file->path, file->path);
+	if (bytes && which == KEY && (status.st_mode & S_IROTH))
 		fprintf(report,
 		    "everybody on this machine may read the private key %s: chmod o= %s, and make "
 		    "another pair\n",

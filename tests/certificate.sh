@@ -208,9 +208,14 @@ links() {
 
 # checks PATTERN...: --check-config says each, and nothing else, and fails where that is said last.
 checks() {
-	local output status=0 pattern lines=0
 	printf '%s\n' "${limits[@]}" >"$WORK/check.conf"
-	output=$("$BIN/musessd" --check-config -c "$WORK/check.conf" 2>&1) || status=$?
+	checks_file "$WORK/check.conf" "$@"
+}
+
+checks_file() { # FILE PATTERN...
+	local output status=0 pattern lines=0 file=$1
+	shift
+	output=$(timeout $PATIENCE "$BIN/musessd" --check-config -c "$file" 2>&1) || status=$?
 	for pattern; do
 		grep -qE "$pattern" <<<"$output" || fail "not said: $pattern: $output"
 		lines=$((lines + 1))
@@ -237,11 +242,35 @@ check_config() {
 	ln -s elsewhere "$WORK/link"
 	limits=('[Events]' "EventFile = $WORK/link")
 	checks "^$c: EventFile is .*symbolic links"
+	mkfifo "$WORK/fifo"
+	limits=('[Events]' "EventFile = $WORK/fifo" '[Display]' "Font = $WORK/fifo")
+	checks "^$c: EventFile is .*Invalid argument; allowed: a file of its own" "error: font $WORK/fifo is no file"
+	limits=('[Events]' "EventFile = $c")
+	checks "^$c: EventFile is .*Invalid argument"
+	printf '#!/bin/sh\n' >"$WORK/program"
+	chmod 755 "$WORK/program"
+	limits=('[Sessions]' 'InitialProgram = /usr/nothere -x' '[SubSystems]' 'Execute = /nothere'
+		"Windows = /usr/..$WORK/program" 'Posix = /library/x')
+	checks "^$c: Windows is .*, and sessions see nothing of /usr/.." "^$c: Posix is .*sessions see nothing of /library/x" \
+		"^$c: Execute is \"/nothere\", and sessions see nothing" \
+		"^$c: InitialProgram is \"/usr/nothere -x\", and /usr/nothere cannot be executed: No such file"
+	wanted=78 checks_file "$WORK/fifo" "^$WORK/fifo: it is no file"
 	limits=('[Metrics]' 'MetricsPort = 3389')
 	checks "^$c:2: PortNumber and MetricsPort are the same"
 	wanted=0
 	limits=('[Metrics]' 'MetricsPort = 3389' '[Listener]' 'ListenAddress = 127.0.0.2')
 	checks "^$c: no mistakes$"
+	limits=('[SubSystems]' 'Required = Windows Foo' 'Optional = Posix Bar')
+	checks "^$c: Required names Foo, which has no command" "^$c: Optional names Bar, which has no command" \
+		"^$c: no mistakes$"
+	limits=('[Sessions]' 'InitialProgram = /usr/bin/env -i sh' '[SubSystems]' 'Execute = /bin/sh -c "exit 0"')
+	checks "^$c: no mistakes$"
+	cp "$WORK/a.key" "$WORK/open.key"
+	cp "$WORK/a.chain" "$WORK/open.pem"
+	chmod 602 "$WORK/open.key" "$WORK/open.pem"
+	configure open.pem open.key
+	checks "^$c: everybody on this machine may write to the private key $WORK/open.key" \
+		"^$c: everybody on this machine may write to the certificate $WORK/open.pem" "^$c: no mistakes$"
 	configure old.pem old.key
 	checks "warning: the certificate $WORK/old.pem has expired" "^$c: no mistakes$"
 	[ ! -e "$WORK/events.jsonl" ] && limits=('[Events]' "EventFile = $WORK/events.jsonl")

@@ -443,6 +443,7 @@ int main(int argc, char **argv)
 	if (arguments.config) {
 		arguments.config = configured_keep(arguments.config);
 		smss.reload = reload_config;
+		smss.named = configured_name;
 	}
 	smss.terminal = has_terminal();
 	if (open_named(&config, &smss.certificate) < 0 ||

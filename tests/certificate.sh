@@ -206,6 +206,28 @@ links() {
 	stop_musess
 }
 
+# What the directory of the start has is not what its path leads to any more.
+replaced() {
+	echo "== a directory in the place of another"
+	mkdir "$WORK/certs" "$WORK/certs.new"
+	cp -p "$WORK/a.chain" "$WORK/certs/c.pem"
+	cp -p "$WORK/a.key" "$WORK/certs/k.pem"
+	cp -p "$WORK/b.chain" "$WORK/certs.new/c.pem"
+	cp -p "$WORK/b.key" "$WORK/certs.new/k.pem"
+	configure certs/c.pem certs/k.pem
+	start_musess
+	mv "$WORK/certs" "$WORK/certs.old"
+	refused "$WORK/certs is another directory than at the service's start, .* the c.pem of that one: restart" AA
+	mv "$WORK/certs.new" "$WORK/certs"
+	refused "$WORK/certs is another directory than at the service's start, .* the k.pem of that one: restart" AA
+	mv "$WORK/certs" "$WORK/certs.new"
+	mv "$WORK/certs.old" "$WORK/certs"
+	musessctl reload || fail "the directory of the start is back, and refused"
+	ln -sf "$WORK/certs.new/c.pem" "$WORK/certs/c.pem"
+	refused 'cannot read the certificate .*: No such file .*a link by an absolute path' AA
+	stop_musess
+}
+
 # checks PATTERN...: --check-config says each, and nothing else, and fails where that is said last.
 checks() {
 	printf '%s\n' "${limits[@]}" >"$WORK/check.conf"
@@ -358,6 +380,7 @@ warnings
 long_chain
 renewal
 links
+replaced
 check_config
 kinds
 suites

@@ -16,11 +16,13 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A WORD is one of those in its note: its number, or itself where the field is text. NAMES are
    separated by blanks, as NETWORKS are; a COMMAND is a program and its arguments. */
@@ -865,7 +867,14 @@ static void check_subsystems(struct reader *r)
 int config_read_file(struct musess_config *config, FILE *file, const char *path, FILE *errors)
 {
 	struct reader r = { .config = config, .path = path, .errors = errors, .section = "" };
+	struct stat status;
 
+	/* what is none may never end, or end at once where nobody writes to it */
+	if (fstat(fileno(file), &status) == 0 && !S_ISREG(status.st_mode)) {
+		fprintf(errors, "%s: %s; allowed: a file that can be read\n", path,
+		    S_ISDIR(status.st_mode) ? strerror(EISDIR) : "it is no file");
+		return -1;
+	}
 	read_lines(&r, file);
 	find_contradictions(&r);
 	check_subsystems(&r);
@@ -874,8 +883,8 @@ int config_read_file(struct musess_config *config, FILE *file, const char *path,
 
 int config_read(struct musess_config *config, const char *path, FILE *errors)
 {
-	FILE *file = fopen(path, "re");
-	int result;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), result;
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
 	if (!file) {
 		fprintf(

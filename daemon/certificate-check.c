@@ -4,50 +4,66 @@
  */
 #include "certificate.h"
 
+#include "tls.h"
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-enum {
-	/* bits of security below which clients refuse keys and signatures: RSA of 2048 bits has 112 */
-	STRONG_BITS = 112,
-	SECURITY_LEVEL = 1, /* FreeRDP's, of the context that it serves with */
-};
+/* Bits of security below which clients refuse keys and signatures: RSA of 2048 bits has 112. */
+enum { STRONG_BITS = 112 };
 
 /* ---- what keeps it from being used ---- */
 
 static const char *openssl_reason(void)
 {
-	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+	const char *reason = ERR_reason_error_string(ERR_peek_error());
 
 	return reason ? reason : "no reason given";
 }
 
-/* Whether OpenSSL lets a server show X and sign with KEY. */
-static bool servable(X509 *x, EVP_PKEY *key)
+/* Whether FreeRDP and clients of RDP have a use for such a KEY. */
+static bool known(const EVP_PKEY *key)
 {
-	SSL_CTX *context = SSL_CTX_new_ex(NULL, NULL, TLS_server_method());
-	bool good = false;
+	static const char *const curves[] = { SN_X9_62_prime256v1, SN_secp384r1, SN_secp521r1 };
+	char curve[64] = "";
 
-	if (context) {
-		SSL_CTX_set_security_level(context, SECURITY_LEVEL);
-		good = SSL_CTX_use_certificate(context, x) == 1 &&
-		       SSL_CTX_use_PrivateKey(context, key) == 1;
-	}
-	SSL_CTX_free(context);
-	return good;
+	if (EVP_PKEY_is_a(key, "RSA"))
+		return true;
+	if (!EVP_PKEY_is_a(key, "EC") ||
+	    EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) != 1)
+		return false;
+	for (size_t i = 0; i < sizeof(curves) / sizeof(*curves); i++)
+		if (strcmp(curve, curves[i]) == 0)
+			return true;
+	return false;
+}
+
+/* What kind of KEY it is, into TEXT. */
+static const char *describe(const EVP_PKEY *key, char *text, size_t size)
+{
+	char curve[64];
+
+	if (EVP_PKEY_get_group_name(key, curve, sizeof(curve), NULL) == 1)
+		snprintf(text, size, "%s on %s", EVP_PKEY_get0_type_name(key), curve);
+	else
+		snprintf(text, size, "%s", EVP_PKEY_get0_type_name(key));
+	return text;
 }
 
 /* True where it can be used; else REPORT has why not. */
 static bool usable(
     const struct certificate *c, X509 *x, EVP_PKEY *key, const STACK_OF(X509) * chain, FILE *report)
 {
+	char kind[128];
+
+	ERR_clear_error();
 	if (!x)
 		fprintf(
 		    report, "%s holds no PEM certificate (-----BEGIN CERTIFICATE-----)\n", c->name);
@@ -62,8 +78,13 @@ static bool usable(
 	else if (X509_check_private_key(x, key) != 1)
 		fprintf(report, "the certificate %s does not fit the private key %s\n", c->name,
 		    c->key_name);
-	else if (!servable(x, key))
-		fprintf(report, "OpenSSL refuses to serve with the certificate %s: %s\n", c->name,
+	else if (!known(key))
+		fprintf(report,
+		    "the certificate %s has a key that clients have no use for, %s; allowed: RSA, "
+		    "or EC on P-256, P-384 or P-521\n",
+		    c->name, describe(key, kind, sizeof(kind)));
+	else if (tls_try(c) < 0)
+		fprintf(report, "no client could be served with the certificate %s: %s\n", c->name,
 		    openssl_reason());
 	else
 		return true;
@@ -110,6 +131,15 @@ static void warn_of_strength(const char *which, X509 *x, FILE *report)
 		    OBJ_nid2sn(digest));
 }
 
+static void warn_of_purpose(const char *which, X509 *x, FILE *report)
+{
+	if (X509_check_purpose(x, X509_PURPOSE_SSL_SERVER, 0) != 1)
+		fprintf(report,
+		    "%s is not for servers, as its key usage says: clients warn of it or refuse "
+		    "it\n",
+		    which);
+}
+
 /* X, and those of CHAIN behind it, each of which is to have issued the one before. */
 static void warn(const char *name, X509 *x, STACK_OF(X509) * chain, FILE *report)
 {
@@ -117,6 +147,7 @@ static void warn(const char *name, X509 *x, STACK_OF(X509) * chain, FILE *report
 	X509 *issuer;
 
 	snprintf(which, sizeof(which), "the certificate %s", name);
+	warn_of_purpose(which, x, report);
 	for (int i = 0;; i++, x = issuer) {
 		warn_of_time(which, x, report);
 		warn_of_strength(which, x, report);

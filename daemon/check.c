@@ -24,7 +24,8 @@
 /* Whether PATH is below what sessions have of this machine. */
 static bool in_sessions(const char *path)
 {
-	static const char *const places[] = { "/usr/", "/bin/", "/sbin/", "/lib" };
+	static const char *const places[] = { "/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/",
+		"/lib64/", "/libx32/" };
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		if (strncmp(path, places[i], strlen(places[i])) == 0)
@@ -32,32 +33,68 @@ static bool in_sessions(const char *path)
 	return false;
 }
 
-static int check_command(const struct subsystem_command *c, const char *programs, FILE *report)
+/* Whether sessions have what PATH leads to. Of what is not there its name says it. */
+static bool seen(const char *path)
 {
-	int length = (int)strcspn(c->command, " \t");
-	bool absolute = c->command[0] == '/';
+	char *real = realpath(path, NULL);
+	bool within = in_sessions(path) && (!real || in_sessions(real));
+
+	free(real);
+	return within;
+}
+
+/* The program that TEXT begins with, for the option NAME; PROGRAMS has those without a path. */
+static int check_command(const char *name, const char *text, const char *programs, FILE *report)
+{
+	int length = (int)strcspn(text, " \t");
+	bool absolute = text[0] == '/', own = strncmp(text, ROOT_BIN "/", sizeof(ROOT_BIN)) == 0;
 	char path[2 * OPTION_TEXT_SIZE];
 	struct stat status;
 
-	snprintf(path, sizeof(path), "%s%s%.*s", absolute ? "" : programs, absolute ? "" : "/",
-	    length, c->command);
-	if (absolute && strncmp(path, ROOT_BIN "/", sizeof(ROOT_BIN)) == 0)
+	if (own)
 		snprintf(path, sizeof(path), "%s%.*s", programs, length - (int)strlen(ROOT_BIN),
-		    c->command + strlen(ROOT_BIN));
-	else if (absolute && !in_sessions(path)) {
+		    text + strlen(ROOT_BIN));
+	else
+		snprintf(path, sizeof(path), "%s%s%.*s", absolute ? "" : programs,
+		    absolute ? "" : "/", length, text);
+	if (own ? strstr(path, "/../") != NULL : absolute && !seen(path)) {
 		fprintf(report,
 		    "%s is \"%s\", and sessions see nothing of %s; allowed: a program "
 		    "below /usr\n",
-		    c->name, c->command, path);
+		    name, text, path);
 		return -1;
 	}
 	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
 		errno = EACCES;
 	else if (access(path, X_OK) == 0)
 		return 0;
-	fprintf(report, "%s is \"%s\", and %s cannot be executed: %s\n", c->name, c->command, path,
+	fprintf(report, "%s is \"%s\", and %s cannot be executed: %s\n", name, text, path,
 	    strerror(errno));
 	return -1;
+}
+
+/* What a shell runs in a session: a program by its path can be looked at. */
+static int check_text(const char *name, const char *text, const char *programs, FILE *report)
+{
+	size_t length = strcspn(text, " \t");
+
+	if (text[0] != '/' || strcspn(text, "\"'\\`$*?[]{}();&|<>~#=") < length)
+		return 0;
+	return check_command(name, text, programs, report);
+}
+
+/* Of the OPTION's NAMES smss skips those without a command: that is said, and no more. */
+static void warn_of_names(
+    const struct musess_config *config, const char *option, const char *names, FILE *report)
+{
+	for (names += strspn(names, " \t"); *names; names += strspn(names, " \t")) {
+		int length = (int)strcspn(names, " \t");
+		if (!(length == 5 && strncmp(names, "Debug", 5) == 0) &&
+		    !config_subsystem_command(config, names, (size_t)length))
+			fprintf(report, "%s names %.*s, which has no command: it is skipped\n",
+			    option, length, names);
+		names += length;
+	}
 }
 
 int check_commands(const struct musess_config *config, const char *programs, FILE *report)
@@ -66,9 +103,13 @@ int check_commands(const struct musess_config *config, const char *programs, FIL
 
 	for (size_t i = 0; i < SUBSYSTEMS_MAX; i++)
 		if (config->commands[i].name[0] &&
-		    check_command(&config->commands[i], programs, report) < 0)
+		    check_command(config->commands[i].name, config->commands[i].command, programs,
+		        report) < 0)
 			result = -1;
-	return result;
+	if (check_text("Execute", config->Execute, programs, report) < 0)
+		result = -1;
+	return check_text("InitialProgram", config->InitialProgram, programs, report) < 0 ? -1
+	                                                                                  : result;
 }
 
 /* ---- addresses ---- */
@@ -94,12 +135,30 @@ static int check_address(const char *option, const char *text, FILE *report)
 
 /* ---- the file of events ---- */
 
-static int check_events(const char *path, FILE *report)
+/* Whether one of the files that are read is that of STATUS. */
+static bool is_read(const struct musess_config *config, const char *name, const struct stat *status)
 {
+	const char *const files[] = { name, config->Certificate, config->PrivateKey, config->Font,
+		config->FontBold };
+	struct stat other;
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (stat(files[i], &other) == 0 && other.st_dev == status->st_dev &&
+		    other.st_ino == status->st_ino)
+			return true;
+	return false;
+}
+
+int check_events(const struct musess_config *config, const char *name, FILE *report)
+{
+	const char *path = config->EventFile;
 	char directory[OPTION_TEXT_SIZE];
 	struct stat status;
 	bool there = lstat(path, &status) == 0;
 	char *slash;
+
+	if (!path[0])
+		return 0;
 
 	snprintf(directory, sizeof(directory), "%s", path);
 	slash = strrchr(directory, '/');
@@ -109,12 +168,14 @@ static int check_events(const char *path, FILE *report)
 		errno = ELOOP;
 	else if (there && S_ISDIR(status.st_mode))
 		errno = EISDIR;
+	else if (there && (!S_ISREG(status.st_mode) || is_read(config, name, &status)))
+		errno = EINVAL;
 	else if ((!there || access(path, R_OK | W_OK) == 0) &&
 	         /* the directory gets the next file when this one is full */
 	         access(directory, W_OK | X_OK) == 0)
 		return 0;
 	fprintf(report,
-	    "EventFile is \"%s\": %s; allowed: a file, and no link, that this user may "
+	    "EventFile is \"%s\": %s; allowed: a file of its own, and no link, that this user may "
 	    "write to, in a directory of which that is true as well\n",
 	    path, strerror(errno));
 	return -1;
@@ -161,17 +222,19 @@ static int check_by_termsrv(const struct musess_config *config, const char *prog
 
 /* ---- all of it ---- */
 
-static int check_named(
-    const struct musess_config *config, const char *programs, int *pair, FILE *report)
+static int check_named(const struct musess_config *config, const char *programs, const char *name,
+    int *pair, FILE *report)
 {
 	int result = check_commands(config, programs, report);
 
+	warn_of_names(config, "Required", config->Required, report);
+	warn_of_names(config, "Optional", config->Optional, report);
 	if (check_address("ListenAddress", config->ListenAddress, report) < 0)
 		result = -1;
 	if (config->MetricsPort &&
 	    check_address("MetricsAddress", config->MetricsAddress, report) < 0)
 		result = -1;
-	if (config->EventFile[0] && check_events(config->EventFile, report) < 0)
+	if (check_events(config, name, report) < 0)
 		result = -1;
 	return configured_pair(config, pair, report) < 0 ? -1 : result;
 }
@@ -181,7 +244,7 @@ int check_configuration(const struct musess_config *config, const char *programs
 	char *text, *rest, *line;
 	struct findings report;
 	FILE *out = findings_begin(&report);
-	int pair = -1, result = out ? check_named(config, programs, &pair, out) : -1;
+	int pair = -1, result = out ? check_named(config, programs, name, &pair, out) : -1;
 
 	text = findings_text(&report);
 	if (!text) {

@@ -23,6 +23,9 @@ struct file {
 	int directory;    /* -1: none */
 };
 
+/* What a path of the command line may begin in; empty: that is not known. */
+static char start_directory[NAMED_PATH_SIZE];
+
 static struct file config_file = { .directory = -1 };
 enum { CERTIFICATE, KEY };
 static struct file pair_files[] = { { .directory = -1 }, { .directory = -1 } };
@@ -57,11 +60,26 @@ static int open_file(const struct file *file)
 	return openat(file->directory, file->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }
 
+/* More about why FILE was not opened. */
+static const char *more(const struct file *file)
+{
+	char target[2] = "";
+
+	if (file->directory < 0 ||
+	    readlinkat(file->directory, file->name, target, sizeof(target) - 1) <= 0 ||
+	    target[0] != '/')
+		return "";
+	return " (it is a link by an absolute path, which is followed at the start alone: restart, "
+	       "or link by a relative path)";
+}
+
 /* ---- the configuration file ---- */
 
 const char *configured_keep(const char *path)
 {
 	keep(&config_file, path);
+	if (!getcwd(start_directory, sizeof(start_directory)))
+		start_directory[0] = 0;
 	return config_file.path;
 }
 
@@ -72,8 +90,8 @@ FILE *configured_open(FILE *report)
 
 	if (file)
 		return file;
-	fprintf(report, "%s: %s; allowed: a file that can be read\n", config_file.path,
-	    strerror(errno));
+	fprintf(report, "%s: %s%s; allowed: a file that can be read\n", config_file.path,
+	    strerror(errno), more(&config_file));
 	fd_close(&fd);
 	return NULL;
 }
@@ -100,9 +118,12 @@ static char *read_file(unsigned which, uint64_t *size, FILE *report)
 	}
 	*size = (uint64_t)status.st_size;
 	if (!bytes)
-		fprintf(report, "cannot read the %s %s: %s\n", pair_words[which], file->path,
-		    strerror(errno));
-	else if (which == KEY && (status.st_mode & S_IROTH))
+		fprintf(report, "cannot read the %s %s: %s%s\n", pair_words[which], file->path,
+		    strerror(errno), more(file));
+	else if (status.st_mode & S_IWOTH)
+		fprintf(report, "everybody on this machine may write to the %s %s: chmod o-w %s\n",
+		    pair_words[which], file->path, file->path);
+	if (bytes && which == KEY && (status.st_mode & S_IROTH))
 		fprintf(report,
 		    "everybody on this machine may read the private key %s: chmod o= %s, and make "
 		    "another pair\n",
@@ -183,4 +204,32 @@ int configured_pair_again(int old, int *pair, FILE *report)
 	if (same_bytes(old, *pair))
 		fd_close(pair);
 	return 0;
+}
+
+/* ---- which they are ---- */
+
+/* FILE's path from the root on, or none where that cannot be told. */
+static void name_file(const struct file *file, struct named_file *named)
+{
+	struct stat status;
+	int length = -1;
+
+	if (file->path && file->directory >= 0 && fstat(file->directory, &status) == 0)
+		length = snprintf(named->path, sizeof(named->path), "%s%s%s",
+		    file->path[0] == '/' ? "" : start_directory, file->path[0] == '/' ? "" : "/",
+		    file->path);
+	if (length < 0 || length >= (int)sizeof(named->path) || named->path[0] != '/') {
+		memset(named, 0, sizeof(*named));
+		return;
+	}
+	named->device = status.st_dev;
+	named->inode = status.st_ino;
+}
+
+void configured_name(struct named_file *files)
+{
+	_Static_assert(NAMED_FILES == 3, "a place for each");
+	name_file(&config_file, &files[0]);
+	name_file(&pair_files[CERTIFICATE], &files[1]);
+	name_file(&pair_files[KEY], &files[2]);
 }

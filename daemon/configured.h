@@ -8,6 +8,7 @@
 #ifndef MUSESS_CONFIGURED_H
 #define MUSESS_CONFIGURED_H
 
+#include "messages.h"
 #include "options.h"
 
 /* The largest file, in bytes. */
@@ -30,5 +31,8 @@ int configured_pair(const struct musess_config *config, int *pair, FILE *report)
 /* The same files once more; *PAIR is -1 where they are as the memory file OLD has them, or OLD is
    -1. 0 or -1. */
 int configured_pair_again(int old, int *pair, FILE *report);
+
+/* Names them all in FILES, NAMED_FILES of them (struct msg_reloaded). */
+void configured_name(struct named_file *files);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include FT_FREETYPE_H
 
 static_assert(GLYPH_SIZE == CELL_WIDTH * CELL_HEIGHT, "a glyph fills a cell");
@@ -404,9 +405,13 @@ static int draw_rules(struct glyphs *g, struct face *f)
 static const char *load_face(struct glyphs *g, struct face *f, FT_Library library, const char *path)
 {
 	const char *problem = NULL;
+	struct stat status;
 	FT_Face font;
-	FT_Error code = FT_New_Face(library, path, 0, &font);
+	FT_Error code;
 
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return "is no file"; /* which may never end */
+	code = FT_New_Face(library, path, 0, &font);
 	if (code != 0)
 		return code == FT_Err_Cannot_Open_Resource ? "cannot be opened"
 		                                           : "is no font that FreeType reads";

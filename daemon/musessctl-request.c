@@ -210,6 +210,9 @@ static bool answer_text_valid(const union answer *a)
 	case CTL_VERSION:
 		return port_text_valid(a->version.version, sizeof(a->version.version));
 	case CTL_RELOADED:
+		for (unsigned i = 0; i < NAMED_FILES; i++)
+			if (!port_text_valid(a->reloaded.files[i].path, NAMED_PATH_SIZE))
+				return false;
 		return ctl_lines_valid(a->reloaded.text, sizeof(a->reloaded.text));
 	case CTL_EVENT:
 		return port_text_valid(a->event.json, sizeof(a->event.json));

@@ -3,8 +3,10 @@
 #include "musessctl.h"
 #include "ntstatus.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- pool ---- */
 
@@ -99,6 +101,33 @@ static json_t *lines_json(char *text)
 	return array;
 }
 
+/* The service has the directories of its start; where a path leads to another by now, what it read is
+   not what is meant. 0, or the exit status after saying so. */
+static int compare_files(const struct named_file *files)
+{
+	int result = 0;
+
+	for (unsigned i = 0; i < NAMED_FILES; i++) {
+		char directory[NAMED_PATH_SIZE], *slash;
+		struct stat status = { 0 };
+
+		if (!files[i].path[0])
+			continue;
+		snprintf(directory, sizeof(directory), "%s", files[i].path);
+		slash = strrchr(directory, '/');
+		if (slash)
+			slash[slash == directory] = 0;
+		if (stat(directory, &status) < 0
+		        ? errno == EACCES
+		        : status.st_dev == files[i].device && status.st_ino == files[i].inode)
+			continue;
+		result = ctl_error("reload: %s is another directory than at the service's start, "
+		                   "which still reads the %s of that one: restart the service",
+		    directory, strrchr(files[i].path, '/') + 1);
+	}
+	return result;
+}
+
 int ctl_reload(struct request *r)
 {
 	struct msg_plain m;
@@ -110,6 +139,9 @@ int ctl_reload(struct request *r)
 		return status;
 	if (answer.reloaded.status != STATUS_SUCCESS)
 		return not_reloaded(r, text, answer.reloaded.status);
+	status = compare_files(answer.reloaded.files);
+	if (status)
+		return status;
 	if (r->json)
 		return ctl_print_json(
 		    r, json_pack("{s:I, s:o}", "changed", (json_int_t)answer.reloaded.changed,

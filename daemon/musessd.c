@@ -260,8 +260,8 @@ static int choose_mode(bool *privileged, const struct musess_config *config)
 	return 0;
 }
 
-/* The subsystems' commands. 0, or -1 after logging. */
-static int look_at_commands(const struct musess_config *config)
+/* Commands, and the file of events. 0, or -1 after logging. */
+static int look_at_named(const struct musess_config *config)
 {
 	char programs[PROGRAMS_SIZE];
 	struct findings report;
@@ -269,6 +269,8 @@ static int look_at_commands(const struct musess_config *config)
 	int result =
 	    out && state_programs(programs) == 0 ? check_commands(config, programs, out) : -1;
 
+	if (out && check_events(config, arguments.config ? arguments.config : "", out) < 0)
+		result = -1;
 	return findings_log(&report, result, NULL);
 }
 
@@ -287,7 +289,7 @@ static int open_certificate(const struct musess_config *config, int *pair)
 /* What the configuration names, while it can be reached. */
 static int open_named(const struct musess_config *config, int *pair)
 {
-	return look_at_commands(config) < 0 ? -1 : open_certificate(config, pair);
+	return look_at_named(config) < 0 ? -1 : open_certificate(config, pair);
 }
 
 /* Connects to the service manager's socket while its path can still be reached. */
@@ -470,6 +472,7 @@ int main(int argc, char **argv)
 	if (arguments.config) {
 		arguments.config = configured_keep(arguments.config);
 		smss.reload = reload_config;
+		smss.named = configured_name;
 	}
 	smss.terminal = has_terminal();
 	if (open_named(&config, &smss.certificate) < 0 ||

@@ -8,7 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { STEPS_MAX = 16 };
+enum {
+	STEPS_MAX = 64,     /* of which each moves 16 KB of a chain */
+	SECURITY_LEVEL = 1, /* FreeRDP's, of the context that it serves with */
+};
 
 static SSL_CTX *prepared;
 
@@ -122,57 +125,86 @@ static void look_at_certificate(SSL *server)
 		X509_digest(x509, EVP_sha256(), digest, &size);
 }
 
-/* Between the two, and a byte each way. */
-static void shake_hands(SSL *server, SSL *client)
+/* Between the two, and a byte each way; whether both have got as far. */
+static bool shake_hands(SSL *server, SSL *client)
 {
 	BIO *server_end, *client_end;
+	int client_done = 0, server_done = 0;
 	char byte = 0;
 
 	if (BIO_new_bio_pair(&server_end, 0, &client_end, 0) != 1)
-		return;
+		return false;
 	SSL_set_bio(server, server_end, server_end);
 	SSL_set_bio(client, client_end, client_end);
 	SSL_set_accept_state(server);
 	SSL_set_connect_state(client);
-	for (int i = 0; i < STEPS_MAX; i++) {
-		int client_done = SSL_do_handshake(client), server_done = SSL_do_handshake(server);
-		if (client_done == 1 && server_done == 1)
-			break;
+	for (int i = 0; i < STEPS_MAX && (client_done != 1 || server_done != 1); i++) {
+		client_done = SSL_do_handshake(client);
+		server_done = SSL_do_handshake(server);
 	}
-	SSL_write(client, &byte, 1);
-	SSL_read(server, &byte, 1);
-	SSL_write(server, &byte, 1);
-	SSL_read(client, &byte, 1);
+	return client_done == 1 && server_done == 1 && SSL_write(client, &byte, 1) == 1 &&
+	       SSL_read(server, &byte, 1) == 1 && SSL_write(server, &byte, 1) == 1 &&
+	       SSL_read(client, &byte, 1) == 1;
 }
 
-int tls_prepare(const struct certificate *certificate)
+/* Whether a client gets through to CONTEXT, which serves with CERTIFICATE. */
+static bool serves(SSL_CTX *context, const struct certificate *certificate)
+{
+	SSL_CTX *client_context = SSL_CTX_new_ex(NULL, NULL, TLS_client_method());
+	SSL *server = SSL_new(context), *client = NULL;
+	bool through;
+
+	if (client_context) {
+		SSL_CTX_set_security_level(client_context, SECURITY_LEVEL);
+		client = SSL_new(client_context);
+	}
+	through = server && client && set_key(server, certificate) && shake_hands(server, client);
+	if (through)
+		look_at_certificate(server);
+	SSL_free(client);
+	SSL_free(server);
+	SSL_CTX_free(client_context);
+	return through;
+}
+
+/* A server's that has the chain of CERTIFICATE; NULL where there cannot be one. */
+static SSL_CTX *make_context(const struct certificate *certificate)
 {
 	SSL_CTX *context = SSL_CTX_new_ex(NULL, NULL, TLS_server_method());
-	SSL_CTX *client_context = SSL_CTX_new_ex(NULL, NULL, TLS_client_method());
-	SSL *server, *client;
 
-	if (!context || !client_context || !add_chain(context, certificate)) {
-		SSL_CTX_free(client_context);
+	if (!context || !add_chain(context, certificate)) {
 		SSL_CTX_free(context);
-		return -1;
+		return NULL;
 	}
+	SSL_CTX_set_security_level(context, SECURITY_LEVEL);
 	/* all workers would have one key for them */
 	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
 	SSL_CTX_set_num_tickets(context, 0);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	return context;
+}
+
+int tls_try(const struct certificate *certificate)
+{
+	SSL_CTX *context = make_context(certificate);
+	bool through = context && serves(context, certificate);
+
+	SSL_CTX_free(context);
+	return through ? 0 : -1;
+}
+
+int tls_prepare(const struct certificate *certificate)
+{
+	SSL_CTX *context = make_context(certificate);
+	bool through = context && serves(context, certificate);
+
+	ERR_clear_error();
+	if (!through) {
+		SSL_CTX_free(context);
+		return -1;
+	}
 	SSL_CTX_free(prepared);
 	prepared = context;
 	forget_public_key();
-	server = SSL_new(context);
-	client = SSL_new(client_context);
-	/* where that fails, a key too short for OpenSSL say, FreeRDP will say so */
-	if (server && client && set_key(server, certificate)) {
-		shake_hands(server, client);
-		look_at_certificate(server);
-	}
-	ERR_clear_error();
-	SSL_free(client);
-	SSL_free(server);
-	SSL_CTX_free(client_context);
 	return 0;
 }

@@ -9,8 +9,12 @@
 
 #include "certificate.h"
 
+/* Whether a client gets through a handshake with CERTIFICATE. 0, or -1, and OpenSSL's errors have
+   the reason. */
+int tls_try(const struct certificate *certificate);
+
 /* In the nursery: makes the context that FreeRDP gets from then on in this process and those forked
-   from it, and shakes hands with itself, with CERTIFICATE. 0, or -1 where memory is short. */
+   from it, and shakes hands with itself, with CERTIFICATE. 0, or -1, and the one of before stays. */
 int tls_prepare(const struct certificate *certificate);
 
 #endif

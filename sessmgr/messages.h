@@ -635,12 +635,18 @@ struct msg_drain {
 
 /* CTL_RELOADED: TEXT has a line for every mistake, or for every option that takes effect only
    with a restart. */
-enum { RELOAD_TEXT_SIZE = 8192 };
+enum { RELOAD_TEXT_SIZE = 8192, NAMED_FILES = 3, NAMED_PATH_SIZE = 512 };
 struct msg_reloaded {
 	PORT_MESSAGE h;
 	int32_t status;
 	uint32_t changed; /* options that have another value now */
 	char text[RELOAD_TEXT_SIZE];
+	/* the files that were read, by absolute paths, and which directory each was in: whoever asks can
+	   see whether that is the one that the path leads to. No path: there is none, or it is no text. */
+	struct named_file {
+		char path[NAMED_PATH_SIZE];
+		uint64_t device, inode;
+	} files[NAMED_FILES];
 };
 
 /* What a client, or an attempt to log on, was refused for; the names are those of metrics. STATUS is

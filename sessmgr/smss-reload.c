@@ -28,6 +28,16 @@ static struct {
 	size_t size;
 } now = { .certificate = -1 };
 
+/* Who asked sees paths as they are now; smss has its directories as they were. */
+static void name_files(const struct smss *smss, struct msg_reloaded *reply)
+{
+	if (smss->named)
+		smss->named(reply->files);
+	for (unsigned i = 0; i < NAMED_FILES; i++)
+		if (!port_text_valid(reply->files[i].path, NAMED_PATH_SIZE))
+			memset(&reply->files[i], 0, sizeof(reply->files[i]));
+}
+
 static void answer(struct client *client, const PORT_MESSAGE *call, int32_t status,
     unsigned changed, const char *text)
 {
@@ -36,6 +46,7 @@ static void answer(struct client *client, const PORT_MESSAGE *call, int32_t stat
 	if (!client)
 		return;
 	port_text_lines(reply.text, sizeof(reply.text), text);
+	name_files(client->smss, &reply);
 	port_header(&reply.h, CTL_RELOADED, sizeof(reply), call->message_id);
 	client_send(client, &reply.h, -1);
 }

@@ -273,6 +273,8 @@ struct smss {
 	   REPORT. NULL where there is no configuration file. */
 	int (*reload)(
 	    struct smss *smss, struct musess_config *fresh, int *certificate, FILE *report);
+	/* what that reads (struct msg_reloaded); NULL: nobody knows */
+	void (*named)(struct named_file *files);
 	struct event_base *base;
 	bool privileged; /* ids of their own for every session, service processes too */
 	bool stopping;

@@ -5,7 +5,7 @@
  * logoff.
  *
  *   winlogon SESSION PROGRAM [COMMAND]
- *     PROGRAM  run for a user, empty: a login shell
+ *     PROGRAM  run for a user, empty: a login shell; what only a shell understands, by sh
  *     COMMAND  of StartCsr: run at once, nobody logs on
  */
 #include "winlogon.h"
@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -107,15 +108,38 @@ static void set_environment(const struct msg_verdict *v, const char *session, co
 	setenv("MUSESS_SM_PORT", SM_PORT, 1); /* for musessctl */
 }
 
+enum { WORDS_MAX = 128 };
+
 struct command {
 	int terminal;
-	const char *home, *program, *command;
+	const char *home, *text; /* an empty text: a login shell */
+	char copy[COMMAND_SIZE], *words[WORDS_MAX];
+	char **program; /* the words, of which a shell has to understand nothing; NULL: it has */
+	int error;      /* why there is no such process; 0: there is */
 };
+
+/* The text in words, where it has nothing that is a shell's alone to understand. */
+static void split(struct command *c)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                            "0123456789 \t/._-+:,@%";
+	size_t length = strlen(c->text), count = 0;
+	char *rest = c->copy, *word;
+
+	if (length >= sizeof(c->copy) || strspn(c->text, plain) != length)
+		return;
+	memcpy(c->copy, c->text, length + 1);
+	while ((word = strsep(&rest, " \t")) && count < WORDS_MAX - 1)
+		if (*word)
+			c->words[count++] = word;
+	if (count > 0 && !word)
+		c->program = c->words + (count > 1 && strcmp(c->words[0], "exec") == 0);
+}
 
 /* In the child: the user's command on the terminal. */
 static int run(void *argument)
 {
-	const struct command *c = argument;
+	struct command *c = argument;
 
 	setsid();
 	if (ioctl(c->terminal, TIOCSCTTY, 0) < 0 && errno != EIO) /* the session ends already */
@@ -126,19 +150,62 @@ static int run(void *argument)
 		fail(c->home);
 	signal(SIGPIPE, SIG_DFL);
 	open_files_limit();
-	if (!c->command && !c->program[0])
-		execl(SHELL, "-bash", (char *)NULL);
+	if (c->program)
+		execvp(c->program[0], c->program);
+	else if (c->text[0])
+		execl("/bin/sh", "sh", "-c", c->text, (char *)NULL);
 	else
-		execl("/bin/sh", "sh", "-c", c->command ? c->command : c->program, (char *)NULL);
-	fail("cannot start the user's command (is there a shell, " SHELL "?)");
-	_exit(127);
+		execl(SHELL, "-bash", (char *)NULL);
+	c->error = errno;
+	_exit(NOT_FOUND);
+}
+
+/* In a child: whether a shell has the word that could not be executed for a command of its own. */
+static int ask_shell(void *argument)
+{
+	const struct command *c = argument;
+
+	execl("/bin/sh", "sh", "-c", "command -v \"$1\" >/dev/null 2>&1", "sh", c->program[0],
+	    (char *)NULL);
+	_exit(NOT_FOUND);
+}
+
+static int end_of(pid_t child)
+{
+	int status = 0;
+
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+/* Starts it, or -1 with errno: that it cannot be executed is no logoff. */
+static pid_t start(struct command *c)
+{
+	SPAWN_STACK_OF(stack);
+	pid_t child = spawn_sharing(run, c, stack, CLONE_VFORK, NULL), asked;
+	int error = c->error;
+
+	if (child < 0 || error == 0)
+		return child;
+	end_of(child);
+	if (c->program && !strchr(c->program[0], '/')) {
+		asked = spawn_sharing(ask_shell, c, stack, CLONE_VFORK, NULL);
+		if (asked > 0 && end_of(asked) == 0) {
+			c->program = NULL;
+			c->error = 0;
+			return start(c);
+		}
+	}
+	errno = error;
+	return -1;
 }
 
 /* Waits for the user's command; csrss may say that he is logged off: then it is told to end, as
    a terminal that is closed tells, and made to a little later. */
 static int await(int port, pid_t child)
 {
-	int process = (int)syscall(SYS_pidfd_open, child, 0), timeout = -1, status = 0;
+	int process = (int)syscall(SYS_pidfd_open, child, 0), timeout = -1;
 	struct pollfd p[] = { { process, POLLIN, 0 }, { port, POLLIN, 0 } };
 	struct msg_plain m;
 
@@ -162,40 +229,62 @@ static int await(int port, pid_t child)
 	}
 	if (process >= 0)
 		close(process);
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
+	return end_of(child);
+}
+
+/* Where a child can write to it that has a copy of the memory (spawn.h, under a sanitizer). */
+static struct command *make_command(int terminal, const char *home, char **argv)
+{
+	struct command *c =
+	    mmap(NULL, sizeof(*c), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (c == MAP_FAILED)
+		return NULL;
+	c->terminal = terminal;
+	c->home = home;
+	c->text = argv[3] ? argv[3] : argv[2];
+	split(c);
+	return c;
+}
+
+static void say_started(int port, pid_t child)
+{
+	struct msg_process m = { .image = "shell", .process = (uint32_t)child };
+
+	port_header(&m.h, WL_SHELL, sizeof(m), 0);
+	port_send(port, &m.h, -1);
 }
 
 /* Starts the user's command and stays until it ends. */
 static int log_on(int port, int terminal, const struct msg_verdict *v, char **argv)
 {
-	SPAWN_STACK_OF(stack);
-	struct msg_process m = { .image = "shell" };
-	char home[USER_SIZE + 8];
-	struct command command = { terminal, home, argv[2], argv[3] };
-	char quoted[128];
+	char home[USER_SIZE + 8], quoted[128];
+	struct command *c;
+	struct msg_plain m;
 	pid_t child;
 	int status;
 
 	if (make_user(v->user, home, sizeof(home)) < 0)
 		return -1;
 	set_environment(v, argv[1], home);
-	child = spawn_sharing(run, &command, stack, CLONE_VFORK, NULL);
-	if (child < 0)
-		return fail("cannot start the user's command");
+	c = make_command(terminal, home, argv);
+	child = c ? start(c) : -1;
+	if (child < 0) {
+		log_error("the user's command %s cannot be executed: %s",
+		    log_quote(quoted, sizeof(quoted), c && c->text[0] ? c->text : SHELL),
+		    strerror(errno));
+		return -1;
+	}
 	close(terminal);
-	m.process = (uint32_t)child;
-	port_header(&m.h, WL_SHELL, sizeof(m), 0);
-	port_send(port, &m.h, -1);
+	say_started(port, child);
 	status = await(port, child);
 	/* an smss that is not this process's parent learns in this way that it ends as it should */
-	port_header(&m.h, WL_LOGOFF, sizeof(struct msg_plain), 0);
+	port_header(&m.h, WL_LOGOFF, sizeof(m), 0);
 	port_send(port, &m.h, -1);
-	/* of the shell that is to run it */
-	if ((argv[3] || argv[2][0]) && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
-		log_warn("the command was not found: %s",
-		    log_quote(quoted, sizeof(quoted), argv[3] ? argv[3] : argv[2]));
+	/* what it is that the shell did not find, or whether it ended like this, only the shell knows */
+	if (c->text[0] && !c->program && WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND)
+		log_warn(
+		    "the command was not found: %s", log_quote(quoted, sizeof(quoted), c->text));
 	return 0;
 }
 

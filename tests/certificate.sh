@@ -84,6 +84,10 @@ warnings() {
 	key weak -algorithm RSA -pkeyopt rsa_keygen_bits:1024
 	issue weak weak 0x11 -days 9
 	warns_of weak.pem weak.key "the certificate $WORK/weak.pem has a weak key, RSA of 1024 bits"
+	key other
+	printf 'extendedKeyUsage=clientAuth\n' >"$WORK/usage"
+	issue other other 0x12 -days 9 -extfile "$WORK/usage"
+	warns_of other.pem other.key "the certificate $WORK/other.pem is not for servers"
 	cat "$WORK/a.pem" "$WORK/root.pem" "$WORK/middle.pem" >"$WORK/order.pem"
 	warns_of order.pem a.key "certificate 2 in $WORK/order.pem did not issue the one before it" \
 		"certificate 3 in $WORK/order.pem did not issue the one before it"
@@ -202,11 +206,38 @@ links() {
 	stop_musess
 }
 
+# What the directory of the start has is not what its path leads to any more.
+replaced() {
+	echo "== a directory in the place of another"
+	mkdir "$WORK/certs" "$WORK/certs.new"
+	cp -p "$WORK/a.chain" "$WORK/certs/c.pem"
+	cp -p "$WORK/a.key" "$WORK/certs/k.pem"
+	cp -p "$WORK/b.chain" "$WORK/certs.new/c.pem"
+	cp -p "$WORK/b.key" "$WORK/certs.new/k.pem"
+	configure certs/c.pem certs/k.pem
+	start_musess
+	mv "$WORK/certs" "$WORK/certs.old"
+	refused "$WORK/certs is another directory than at the service's start, .* the c.pem of that one: restart" AA
+	mv "$WORK/certs.new" "$WORK/certs"
+	refused "$WORK/certs is another directory than at the service's start, .* the k.pem of that one: restart" AA
+	mv "$WORK/certs" "$WORK/certs.new"
+	mv "$WORK/certs.old" "$WORK/certs"
+	musessctl reload || fail "the directory of the start is back, and refused"
+	ln -sf "$WORK/certs.new/c.pem" "$WORK/certs/c.pem"
+	refused 'cannot read the certificate .*: No such file .*a link by an absolute path' AA
+	stop_musess
+}
+
 # checks PATTERN...: --check-config says each, and nothing else, and fails where that is said last.
 checks() {
-	local output status=0 pattern lines=0
 	printf '%s\n' "${limits[@]}" >"$WORK/check.conf"
-	output=$("$BIN/musessd" --check-config -c "$WORK/check.conf" 2>&1) || status=$?
+	checks_file "$WORK/check.conf" "$@"
+}
+
+checks_file() { # FILE PATTERN...
+	local output status=0 pattern lines=0 file=$1
+	shift
+	output=$(timeout $PATIENCE "$BIN/musessd" --check-config -c "$file" 2>&1) || status=$?
 	for pattern; do
 		grep -qE "$pattern" <<<"$output" || fail "not said: $pattern: $output"
 		lines=$((lines + 1))
@@ -233,16 +264,86 @@ check_config() {
 	ln -s elsewhere "$WORK/link"
 	limits=('[Events]' "EventFile = $WORK/link")
 	checks "^$c: EventFile is .*symbolic links"
+	mkfifo "$WORK/fifo"
+	limits=('[Events]' "EventFile = $WORK/fifo" '[Display]' "Font = $WORK/fifo")
+	checks "^$c: EventFile is .*Invalid argument; allowed: a file of its own" "error: font $WORK/fifo is no file"
+	limits=('[Events]' "EventFile = $c")
+	checks "^$c: EventFile is .*Invalid argument"
+	printf '#!/bin/sh\n' >"$WORK/program"
+	chmod 755 "$WORK/program"
+	limits=('[Sessions]' 'InitialProgram = /usr/nothere -x' '[SubSystems]' 'Execute = /nothere'
+		"Windows = /usr/..$WORK/program" 'Posix = /library/x')
+	checks "^$c: Windows is .*, and sessions see nothing of /usr/.." "^$c: Posix is .*sessions see nothing of /library/x" \
+		"^$c: Execute is \"/nothere\", and sessions see nothing" \
+		"^$c: InitialProgram is \"/usr/nothere -x\", and /usr/nothere cannot be executed: No such file"
+	wanted=78 checks_file "$WORK/fifo" "^$WORK/fifo: it is no file"
 	limits=('[Metrics]' 'MetricsPort = 3389')
 	checks "^$c:2: PortNumber and MetricsPort are the same"
 	wanted=0
 	limits=('[Metrics]' 'MetricsPort = 3389' '[Listener]' 'ListenAddress = 127.0.0.2')
 	checks "^$c: no mistakes$"
+	limits=('[SubSystems]' 'Required = Windows Foo' 'Optional = Posix Bar')
+	checks "^$c: Required names Foo, which has no command" "^$c: Optional names Bar, which has no command" \
+		"^$c: no mistakes$"
+	limits=('[Sessions]' 'InitialProgram = /usr/bin/env -i sh' '[SubSystems]' 'Execute = /bin/sh -c "exit 0"')
+	checks "^$c: no mistakes$"
+	cp "$WORK/a.key" "$WORK/open.key"
+	cp "$WORK/a.chain" "$WORK/open.pem"
+	chmod 602 "$WORK/open.key" "$WORK/open.pem"
+	configure open.pem open.key
+	checks "^$c: everybody on this machine may write to the private key $WORK/open.key" \
+		"^$c: everybody on this machine may write to the certificate $WORK/open.pem" "^$c: no mistakes$"
 	configure old.pem old.key
 	checks "warning: the certificate $WORK/old.pem has expired" "^$c: no mistakes$"
 	[ ! -e "$WORK/events.jsonl" ] && limits=('[Events]' "EventFile = $WORK/events.jsonl")
 	checks "^$c: no mistakes$"
 	[ ! -e "$WORK/events.jsonl" ] || fail "--check-config makes a file"
+}
+
+# NAME [option of genpkey...]: a certificate of the authority's for such a key.
+of_kind() {
+	key "$@"
+	issue "$1" root 0x20 -days 9
+}
+
+# What OpenSSL serves with and clients do not take, or FreeRDP: it is refused wherever it is looked at.
+kinds() {
+	local name wanted what='a key that clients have no use for'
+	echo "== kinds of keys"
+	of_kind brainpool -algorithm EC -pkeyopt ec_paramgen_curve:brainpoolP256r1
+	of_kind koblitz -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1
+	of_kind pss -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048
+	of_kind ed25519 -algorithm ED25519
+	of_kind ed448 -algorithm ED448
+	openssl dsaparam -out "$WORK/dsa" 1024 2>/dev/null
+	openssl gendsa -out "$WORK/dsa.key" "$WORK/dsa" 2>/dev/null
+	issue dsa root 0x21 -days 9
+	of_kind short -algorithm RSA -pkeyopt rsa_keygen_bits:512
+	of_kind p384 -algorithm EC -pkeyopt ec_paramgen_curve:P-384
+	of_kind p521 -algorithm EC -pkeyopt ec_paramgen_curve:P-521
+	of_kind rsa -algorithm RSA -pkeyopt rsa_keygen_bits:3072
+	put a.chain live.pem
+	put a.key live.key
+	configure live.pem live.key
+	start_musess
+	for name in brainpool koblitz pss ed25519 ed448 dsa short; do
+		[ $name != short ] || what='no client could be served with the certificate .*: ee key too small'
+		put $name.pem live.pem
+		put $name.key live.key
+		refused "$what" AA
+		wanted=78
+		configure $name.pem $name.key
+		checks "$what"
+	done
+	for name in p384 p521 rsa; do
+		put $name.pem live.pem
+		put $name.key live.key
+		takes 20
+		wanted=0
+		configure $name.pem $name.key
+		checks 'no mistakes$'
+	done
+	stop_musess
 }
 
 offers() { # STATUS CIPHERS
@@ -279,6 +380,8 @@ warnings
 long_chain
 renewal
 links
+replaced
 check_config
+kinds
 suites
 echo "certificates are served whole, looked at, and renewed"

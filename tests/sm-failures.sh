@@ -263,7 +263,7 @@ console_dies() { # PROCESS STATUS REASON
 }
 
 new_lines_say() { # FIRST-LINE PATTERN
-	tail -n "+$1" "$musess_log" | grep -qE -- "$2"
+	tail -n "+$1" "$musess_log" | grep -E -- "$2" >/dev/null # all of it: tail may have more to write
 }
 
 # A process of the console ends at once: the service says so, before it was ready or after, whichever
@@ -278,6 +278,36 @@ console_never_runs() { # PROCESS REASON
 		fail "the service without $1 does not end: $(tail -n "+$begin" "$musess_log")"
 	! new_lines_say $begin 'cannot load the console session' || fail "another reason is given, too"
 	cp "$WORK/bin/real/$1" "$WORK/bin/$1"
+}
+
+failed_sessions() {
+	musessctl stats | awk '/^ *sessions failed/ { print $3 }'
+}
+
+# command_ends COMMAND LINE REASON FAILED: a session with COMMAND ends for REASON, of which there is a
+# LINE in the log, and FAILED have failed more.
+command_ends() {
+	local begin=$(($(wc -l <"$musess_log") + 1)) before
+	before=$(failed_sessions)
+	musessctl start --command "$1" >"$WORK/out" 2>&1 || fail "$1: $(cat "$WORK/out")"
+	wait_until $PATIENCE no_session || fail "$1: it is there still"
+	new_lines_say $begin "$2" && new_lines_say $begin "session 1 has .*\(reason $3\)" ||
+		fail "$1: $(tail -n "+$begin" "$musess_log")"
+	[ $(($(failed_sessions) - before)) = "$4" ] || fail "$1: $(failed_sessions) after $before have failed"
+}
+
+# What cannot be executed is no logoff, and what a program ends with is its own matter.
+commands() {
+	local command
+	echo "== commands that cannot be executed"
+	printf '#!/nothere\n' >"$WORK/bin/script"
+	chmod 755 "$WORK/bin/script"
+	for command in /nothere nothere 'nothere -x' /etc/passwd /usr 'exec nothere' /opt/musess/bin/script; do
+		command_ends "$command" "the user's command $command cannot be executed: " 23 1
+	done
+	for command in 'exit 127' "sh -c 'exit 127'" 'bash -c "exit 126"' true 'cd /' '. /etc/profile' 'exec true'; do
+		command_ends "$command" 'logged off by the user' 12 0
+	done
 }
 
 copy_programs
@@ -305,6 +335,7 @@ for process in csrss winlogon shell; do
 	one_dies $process
 done
 many
+commands
 waits_for_descriptors
 ln -s "$BUILD/bin/tests" "$BIN/tests" # for lib.sh
 console_dies csrss 3 'Windows SubSystem'

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -111,6 +112,34 @@ static void test_reload_of_a_bad_file(void **data)
 	}
 }
 
+/* The service has read what is in a directory that is not there any more, or is another by now. */
+static void test_reload_of_other_files(void **data)
+{
+	struct fake *f = *data;
+	struct msg_reloaded m = { .status = STATUS_SUCCESS };
+	struct stat status;
+
+	assert_int_equal(stat("/", &status), 0);
+	snprintf(m.files[0].path, sizeof(m.files[0].path), "/musess.conf");
+	m.files[0].device = status.st_dev;
+	m.files[0].inode = status.st_ino;
+	fake_run(f, "reload");
+	FAKE_ANSWER(f, m, CTL_RELOADED, fake_asked_plainly(f, CTL_RELOAD));
+	fake_assert_success(f);
+	m.files[0].inode++;
+	fake_run(f, "reload");
+	FAKE_ANSWER(f, m, CTL_RELOADED, fake_asked_plainly(f, CTL_RELOAD));
+	fake_assert_failure(f, 1,
+	    "musessctl: reload: / is another directory than at the service's start, "
+	    "which still reads the musess.conf of that one: restart");
+	m.files[0].inode--;
+	m.files[2] = m.files[0];
+	snprintf(m.files[2].path, sizeof(m.files[2].path), "/none/at/all");
+	fake_run(f, "reload", "--json");
+	FAKE_ANSWER(f, m, CTL_RELOADED, fake_asked_plainly(f, CTL_RELOAD));
+	fake_assert_failure(f, 1, "musessctl: reload: /none/at is another directory");
+}
+
 static void test_reload_strange_answers(void **data)
 {
 	struct fake *f = *data;
@@ -121,6 +150,11 @@ static void test_reload_strange_answers(void **data)
 	fake_assert_failure(f, 1, "musessctl: reload: what answers at ");
 	fake_run(f, "reload");
 	memset(m.text, 'x', sizeof(m.text));
+	FAKE_ANSWER(f, m, CTL_RELOADED, fake_asked_plainly(f, CTL_RELOAD));
+	fake_assert_failure(f, 1, "musessctl: reload: what answers at ");
+	memset(m.text, 0, sizeof(m.text));
+	memset(m.files[1].path, 'x', sizeof(m.files[1].path));
+	fake_run(f, "reload");
 	FAKE_ANSWER(f, m, CTL_RELOADED, fake_asked_plainly(f, CTL_RELOAD));
 	fake_assert_failure(f, 1, "musessctl: reload: what answers at ");
 }
@@ -260,6 +294,7 @@ int main(void)
 		FAKE_TEST(test_drain),
 		FAKE_TEST(test_reload),
 		FAKE_TEST(test_reload_of_a_bad_file),
+		FAKE_TEST(test_reload_of_other_files),
 		FAKE_TEST(test_reload_strange_answers),
 		FAKE_TEST(test_events),
 		FAKE_TEST(test_events_json),

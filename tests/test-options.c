@@ -556,6 +556,8 @@ static void test_unreadable(void **state)
 	    errors, " No such file or directory; allowed: a file that can be read\n");
 	assert_int_equal(read_path(&c, "/"), -1);
 	assert_string_equal(errors, " Is a directory; allowed: a file that can be read\n");
+	assert_int_equal(read_path(&c, "/dev/zero"), -1);
+	assert_string_equal(errors, " it is no file; allowed: a file that can be read\n");
 }
 
 static void test_empty_file(void **state)

@@ -30,11 +30,29 @@ help_is_help() {
 	for name in apt-get apt-cache dpkg-query cmake sudo; do
 		stub "$name"
 	done
-	stubbed "$top/tools/run" --help || fail "tools/run --help: $(cat "$WORK/output")"
-	grep -q -- '--user NAME' "$WORK/output" || fail "tools/run --help says $(cat "$WORK/output")"
-	[ ! -s "$WORK/asked" ] || fail "tools/run --help runs $(cat "$WORK/asked")"
+	for name in --help -h; do
+		stubbed "$top/tools/run" $name || fail "tools/run $name: $(cat "$WORK/output")"
+		grep -q -- '--user NAME' "$WORK/output" || fail "tools/run $name says $(cat "$WORK/output")"
+		[ ! -s "$WORK/asked" ] || fail "tools/run $name runs $(cat "$WORK/asked")"
+	done
 	! stubbed "$top/tools/dependencies" --help || fail "tools/dependencies knows --help"
 	! grep -v '^dpkg-query' "$WORK/asked" || fail "tools/dependencies --help runs the above"
+}
+
+# A mistake is found before anything is installed or built.
+options() {
+	local words option
+	echo "== options"
+	for words in -x --hlep --stat=x --lab=x '--port' '--port 0 -c' 'console' '--port 0 now' -- --user; do
+		# shellcheck disable=SC2086
+		! stubbed "$top/tools/run" $words || fail "tools/run takes $words"
+		grep -q '^tools/run: .*\(no option\|needs a\)' "$WORK/output" ||
+			fail "tools/run $words says $(cat "$WORK/output")"
+		[ ! -s "$WORK/asked" ] || fail "tools/run $words runs $(cat "$WORK/asked")"
+	done
+	for option in $("$BIN/musessd" --help | grep -oE -- "(^|[ ,])--?[a-z][a-z-]*" | tr -d " ,"); do
+		grep -qE -- "[[:space:]]$option[ )=*]" "$top/tools/run" || fail "tools/run does not know musessd's $option"
+	done
 }
 
 # As on a machine with nothing on it: the cause is said, and nothing is left behind.
@@ -148,6 +166,7 @@ modes() {
 }
 
 help_is_help
+options
 no_network
 variables
 read_only

@@ -118,12 +118,22 @@ kill -INT "$run"
 finish 130
 expect 4 '"error":"interrupted".*"first_picture":[0-9]+.*"total":[0-9]+'
 
-echo "--- a run that starts as fast as it can still listens"
-begin --rate 1000000/s --duration 60s --max-live 4 --hold 100s
-kill -INT "$run"
-wait_until $PATIENCE grep -q '"type":"session"' "$run_file" || fail "it does not listen"
-kill -INT "$run" || true # unless it has ended by then
-finish 130
+echo "--- one signal ends any plan, and what that still had is a figure"
+# ends_at_once STARTS SIGNAL OPTION...
+ends_at_once() {
+	local made
+	begin "${@:3}" --max-live 4 --hold 100s
+	kill -"$2" "$run"
+	finish 130
+	expect 4 '"type":"session"'
+	made=$(lines '"type":"(session|missed)"')
+	expect 1 "\"type\":\"end\".*\"interrupted\":true.*\"not_started\":$(($1 - made))[,}]"
+	says "interrupted, $(($1 - made)) starts of its plan not made"
+}
+ends_at_once $((24 * 3600 * 50)) TERM --rate 50/s --duration 24h
+ends_at_once $((60 * 1000000)) INT --rate 1000000/s --duration 60s # nor does it hear of it late
+
+echo "--- a plan of less than one start makes that one"
 load 0 "127.0.0.1:$port" -u lab --password-file "$WORK/password" --security tls --rate 1/h --duration 1ms --out "$run_file"
 expect 1 '"type":"session"'
 says 'planned 1, made 1,'

@@ -107,7 +107,7 @@ static bool all_started(const struct engine *e)
 
 static void end_if_over(struct engine *e)
 {
-	if (e->broken || (all_started(e) && !e->missing && e->pool.live == 0))
+	if (e->broken || (all_started(e) && e->pool.live == 0))
 		event_base_loopbreak(e->base);
 }
 
@@ -153,31 +153,13 @@ static void fill_lanes(struct engine *e)
 	}
 }
 
-/* What the plan still had when the run was interrupted is missed. */
-static void miss_the_rest(struct engine *e)
-{
-	const struct plan *plan = &e->options->plan;
-	uint64_t slice_end = clock_us() + SLICE_US;
-
-	while (e->next < e->count && clock_us() < slice_end) {
-		uint64_t number = plan_number(plan, e->next++);
-
-		miss(e, number, real_time(e, plan_due(plan, number)), "interrupted");
-	}
-	e->missing = e->next < e->count;
-	if (e->missing)
-		wait_for_due(e, 0);
-}
-
 static void on_due(evutil_socket_t fd, short events, void *argument)
 {
 	struct engine *e = argument;
 
 	(void)fd;
 	(void)events;
-	if (e->missing)
-		miss_the_rest(e);
-	else if (e->options->plan.model == PLAN_CONCURRENCY)
+	if (e->options->plan.model == PLAN_CONCURRENCY)
 		fill_lanes(e);
 	else
 		start_due(e);
@@ -319,11 +301,8 @@ static void on_signal(evutil_socket_t number, short events, void *argument)
 		return;
 	}
 	e->interrupts = 1;
-	e->missing = !e->stopped && e->options->plan.model != PLAN_CONCURRENCY;
 	pool_finish(&e->pool);
 	stop(e);
-	if (e->missing)
-		wait_for_due(e, 0);
 }
 
 /* ---- begin and end ---- */

@@ -3,7 +3,8 @@
  * shows how it goes. FreeRDP is called in workers only, but for warming up.
  *
  * The plan has a clock of its own: keys change how fast it goes (the rate), or stop it (pause).
- * It never waits for the server; what cannot be started is missed, and is written down.
+ * It never waits for the server; what cannot be started is missed, and is written down. What the plan still had when
+ * the run was ended is counted in its last line: a plan may have more starts than anybody waits for.
  */
 #ifndef MUSESS_LOAD_ENGINE_H
 #define MUSESS_LOAD_ENGINE_H
@@ -31,7 +32,6 @@ struct engine {
 
 	uint64_t next, count; /* starts of this segment: the one that is next, all (0: no end) */
 	bool stopped;         /* nothing more is started */
-	bool missing;         /* what the plan still had is being written down as missed */
 	unsigned interrupts;
 	bool aborted, broken;
 	unsigned rate_changes, pauses; /* by keys */

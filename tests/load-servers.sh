@@ -111,6 +111,28 @@ kill -INT "$run"
 finish 130
 expect 4 '"user":"lab000[1-4]".*"phases":.*"first_picture":[0-9]+.*"total":[0-9]+'
 grep -q '"error":"local".*"held":[0-9]*.*"detail":"its worker ended"' "$run_file" || fail "$(cat "$run_file")"
+begin "${storm[@]}"
+worker=$(descendants "$run" | head -n 1)
+kill -STOP "$worker"
+kill -TERM "$run"
+finish 130
+expect 4 '"type":"session".*"total":[0-9]+'
+grep -q '"error":"interrupted".*"held":[0-9]*.*"detail":"not waited for"' "$run_file" || fail "$(cat "$run_file")"
+ended "$worker" || fail "a stopped worker is left"
+# one that stops while it makes ready what a storm needs
+setsid "$LOAD" run "127.0.0.1:$port" -u lab --security tls --password-file "$WORK/password" --storm 2000 \
+	>"$WORK/report" 2>"$WORK/lines" &
+run=$!
+started+=("$run")
+has_workers() { descendants "$run" | grep -q .; }
+wait_until $PATIENCE has_workers || fail "it has no workers"
+worker=$(descendants "$run")
+kill -STOP $worker
+kill -TERM "$run"
+finish 130
+for i in $worker; do
+	ended "$i" || fail "a stopped worker is left"
+done
 begin "${storm[@]}" --end logoff
 kill -INT "$run"
 sleep 0.3

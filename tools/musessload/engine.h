@@ -22,7 +22,7 @@ struct engine {
 	struct result_file file;
 	struct event_base *base;
 	struct pool pool;
-	struct event *due, *tick, *signals[3];
+	struct event *due, *tick, *patience, *signals[3];
 
 	uint64_t begin; /* of the run, clock_us() */
 	/* the plan's clock: at real time clock_at it was clock_plan, and goes factor times as fast */
@@ -33,6 +33,8 @@ struct engine {
 	uint64_t next, count; /* starts of this segment: the one that is next, all (0: no end) */
 	bool stopped;         /* nothing more is started */
 	unsigned interrupts;
+	bool ending;  /* all sessions are to end */
+	bool gave_up; /* on workers that say nothing any more */
 	bool aborted, broken;
 	unsigned rate_changes, pauses; /* by keys */
 	bool key_stopped;

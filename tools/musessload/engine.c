@@ -23,7 +23,8 @@ enum {
 	    5000,      /* of starting what is due: then signals, keys and results have their turn */
 	LOOK_PART = 5, /* memory is looked at when there are a fifth more sessions: it takes time */
 	LEAST_TO_JUDGE = 10, /* sessions, before a threshold may end the run */
-	PATIENCE_US = 10000000, /* with workers that are to end sessions, beyond what those may take */
+	PATIENCE_US =
+	    10000000, /* with workers that are to end sessions, beyond what those may take */
 	LIMIT_LATE_US = 100000,
 	LIMIT_BUSY = 85, /* percent */
 };
@@ -526,8 +527,7 @@ int engine_run(const struct options *options, const char *file, struct summary *
 		if (e.interrupts)
 			status = LOAD_EXIT_INTERRUPTED;
 		else
-			fprintf(
-			    stderr, "musessload: the run cannot begin: %s\n", strerror(errno));
+			fprintf(stderr, "musessload: the run cannot begin: %s\n", strerror(errno));
 		pool_end(&e.pool, true);
 	}
 	close_loop(&e);

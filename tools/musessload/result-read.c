@@ -2,6 +2,7 @@
  * Reading the file of results, line by line (result-file.h). A line that is no record changes
  * nothing in the summary; the function that finds that returns what is wrong with it.
  */
+#include "password-file.h"
 #include "result-file.h"
 #include "run-info.h"
 
@@ -284,7 +285,7 @@ int result_read_stream(FILE *stream, const char *name, struct summary *summary)
 
 	while (
 	    !is_hopeless(&reading) && (length = load_line(&line, &size, LINE_LENGTH, stream)) > 0) {
-		size_t skip = reading.line ? 0 : load_mark_length(line);
+		size_t skip = reading.line ? 0 : text_mark_length(line);
 
 		if ((size_t)length > skip)
 			take_line(&reading, summary, line + skip, (size_t)length - skip);

@@ -82,13 +82,6 @@ void load_clean(char *text)
 	}
 }
 
-size_t load_mark_length(const char *text)
-{
-	static const char mark[] = "\xef\xbb\xbf";
-
-	return strncmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
-}
-
 static int make_room(char **line, size_t *room)
 {
 	size_t more = *room ? 2 * *room : 256;

@@ -2,6 +2,7 @@
 #include "script.h"
 
 #include "keys.h"
+#include "password-file.h"
 #include "plan.h"
 #include "result.h"
 #include "run-info.h"
@@ -257,7 +258,7 @@ int script_read(struct script *script, FILE *file, const char *name, char *error
 	ssize_t length;
 
 	while (status == 0 && (length = load_line(&line, &room, LINE_LENGTH, file)) > 0) {
-		char *text = trim(r.line ? line : line + load_mark_length(line));
+		char *text = trim(r.line ? line : line + text_mark_length(line));
 
 		r.line++;
 		all += (size_t)length;

@@ -168,6 +168,16 @@ grep -h -o '"user":"lab[0-9]*"' "$run_file".* >"$WORK/users"
 highest=$(tr -dc '0-9\n' <"$WORK/users" | sort -n | tail -n 1)
 turns=$(grep -h '"type":"run"' "$run_file".* | sed -E 's/.*"planned":([0-9]+).*/\1/' | awk "{ sum += \$1 } END { print sum }")
 [ "$highest" -le "$turns" ] || fail "user $highest of $turns is nobody's turn"
+! grep -q '^sessions came back' "$WORK/report" || fail "users that are enough: $(cat "$WORK/report")"
+for i in 1 2 3 4; do echo secret; done >"$WORK/passwords"
+chmod 600 "$WORK/passwords"
+search=(--security tls --max-search --rate 4/s --duration 1s --max-live 4 --threshold 'fail>50%') # 4, 2 and 1 start
+load 99 "127.0.0.1:$port" -u lab --password-file "$WORK/password" "${search[@]}"
+says '^sessions came back: 7 starts had 1 user,'
+load 99 "127.0.0.1:$port" -u 'lab%d' --password-file "$WORK/passwords" "${search[@]}"
+says '^sessions came back: 7 starts had 4 users,'
+load 0 "127.0.0.1:$port" -u lab --password-file "$WORK/password" --security tls --rate 2/s --duration 1s
+says '^sessions came back: 2 starts had 1 user,'
 grep -q '"plan":"4/s"' "$run_file.2" || fail "the second try's plan is not its own: $(head -n 1 "$run_file.2")"
 end_process "$server"
 

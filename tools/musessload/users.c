@@ -124,6 +124,17 @@ size_t users_name(const struct users *users, uint64_t turn, char *name, size_t s
 	return used;
 }
 
+uint64_t users_count(const struct users *users)
+{
+	char first[LOAD_USER_SIZE], second[LOAD_USER_SIZE];
+
+	users_name(users, 0, first, sizeof(first));
+	users_name(users, 1, second, sizeof(second));
+	if (strcmp(first, second) == 0)
+		return 1;
+	return users->file.count > 1 ? users->file.count : 0;
+}
+
 const char *users_password(const struct users *users, uint64_t turn)
 {
 	if (users->file.count == 0)

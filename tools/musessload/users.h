@@ -27,6 +27,9 @@ int users_read_passwords(struct users *users, const char *path, char *error, siz
    NAME has what fits into SIZE bytes. */
 size_t users_name(const struct users *users, uint64_t turn, char *name, size_t size);
 
+/* How many there are, who take turns; 0: as many as are asked for. */
+uint64_t users_count(const struct users *users);
+
 /* Until users_finish. */
 const char *users_password(const struct users *users, uint64_t turn);
 

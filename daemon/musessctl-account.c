@@ -1,13 +1,13 @@
 /*
- * The account commands. A password comes from a prompt, a file or standard input, and is
+ * The account commands. A password comes from a prompt, a file or standard input's first line, and is
  * wiped where it was.
  */
 #include "musessctl.h"
 
 #include "ntstatus.h"
+#include "password-file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,28 +42,66 @@ static ssize_t read_line(int fd, char *text, size_t size)
 	return (ssize_t)length;
 }
 
+static int too_long(const char *source)
+{
+	return ctl_usage_error("%s: a password has at most %d bytes", source, PASSWORD_SIZE - 1);
+}
+
+/* Takes the password in LINE, without what editors add. Returns 0, or an exit status after saying what is wrong. */
+static int take_line(const char *source, char *line, char *password)
+{
+	const char *text = password_of_line(line, 1);
+	size_t length = strlen(text);
+
+	if (length >= PASSWORD_SIZE)
+		return too_long(source);
+	if (length == 0)
+		return ctl_usage_error("%s: no password", source);
+	if (!port_text_valid(text, PASSWORD_SIZE))
+		return ctl_usage_error(
+		    "%s: a password is UTF-8 without control characters", source);
+	memcpy(password, text, length + 1);
+	return 0;
+}
+
 /* HIDDEN: the line's end was not seen on the terminal. Returns 0, or an exit status after
    saying what is wrong. */
 static int take_password(
     const struct request *r, int fd, const char *source, bool hidden, char *password)
 {
-	ssize_t length = read_line(fd, password, PASSWORD_SIZE);
-	int error = errno;
+	char line[PASSWORD_SIZE + 4]; /* and a byte order mark and a carriage return */
+	ssize_t length = read_line(fd, line, sizeof(line));
+	int error = errno, status;
 
 	if (hidden)
 		fputc('\n', stderr);
 	errno = error;
-	if (length < 0 && error == E2BIG)
-		return ctl_usage_error(
-		    "%s: a password has at most %d bytes", source, PASSWORD_SIZE - 1);
 	if (length < 0)
-		return ctl_failed(r, source);
-	if (length == 0)
-		return ctl_usage_error("%s: no password", source);
-	if (strlen(password) != (size_t)length || !port_text_valid(password, PASSWORD_SIZE))
-		return ctl_usage_error(
-		    "%s: a password is UTF-8 without control characters", source);
-	return 0;
+		status = error == E2BIG ? too_long(source) : ctl_failed(r, source);
+	else if (strlen(line) != (size_t)length)
+		status = ctl_usage_error("%s: it is no text", source);
+	else
+		status = take_line(source, line, password);
+	explicit_bzero(line, sizeof(line));
+	return status;
+}
+
+/* The password of a file, which has one. */
+static int read_file(const char *path, char *password)
+{
+	struct password_file file;
+	char error[512];
+	int status = 0;
+
+	if (password_file_read(&file, path, error, sizeof(error)) < 0)
+		status = ctl_usage_error("%s", error);
+	else if (file.count != 1)
+		status = ctl_usage_error(
+		    "%s: it has %zu passwords, and an account has one", path, file.count);
+	else
+		status = take_line(path, file.password[0], password);
+	password_file_finish(&file);
+	return status;
 }
 
 static struct termios terminal;
@@ -115,18 +153,12 @@ static int prompt(const struct request *r, char *password)
 static int get_password(const struct request *r, char *password)
 {
 	const char *path = r->option[OPTION_PASSWORD_FILE];
-	int fd, status;
 
 	if (!path && isatty(STDIN_FILENO))
 		return prompt(r, password);
 	if (!path || strcmp(path, "-") == 0)
 		return take_password(r, STDIN_FILENO, "standard input", false, password);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return ctl_failed(r, path);
-	status = take_password(r, fd, path, false, password);
-	close(fd);
-	return status;
+	return read_file(path, password);
 }
 
 /* ---- accounts ---- */

@@ -37,8 +37,8 @@ static const struct {
 	[OPTION_INTERVAL] = { "interval", "SECONDS", "between two looks (default: 2)", 0 },
 	[OPTION_KD] = { "kd", NULL, "the processes as a debugger of Windows shows them", 0 },
 	[OPTION_PASSWORD_FILE] = { "password-file", "FILE",
-	    "take the password from FILE's first line; -: from standard\n"
-	    "                        input, as always where that is no terminal",
+	    "take the password from FILE, of one line; -: from standard\n"
+	    "                        input's first, as always where that is no terminal",
 	    0 },
 	[OPTION_TIME] = { "time", "SECONDS", "until the message goes by itself (default: never)",
 	    0 },

@@ -40,7 +40,7 @@ def main():
     numbers = random.Random(int(sys.argv[3]))
     run = dict(type="run", version="0.1.0", target="rdp.example.net:3389", model="rate",
                plan=f"{RATE}/s", planned=count, hold_us=HOLD_US, until="shell", end="logoff",
-               security="nla", seed=1, segment=1, segments=1, epoch_us=1764089619123456,
+               security="nla", seed=1, segment=1, segments=1, epoch_us=1764089619123456 + int(sys.argv[3]),
                command="musessload run rdp.example.net -u lab%04d --rate 50/s",
                host="<img src=x>", kernel="6.1.0", processor="A processor", processors=8,
                memory=1 << 35)

@@ -111,6 +111,28 @@ kill -INT "$run"
 finish 130
 expect 4 '"user":"lab000[1-4]".*"phases":.*"first_picture":[0-9]+.*"total":[0-9]+'
 grep -q '"error":"local".*"held":[0-9]*.*"detail":"its worker ended"' "$run_file" || fail "$(cat "$run_file")"
+begin "${storm[@]}"
+worker=$(descendants "$run" | head -n 1)
+kill -STOP "$worker"
+kill -TERM "$run"
+finish 130
+expect 4 '"type":"session".*"total":[0-9]+'
+grep -q '"error":"interrupted".*"held":[0-9]*.*"detail":"not waited for"' "$run_file" || fail "$(cat "$run_file")"
+ended "$worker" || fail "a stopped worker is left"
+# one that stops while it makes ready what a storm needs
+setsid "$LOAD" run "127.0.0.1:$port" -u lab --security tls --password-file "$WORK/password" --storm 2000 \
+	>"$WORK/report" 2>"$WORK/lines" &
+run=$!
+started+=("$run")
+has_workers() { descendants "$run" | grep -q .; }
+wait_until $PATIENCE has_workers || fail "it has no workers"
+worker=$(descendants "$run")
+kill -STOP $worker
+kill -TERM "$run"
+finish 130
+for i in $worker; do
+	ended "$i" || fail "a stopped worker is left"
+done
 begin "${storm[@]}" --end logoff
 kill -INT "$run"
 sleep 0.3
@@ -118,12 +140,22 @@ kill -INT "$run"
 finish 130
 expect 4 '"error":"interrupted".*"first_picture":[0-9]+.*"total":[0-9]+'
 
-echo "--- a run that starts as fast as it can still listens"
-begin --rate 1000000/s --duration 60s --max-live 4 --hold 100s
-kill -INT "$run"
-wait_until $PATIENCE grep -q '"type":"session"' "$run_file" || fail "it does not listen"
-kill -INT "$run" || true # unless it has ended by then
-finish 130
+echo "--- one signal ends any plan, and what that still had is a figure"
+# ends_at_once STARTS SIGNAL OPTION...
+ends_at_once() {
+	local made
+	begin "${@:3}" --max-live 4 --hold 100s
+	kill -"$2" "$run"
+	finish 130
+	expect 4 '"type":"session"'
+	made=$(lines '"type":"(session|missed)"')
+	expect 1 "\"type\":\"end\".*\"interrupted\":true.*\"not_started\":$(($1 - made))[,}]"
+	says "interrupted, $(($1 - made)) starts of its plan not made"
+}
+ends_at_once $((24 * 3600 * 50)) TERM --rate 50/s --duration 24h
+ends_at_once $((60 * 1000000)) INT --rate 1000000/s --duration 60s # nor does it hear of it late
+
+echo "--- a plan of less than one start makes that one"
 load 0 "127.0.0.1:$port" -u lab --password-file "$WORK/password" --security tls --rate 1/h --duration 1ms --out "$run_file"
 expect 1 '"type":"session"'
 says 'planned 1, made 1,'
@@ -136,6 +168,16 @@ grep -h -o '"user":"lab[0-9]*"' "$run_file".* >"$WORK/users"
 highest=$(tr -dc '0-9\n' <"$WORK/users" | sort -n | tail -n 1)
 turns=$(grep -h '"type":"run"' "$run_file".* | sed -E 's/.*"planned":([0-9]+).*/\1/' | awk "{ sum += \$1 } END { print sum }")
 [ "$highest" -le "$turns" ] || fail "user $highest of $turns is nobody's turn"
+! grep -q '^sessions came back' "$WORK/report" || fail "users that are enough: $(cat "$WORK/report")"
+for i in 1 2 3 4; do echo secret; done >"$WORK/passwords"
+chmod 600 "$WORK/passwords"
+search=(--security tls --max-search --rate 4/s --duration 1s --max-live 4 --threshold 'fail>50%') # 4, 2 and 1 start
+load 99 "127.0.0.1:$port" -u lab --password-file "$WORK/password" "${search[@]}"
+says '^sessions came back: 7 starts had 1 user,'
+load 99 "127.0.0.1:$port" -u 'lab%d' --password-file "$WORK/passwords" "${search[@]}"
+says '^sessions came back: 7 starts had 4 users,'
+load 0 "127.0.0.1:$port" -u lab --password-file "$WORK/password" --security tls --rate 2/s --duration 1s
+says '^sessions came back: 2 starts had 1 user,'
 grep -q '"plan":"4/s"' "$run_file.2" || fail "the second try's plan is not its own: $(head -n 1 "$run_file.2")"
 end_process "$server"
 

@@ -138,6 +138,13 @@ expect 0 "$load" compare --json same1.jsonl same2.jsonl vs same3.jsonl same4.jso
 json 'd["files"] == [2, 3] and {m["verdict"] for m in d["metrics"].values()} == {"same"}'
 json 'd["metrics"]["total"]["n"] == [588, 882] and d["metrics"]["total"]["p50_p"] > 0.01'
 
+cp same1.jsonl copy.jsonl
+for again in same1.jsonl copy.jsonl; do
+	expect 2 "$load" compare same1.jsonl "$again" vs slower1.jsonl slower2.jsonl
+	says err 'are one run, which counts once'
+done
+expect 0 "$load" compare same1.jsonl copy.jsonl # of two sides
+
 echo "--- the page, in a browser"
 # browse PAGE OPTION...: what the page became in out; what its script had to say in err.
 browse() {

@@ -243,7 +243,7 @@ control() {
 
 accounts() {
 	echo "== accounts"
-	echo 'a fine password' >"$WORK/password"
+	(umask 077 && echo 'a fine password' >"$WORK/password")
 	musessctl account add joe --password-file "$WORK/password"
 	expect '^joe$' account list
 	refused 1 'STATUS_OBJECT_NAME_COLLISION' account add joe --password-file "$WORK/password"

@@ -1,6 +1,7 @@
 /*
  * `musessload compare`: what it promises of noise. Sessions of one source are divided by chance, again and again, and it
- * may find a difference between the halves once in a hundred times, in all that it compares together.
+ * may find a difference between the halves once in a hundred times, in all that it compares together. Chance makes
+ * sessions independent of one another; so runs are made, too, in which each session is like the one before.
  */
 #include "compare-judge.h"
 
@@ -168,6 +169,85 @@ static unsigned alarms_of_runs(size_t files)
 	return alarms;
 }
 
+/* A run of COUNT sessions of a server that is busy for a while, and then is not: ALIKE is the correlation of neighbours. They
+   take longer then, and the busiest twentieth fails. */
+static void add_series(struct side *side, size_t count, double alike, double slower)
+{
+	struct summary *file = side_add(side);
+	double busy = normal();
+
+	assert_non_null(file);
+	for (size_t i = 0; i < count; i++) {
+		struct result r = session(i, slower * exp(0.5 * busy));
+
+		if (busy > 1.645) {
+			r.error = LOAD_RESET;
+			r.total = NOT_REACHED;
+		}
+		add(file, &r);
+		busy = alike * busy + sqrt(1 - alike * alike) * normal();
+	}
+}
+
+/* How often anything is found in two such runs, of TIMES. */
+static unsigned findings_of_series(int times, size_t each, double alike, double slower)
+{
+	unsigned found = 0;
+
+	for (int i = 0; i < times; i++) {
+		struct side sides[2] = { 0 };
+		struct comparison c;
+
+		add_series(&sides[0], each, alike, 1);
+		add_series(&sides[1], each, alike, slower);
+		c = judged(sides);
+		found += findings(&c) > 0;
+		side_free(&sides[0]);
+		side_free(&sides[1]);
+	}
+	return found;
+}
+
+static void test_series(void **state)
+{
+	static const struct {
+		size_t each;
+		double alike;
+	} runs[] = { { 30, 0.5 }, { 100, 0.9 }, { 300, 0.9 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
+		unsigned alarms;
+
+		seed = i + 1;
+		alarms = findings_of_series(HALVES, runs[i].each, runs[i].alike, 1);
+		print_message("%zu sessions a side, neighbours alike by %.1f: %u of %d differ\n",
+		    runs[i].each, runs[i].alike, alarms, HALVES);
+		assert_in_range(alarms, 0, MOST_ALARMS);
+	}
+}
+
+/* A difference that matters is found all the same: the more alike neighbours are, the more sessions it takes. */
+static void test_different_series(void **state)
+{
+	static const struct {
+		size_t each;
+		double alike, slower;
+	} runs[] = { { 100, 0, 1.5 }, { 300, 0.5, 1.5 }, { 1000, 0.9, 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
+		unsigned found;
+
+		seed = i + 1;
+		found = findings_of_series(50, runs[i].each, runs[i].alike, runs[i].slower);
+		print_message("%zu sessions a side, neighbours alike by %.1f, %.1f times as slow: "
+		              "found in %u of 50\n",
+		    runs[i].each, runs[i].alike, runs[i].slower, found);
+		assert_in_range(found, 40, 50);
+	}
+}
+
 static void test_halves(void **state)
 {
 	static const size_t sizes[] = { 8, 30, 200 };
@@ -286,6 +366,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_halves),
 		cmocka_unit_test(test_halves_of_runs),
+		cmocka_unit_test(test_series),
+		cmocka_unit_test(test_different_series),
 		cmocka_unit_test(test_one_run_is_not_enough),
 		cmocka_unit_test(test_differences),
 		cmocka_unit_test(test_share_of_runs),

@@ -261,7 +261,7 @@ static void test_passwords(void **data)
 
 	(void)data;
 	assert_int_equal(read_file(&one, "secret word\n", 0600, error), 0);
-	assert_int_equal(one.passwords, 1);
+	assert_int_equal(one.file.count, 1);
 	assert_string_equal(users_password(&one, 17), "secret word");
 	assert_int_equal(read_file(&three, "a\r\nb\nc", 0640, error), 0);
 	assert_string_equal(users_password(&three, 3), "a");

@@ -578,6 +578,9 @@ static void test_no_results(void **state)
 	assert_int_equal(read_results(said), -1);
 	assert_int_equal(result_read("/nowhere", &summary), -1);
 	assert_int_equal(result_read("/tmp", &summary), -1);
+	/* nor where there is no end */
+	assert_int_equal(result_read("/dev/zero", &summary), -1);
+	assert_int_equal(result_read("/dev/urandom", &summary), -1);
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, clear)

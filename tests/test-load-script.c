@@ -31,6 +31,28 @@ static void check_bad(const char *text, const char *want)
 	script_finish(&script);
 }
 
+/* A file that has no end, and no line's end, is read to a bound. */
+static void test_endless(void **data)
+{
+	static const char lines[] = "yes '# a comment'", *const commands[] = { "cat /dev/zero",
+		lines };
+	static const char *const want[] = { "s:1: the line is too long", "the script is too long" };
+
+	(void)data;
+	for (int i = 0; i < 2; i++) {
+		struct script script = { 0 };
+		FILE *file =
+		    popen(commands[i], "re"); // NOLINT(cert-env33-c,bugprone-command-processor)
+		char error[256] = "";
+
+		assert_non_null(file);
+		assert_int_equal(script_read(&script, file, "s", error, sizeof(error)), -1);
+		assert_non_null(strstr(error, want[i]));
+		script_finish(&script);
+		pclose(file);
+	}
+}
+
 /* Loops that nobody waits for count for no step behind them. */
 static void test_long_loops(void **data)
 {
@@ -252,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_long_loops),
+		cmocka_unit_test(test_endless),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_rest),
 		cmocka_unit_test(test_repeat),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -64,22 +65,52 @@ static void test_account_refused(void **data)
 	fake_assert_failure(f, 1, "musessctl: account remove joe: STATUS_OBJECT_NAME_NOT_FOUND: ");
 }
 
+/* A file as musessload reads it too. */
+static void write_file(const char *path, const char *text, mode_t mode)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static void refused_file(
+    struct fake *f, const char *path, const char *text, mode_t mode, const char *why)
+{
+	write_file(path, text, mode);
+	fake_run(f, "account", "add", "joe", "--password-file", path);
+	fake_assert_failure(f, 2, "musessctl: ");
+	if (!strstr(f->error, why))
+		fail_msg("\"%s\" is not in \"%s\"", why, f->error);
+}
+
 static void test_password_file(void **data)
 {
+	static const char *const good[] = { "from a file\n", "from a file", "from a file\r\n",
+		"\357\273\277from a file\r\n" };
 	struct fake *f = *data;
-	char path[128];
-	int fd;
+	char path[128], text[PASSWORD_SIZE + 1] = "";
 
 	snprintf(path, sizeof(path), "%s/password", f->directory);
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	assert_int_equal(write(fd, "from a file\nsecond line\n", 24), 24);
-	close(fd);
-	fake_run_with(f, "wrong\n", "account", "add", "joe", "--password-file", path, NULL);
-	answer_change(f, ACCT_ADD, "joe", "from a file", STATUS_SUCCESS);
-	fake_assert_success(f);
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		write_file(path, good[i], 0640);
+		fake_run_with(f, "wrong\n", "account", "add", "joe", "--password-file", path, NULL);
+		answer_change(f, ACCT_ADD, "joe", "from a file", STATUS_SUCCESS);
+		fake_assert_success(f);
+		fake_run_with(f, good[i], "account", "add", "joe", NULL);
+		answer_change(f, ACCT_ADD, "joe", "from a file", STATUS_SUCCESS);
+		fake_assert_success(f);
+	}
+	refused_file(f, path, "one\ntwo\n", 0600, "it has 2 passwords, and an account has one");
+	refused_file(f, path, "one\n", 0644, "others may read or write it");
+	refused_file(f, path, "\xef\xbb\xbf\r\n", 0600, ":1: there is no password");
+	refused_file(f, path, "x\ty\n", 0600, "UTF-8 without control");
+	memset(text, 'x', PASSWORD_SIZE);
+	refused_file(f, path, text, 0600, "at most 255 bytes");
 	assert_int_equal(unlink(path), 0);
 	fake_run(f, "account", "add", "joe", "--password-file", path);
-	fake_assert_failure(f, 1, "musessctl: account add: /tmp/test-musessctl.");
+	fake_assert_failure(f, 2, "musessctl: /tmp/test-musessctl.");
 	assert_non_null(strstr(f->error, ": No such file or directory\n"));
 }
 

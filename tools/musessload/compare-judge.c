@@ -16,21 +16,46 @@ struct summary *side_add(struct side *side)
 	if (!files)
 		return NULL;
 	side->files = files;
-	files[side->count] = (struct summary){ 0 };
+	files[side->count] = (struct summary){ .with_series = true };
 	return &files[side->count++];
+}
+
+/* A pair of a summary's series, by when it began. */
+static int by_place(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int by_plan(const void *a, const void *b)
+{
+	const struct summary_point *x = a, *y = b;
+
+	if (x->run != y->run)
+		return x->run < y->run ? -1 : 1;
+	return (x->planned > y->planned) - (x->planned < y->planned);
 }
 
 int side_pool(struct side *side)
 {
 	int status = 0;
 
-	for (size_t f = 0; f < side->count; f++)
+	for (size_t f = 0; f < side->count; f++) {
+		struct summary *file = &side->files[f];
+
+		if (file->point_count)
+			qsort(file->points, file->point_count, sizeof(*file->points), by_plan);
 		for (unsigned i = 0; i < METRIC_COUNT; i++) {
-			struct dist *from = &side->files[f].metric[i];
+			struct dist *from = &file->metric[i], *series = &file->series[i];
 
 			for (size_t k = 0; k < dist_count(from); k++)
 				status |= dist_add(&side->metric[i], dist_samples(from)[k]);
+			if (series->count)
+				qsort(series->samples, series->count / 2, 2 * sizeof(uint64_t),
+				    by_place);
 		}
+	}
 	return status;
 }
 
@@ -64,7 +89,8 @@ static bool share_of_file(struct summary *file, unsigned share, double percent, 
 	return share ? file->started + file->missed > 0 : file->ok + file->failed > 0;
 }
 
-/* The p of the files, of which there are more than one a side; ALL has room for as many as there are. */
+/* The p of the files, of which there are more than one a side; ALL has room for as many as there are. -1: there are not
+   enough. */
 static double test_files(
     struct side sides[2], double *all, figure *of, unsigned metric, double percent)
 {
@@ -77,11 +103,11 @@ static double test_files(
 				used++;
 			}
 	if (used <= 2 || !counts[0] || !counts[1])
-		return 0; /* they say nothing against the sessions' own p */
+		return -1;
 	return stats_mean_test(all, counts[0], all + counts[0], counts[1]);
 }
 
-/* ---- tests ---- */
+/* ---- what follows one another ---- */
 
 static size_t count_above(struct dist *d, uint64_t value)
 {
@@ -98,6 +124,85 @@ static size_t count_above(struct dist *d, uint64_t value)
 	}
 	return dist_count(d) - low;
 }
+
+/* What a test makes of a sample: its rank among those of both sides (twice), or whether it is above a limit. */
+struct scoring {
+	struct dist *a, *b;
+	bool tail;
+	uint64_t limit;
+};
+
+static double score(const struct scoring *s, uint64_t value)
+{
+	size_t all = dist_count(s->a) + dist_count(s->b);
+	size_t above = count_above(s->a, value) + count_above(s->b, value), from = all;
+
+	if (s->tail)
+		return value > s->limit;
+	if (value)
+		from = count_above(s->a, value - 1) + count_above(s->b, value - 1);
+	return (double)(2 * all - above - from);
+}
+
+/* A metric's scores in the order in which the sessions began. Returns how many. */
+static size_t put_scores(
+    const struct side *side, unsigned metric, const struct scoring *s, double *to)
+{
+	size_t count = 0;
+
+	for (size_t f = 0; f < side->count; f++) {
+		const struct dist *series = &side->files[f].series[metric];
+
+		for (size_t k = 1; k < series->count; k += 2)
+			to[count++] = score(s, series->samples[k]);
+	}
+	return count;
+}
+
+/* 1 for each session that failed, or start that was missed, and 0 for each other. */
+static size_t put_share(const struct side *side, unsigned share, double *to)
+{
+	size_t count = 0;
+
+	for (size_t f = 0; f < side->count; f++)
+		for (size_t i = 0; i < side->files[f].point_count; i++) {
+			const struct summary_point *p = &side->files[f].points[i];
+
+			if (share)
+				to[count++] = p->missed;
+			else if (!p->missed && p->error != LOAD_INTERRUPTED)
+				to[count++] = p->error != LOAD_OK;
+		}
+	return count;
+}
+
+/* The p of a metric that runs, or else sessions in a row, allow for. */
+static double test_noise(
+    struct side sides[2], double *room, unsigned metric, const struct scoring *s)
+{
+	double p = test_files(sides, room, log_percentile, metric, percents[s->tail]);
+	size_t n, m;
+
+	if (p >= 0)
+		return p;
+	n = put_scores(&sides[0], metric, s, room);
+	m = put_scores(&sides[1], metric, s, room + n);
+	return stats_series_test(room, n, room + n, m);
+}
+
+static double test_share_noise(struct side sides[2], double *room, unsigned share)
+{
+	double p = test_files(sides, room, share_of_file, share, 0);
+	size_t n, m;
+
+	if (p >= 0)
+		return p;
+	n = put_share(&sides[0], share, room);
+	m = put_share(&sides[1], share, room + n);
+	return stats_series_test(room, n, room + n, m);
+}
+
+/* ---- tests ---- */
 
 /* The 95th percentile of both together: the smallest value of either that so many do not exceed. */
 static uint64_t pooled_percentile(struct dist *a, struct dist *b)
@@ -142,9 +247,11 @@ static void test_metric(struct change *c, struct side sides[2], double *room, un
 		.p = c->rank.p,
 		.direction = (c->rank.b_smaller < 0.5) - (c->rank.b_smaller > 0.5) };
 	c->finding[1] = test_tail(a, b);
-	for (int i = 0; i < 2; i++)
-		c->finding[i].p = fmax(
-		    c->finding[i].p, test_files(sides, room, log_percentile, metric, percents[i]));
+	for (int i = 0; i < 2; i++) {
+		struct scoring s = { a, b, i, pooled_percentile(a, b) };
+
+		c->finding[i].p = fmax(c->finding[i].p, test_noise(sides, room, metric, &s));
+	}
 }
 
 static void test_share(struct share *s, struct side sides[2], double *room, unsigned share)
@@ -165,7 +272,7 @@ static void test_share(struct share *s, struct side sides[2], double *room, unsi
 		of[i] = (double)s->count[i] / (double)s->of[i];
 	s->finding = (struct finding){ .made = true,
 		.p = fmax(stats_share_test(s->count[0], s->of[0], s->count[1], s->of[1]),
-		    test_files(sides, room, share_of_file, share, 0)),
+		    test_share_noise(sides, room, share)),
 		.direction = (of[1] > of[0]) - (of[1] < of[0]) };
 }
 
@@ -218,9 +325,26 @@ static void judge_metric(struct change *c)
 	c->where = middle == tail ? "" : !tail ? " in p50" : !middle ? " in p95" : "";
 }
 
+/* That one test looks at. */
+static size_t most_figures(const struct side sides[2])
+{
+	size_t most = sides[0].count + sides[1].count + 1, points = 0;
+
+	for (int s = 0; s < 2; s++)
+		for (size_t f = 0; f < sides[s].count; f++)
+			points += sides[s].files[f].point_count;
+	most = most > points ? most : points;
+	for (unsigned i = 0; i < METRIC_COUNT; i++) {
+		size_t samples = dist_count(&sides[0].metric[i]) + dist_count(&sides[1].metric[i]);
+
+		most = most > samples ? most : samples;
+	}
+	return most;
+}
+
 int judge(struct comparison *c, struct side sides[2])
 {
-	double *room = calloc(sides[0].count + sides[1].count + 1, sizeof(*room));
+	double *room = calloc(most_figures(sides), sizeof(*room));
 
 	if (!room)
 		return -1;

@@ -7,12 +7,16 @@
  * distributed, nor needs many samples; the tail is not tested where that twentieth has fewer than
  * JUDGE_ENOUGH sessions. The shares of failed and of missed starts have one test each.
  *
- * These know the noise within runs. Where a side has several files, a difference also has to be larger
- * than what files of one side differ by: Student's test of the files' own percentiles (of their logarithms) and
- * shares. A test's p is the larger one of both.
+ * These take sessions for independent of one another. Those that follow one another are alike where a server is
+ * busy for a while, so a difference also has to be larger than what so few independent sessions as they are worth
+ * differ by (stats_series_test, of their ranks, of who is among the slowest, of who failed, in the order in which they
+ * began). That knows the noise within a run. Where a side has several files, it has to be larger than what files of one
+ * side differ by instead: Student's test of the files' own percentiles (of their logarithms) and shares. A test's p is
+ * the larger one of both.
  *
  * All tests of a comparison are one family, corrected by Holm's method: that of a hundred comparisons of the same
- * thing at most one finds anything at all, whatever the number of metrics.
+ * thing at most one finds anything at all, whatever the number of metrics. Of one file a side that holds as long as runs
+ * differ by no more than what happens within them, of several as long as runs are independent of one another.
  */
 #ifndef MUSESS_LOAD_COMPARE_JUDGE_H
 #define MUSESS_LOAD_COMPARE_JUDGE_H
@@ -65,10 +69,11 @@ struct comparison {
 	struct share share[SHARES];
 };
 
-/* An empty summary at the side's end, to read a file into; NULL: memory is short. */
+/* An empty summary at the side's end, to read a file into, with its series; NULL: memory is short. */
 struct summary *side_add(struct side *side);
 
-/* Puts the files' samples together, when all are there. Returns 0, or -1 where memory is short. */
+/* Puts the files' samples together and their series in order, when all are there. Returns 0, or -1 where memory is
+   short. */
 int side_pool(struct side *side);
 
 void side_free(struct side *side);

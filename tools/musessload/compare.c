@@ -193,9 +193,10 @@ static void text_comparison(FILE *out, const struct request *r)
 	      "by itself with 99 %\nconfidence, by chance within the runs.\n",
 	    out);
 	if (r->count[0] + r->count[1] == 2)
-		fputs("Runs of the same thing differ by more from day to day: before believing a "
-		      "small difference,\nrepeat them in turn, A B A B A B, and compare them all "
-		      "(A1 A2 A3 vs B1 B2 B3).\n",
+		fputs("Runs of the same thing differ by more, from minute to minute on a busy "
+		      "machine: "
+		      "before believing\na difference, repeat them in turn, A B A B A B, and "
+		      "compare them all (A1 A2 A3 vs B1 B2 B3).\n",
 		    out);
 }
 
@@ -270,9 +271,11 @@ static const char help[] =
     "Usage: musessload compare [--json] A B\n"
     "       musessload compare [--json] A... vs B...\n"
     "What changed from the runs whose results are in A to those in B, and whether it is more than\n"
-    "noise. The verdict is better, worse, or no difference beyond noise; of a hundred comparisons\n"
-    "of the same thing one finds anything. Of several files a side (five are a good number) it is\n"
-    "also more than what runs of one side differ by.\n\n"
+    "noise. The verdict is better, worse, or no difference beyond noise. Of a hundred comparisons\n"
+    "of the same thing about one finds anything: with one file a side, as long as runs differ by "
+    "no\n"
+    "more than what happens within them, sessions in a row being alike for a while included; with\n"
+    "several files a side (five are a good number), also where runs differ by more, as they do.\n\n"
     "  --json    one JSON document\n"
     "  --help    print this and leave\n\n"
     "Exit status: 0, whatever changed; 1 it cannot be written; 2 the command line or a file is\n"
@@ -311,6 +314,14 @@ static int parse(struct request *r, int argc, char **argv)
 	return -1;
 }
 
+/* The first runs of both are one: no two begin in the same microsecond with the same part of a plan. */
+static bool same_run(const struct side *side, size_t file, size_t other)
+{
+	const struct run_info *a = info_of(side, file), *b = info_of(side, other);
+
+	return a->epoch_us && a->epoch_us == b->epoch_us && a->segment == b->segment;
+}
+
 /* Returns an exit status. */
 static int read_side(struct side *side, char **names, int count)
 {
@@ -319,6 +330,14 @@ static int read_side(struct side *side, char **names, int count)
 
 		if (!file || result_read(names[i], file) < 0)
 			return 2;
+		for (int other = 0; other < i; other++)
+			if (same_run(side, (size_t)i, (size_t)other)) {
+				fprintf(stderr,
+				    "musessload compare: %s and %s are one run, which counts "
+				    "once\n",
+				    names[other], names[i]);
+				return 2;
+			}
 	}
 	return side_pool(side) < 0 ? 1 : 0;
 }

@@ -6,6 +6,7 @@
 #include "machine.h"
 #include "rdp.h"
 #include "screen.h"
+#include "session.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,6 +23,8 @@ enum {
 	    5000,      /* of starting what is due: then signals, keys and results have their turn */
 	LOOK_PART = 5, /* memory is looked at when there are a fifth more sessions: it takes time */
 	LEAST_TO_JUDGE = 10, /* sessions, before a threshold may end the run */
+	PATIENCE_US =
+	    10000000, /* with workers that are to end sessions, beyond what those may take */
 	LIMIT_LATE_US = 100000,
 	LIMIT_BUSY = 85, /* percent */
 };
@@ -107,7 +110,7 @@ static bool all_started(const struct engine *e)
 
 static void end_if_over(struct engine *e)
 {
-	if (e->broken || (all_started(e) && !e->missing && e->pool.live == 0))
+	if (e->broken || (all_started(e) && e->pool.live == 0))
 		event_base_loopbreak(e->base);
 }
 
@@ -153,31 +156,13 @@ static void fill_lanes(struct engine *e)
 	}
 }
 
-/* What the plan still had when the run was interrupted is missed. */
-static void miss_the_rest(struct engine *e)
-{
-	const struct plan *plan = &e->options->plan;
-	uint64_t slice_end = clock_us() + SLICE_US;
-
-	while (e->next < e->count && clock_us() < slice_end) {
-		uint64_t number = plan_number(plan, e->next++);
-
-		miss(e, number, real_time(e, plan_due(plan, number)), "interrupted");
-	}
-	e->missing = e->next < e->count;
-	if (e->missing)
-		wait_for_due(e, 0);
-}
-
 static void on_due(evutil_socket_t fd, short events, void *argument)
 {
 	struct engine *e = argument;
 
 	(void)fd;
 	(void)events;
-	if (e->missing)
-		miss_the_rest(e);
-	else if (e->options->plan.model == PLAN_CONCURRENCY)
+	if (e->options->plan.model == PLAN_CONCURRENCY)
 		fill_lanes(e);
 	else
 		start_due(e);
@@ -207,10 +192,32 @@ static void take_result(struct engine *e, const struct result *from)
 		e->broken = true;
 }
 
+/* Sessions are ending: workers have this long to say of the next one that it has. */
+static void have_patience(struct engine *e)
+{
+	const struct options *o = e->options;
+	uint64_t us = PATIENCE_US + (o->sm ? o->deadline : SESSION_LOGOFF_US);
+	struct timeval wait = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
+
+	event_add(e->patience, &wait);
+}
+
+static void on_no_patience(evutil_socket_t fd, short events, void *argument)
+{
+	struct engine *e = argument;
+
+	(void)fd;
+	(void)events;
+	e->gave_up = true;
+	event_base_loopbreak(e->base);
+}
+
 static void on_report(void *context, const struct report *report)
 {
 	struct engine *e = context;
 
+	if (e->ending)
+		have_patience(e);
 	if (report->kind == REPORT_LATE)
 		miss(e, report->result.number, report->result.planned, "late");
 	else if (report->kind == REPORT_REACHED) {
@@ -231,6 +238,15 @@ static void stop(struct engine *e)
 	e->stopped = true;
 	event_del(e->due);
 	end_if_over(e);
+}
+
+/* Nothing more is started, and what was is ended in order. */
+static void end_sessions(struct engine *e)
+{
+	e->ending = true;
+	have_patience(e);
+	pool_finish(&e->pool);
+	stop(e);
 }
 
 /* Memory is looked at where there is more of it than before: at the peak it was then. */
@@ -260,8 +276,7 @@ static void look_at_thresholds(struct engine *e)
 		if (threshold_check(&o->threshold[i], e->summary, found, sizeof(found)) ==
 		    THRESHOLD_CROSSED) {
 			e->aborted = true;
-			stop(e);
-			pool_finish(&e->pool);
+			end_sessions(e);
 			return;
 		}
 }
@@ -319,11 +334,7 @@ static void on_signal(evutil_socket_t number, short events, void *argument)
 		return;
 	}
 	e->interrupts = 1;
-	e->missing = !e->stopped && e->options->plan.model != PLAN_CONCURRENCY;
-	pool_finish(&e->pool);
-	stop(e);
-	if (e->missing)
-		wait_for_due(e, 0);
+	end_sessions(e);
 }
 
 /* ---- begin and end ---- */
@@ -417,7 +428,6 @@ static void write_end(struct engine *e, uint64_t cpu_before)
 static int open_loop(struct engine *e)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
-	const struct timeval interval = { 0, TICK_US };
 	struct event_config *config = event_config_new();
 
 	if (config) {
@@ -434,7 +444,8 @@ static int open_loop(struct engine *e)
 	}
 	e->due = event_new(e->base, -1, 0, on_due, e);
 	e->tick = event_new(e->base, -1, EV_PERSIST, on_tick, e);
-	return e->due && e->tick ? event_add(e->tick, &interval) : -1;
+	e->patience = event_new(e->base, -1, 0, on_no_patience, e);
+	return e->due && e->tick && e->patience ? 0 : -1;
 }
 
 static void close_loop(struct engine *e)
@@ -446,6 +457,8 @@ static void close_loop(struct engine *e)
 		event_free(e->due);
 	if (e->tick)
 		event_free(e->tick);
+	if (e->patience)
+		event_free(e->patience);
 	if (e->base)
 		event_base_free(e->base);
 }
@@ -470,6 +483,7 @@ static int warm_up(const struct options *o)
 /* The run itself, when all is there. */
 static void run_loop(struct engine *e)
 {
+	const struct timeval interval = { 0, TICK_US };
 	struct machine_time time = machine_time();
 	/* what workers used to make ready is not the run's */
 	uint64_t cpu = processor_time(RUSAGE_SELF) + processor_time(RUSAGE_CHILDREN) +
@@ -480,12 +494,13 @@ static void run_loop(struct engine *e)
 	e->begin = e->clock_at = clock_us();
 	write_info(e);
 	e->live = live_begin(e);
+	event_add(e->tick, &interval);
 	go_on(e);
 	event_base_dispatch(e->base);
 	if (e->interrupts < 2)
 		look_at_memory(e);
 	live_end(e->live);
-	pool_end(&e->pool, e->interrupts > 1 || e->broken);
+	pool_end(&e->pool, e->interrupts > 1 || e->gave_up || e->broken);
 	write_end(e, cpu);
 }
 
@@ -509,7 +524,10 @@ int engine_run(const struct options *options, const char *file, struct summary *
 		         : e.broken || summary->failed || summary->missed ? LOAD_EXIT_FAILED
 		                                                          : LOAD_EXIT_OK;
 	} else {
-		fprintf(stderr, "musessload: the run cannot begin: %s\n", strerror(errno));
+		if (e.interrupts)
+			status = LOAD_EXIT_INTERRUPTED;
+		else
+			fprintf(stderr, "musessload: the run cannot begin: %s\n", strerror(errno));
 		pool_end(&e.pool, true);
 	}
 	close_loop(&e);

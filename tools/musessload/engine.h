@@ -3,7 +3,8 @@
  * shows how it goes. FreeRDP is called in workers only, but for warming up.
  *
  * The plan has a clock of its own: keys change how fast it goes (the rate), or stop it (pause).
- * It never waits for the server; what cannot be started is missed, and is written down.
+ * It never waits for the server; what cannot be started is missed, and is written down. What the plan still had when
+ * the run was ended is counted in its last line: a plan may have more starts than anybody waits for.
  */
 #ifndef MUSESS_LOAD_ENGINE_H
 #define MUSESS_LOAD_ENGINE_H
@@ -21,7 +22,7 @@ struct engine {
 	struct result_file file;
 	struct event_base *base;
 	struct pool pool;
-	struct event *due, *tick, *signals[3];
+	struct event *due, *tick, *patience, *signals[3];
 
 	uint64_t begin; /* of the run, clock_us() */
 	/* the plan's clock: at real time clock_at it was clock_plan, and goes factor times as fast */
@@ -31,8 +32,9 @@ struct engine {
 
 	uint64_t next, count; /* starts of this segment: the one that is next, all (0: no end) */
 	bool stopped;         /* nothing more is started */
-	bool missing;         /* what the plan still had is being written down as missed */
 	unsigned interrupts;
+	bool ending;  /* all sessions are to end */
+	bool gave_up; /* on workers that say nothing any more */
 	bool aborted, broken;
 	unsigned rate_changes, pauses; /* by keys */
 	bool key_stopped;

@@ -7,7 +7,6 @@
 #include "worker.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS_MAX = 256, SPARE_FDS = 64 };
+enum { WORKERS_MAX = 256, SPARE_FDS = 64, END_MS = 5000 };
 
 static void tell(struct pool *pool, enum report_kind kind, const struct result *result)
 {
@@ -184,14 +183,21 @@ static int fork_worker(
 	return w->pid > 0 ? 0 : -1;
 }
 
-/* Waits until it has made ready what it makes ahead. */
+static void on_ready(evutil_socket_t fd, short events, void *base)
+{
+	(void)fd;
+	(void)events;
+	event_base_loopbreak(base);
+}
+
+/* Waits until it has made ready what it makes ahead, or a signal ends the run. */
 static int open_port(struct pool_worker *w, int port, struct event_base *base)
 {
-	struct pollfd p = { port, POLLIN, 0 };
 	char ready;
 
-	while (poll(&p, 1, -1) < 0 && errno == EINTR)
-		;
+	if (event_base_once(base, port, EV_READ, on_ready, base, NULL) < 0)
+		return -1;
+	event_base_dispatch(base);
 	if (read(port, &ready, 1) != 1) {
 		errno = ECHILD;
 		return -1;
@@ -293,12 +299,27 @@ uint64_t pool_memory(const struct pool *pool)
 	return sum;
 }
 
+static void wait_for(const struct pool_worker *w, uint64_t until)
+{
+	const struct timespec moment = { .tv_nsec = 2000000 };
+	pid_t ended;
+
+	while ((ended = waitpid(w->pid, NULL, WNOHANG)) == 0 && clock_us() < until)
+		nanosleep(&moment, NULL);
+	if (ended)
+		return;
+	kill(w->pid, SIGKILL);
+	while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 void pool_end(struct pool *pool, bool at_once)
 {
+	uint64_t until = at_once ? 0 : clock_us() + END_MS * UINT64_C(1000);
+
 	for (unsigned i = 0; i < pool->count; i++) {
 		struct pool_worker *w = &pool->workers[i];
-		if (at_once && w->pid > 0)
-			kill(w->pid, SIGKILL);
+
 		if (w->port) {
 			/* it is closed only when the event loop runs, which is over */
 			shutdown(bufferevent_getfd(w->port), SHUT_RDWR);
@@ -306,9 +327,10 @@ void pool_end(struct pool *pool, bool at_once)
 			w->port = NULL;
 		}
 		report_what_is_known(w, LOAD_INTERRUPTED, "not waited for");
-		while (w->pid > 0 && waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
-			;
 	}
+	for (unsigned i = 0; i < pool->count; i++)
+		if (pool->workers[i].pid > 0)
+			wait_for(&pool->workers[i], until);
 	free(pool->workers);
 	*pool = (struct pool){ 0 };
 }

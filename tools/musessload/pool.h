@@ -42,7 +42,8 @@ struct pool {
 	const struct options *options;
 };
 
-/* Forks the workers; call it when all that they share is warm. Returns 0 or -1. */
+/* Forks the workers; call it when all that they share is warm. The event loop runs until they are ready. Returns 0, or
+   -1; also where something else breaks that loop. */
 int pool_start(struct pool *pool, const struct options *options, struct event_base *base);
 
 /* Hands a start to the worker that has the fewest. Returns 0, or -1: there is none, or no memory. */
@@ -58,7 +59,7 @@ uint64_t pool_processor_time(const struct pool *pool);
 uint64_t pool_memory(const struct pool *pool);
 
 /* Ends the workers, and waits for them. With KILL at once: what they still had is reported as it is
-   known. Else they have no sessions left. */
+   known. Else they have no sessions left, and some seconds until they are killed. */
 void pool_end(struct pool *pool, bool kill);
 
 #endif

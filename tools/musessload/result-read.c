@@ -2,6 +2,7 @@
  * Reading the file of results, line by line (result-file.h). A line that is no record changes
  * nothing in the summary; the function that finds that returns what is wrong with it.
  */
+#include "password-file.h"
 #include "result-file.h"
 #include "run-info.h"
 
@@ -10,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMED_LINES = 5 };
+enum {
+	NAMED_LINES = 5,
+	BAD_LINES = 1000, /* so many before any record, and what is read is something else */
+	LINE_LENGTH = 4 << 20,
+};
 
 static const char no_memory[] = "memory is short";
 
@@ -265,22 +270,30 @@ static void take_line(
 		    error[0] ? "; the line is left out" : ", but all of it is there");
 }
 
+/* It is no file of results, and may have no end either. */
+static bool is_hopeless(const struct reading *reading)
+{
+	return reading->good == 0 && reading->bad == BAD_LINES;
+}
+
 int result_read_stream(FILE *stream, const char *name, struct summary *summary)
 {
 	struct reading reading = { .name = name };
 	size_t size = 0;
 	char *line = NULL;
-	ssize_t length;
+	ssize_t length = 0;
 
-	while ((length = getline(&line, &size, stream)) > 0) {
-		size_t skip = reading.line ? 0 : load_mark_length(line);
+	while (
+	    !is_hopeless(&reading) && (length = load_line(&line, &size, LINE_LENGTH, stream)) > 0) {
+		size_t skip = reading.line ? 0 : text_mark_length(line);
 
 		if ((size_t)length > skip)
 			take_line(&reading, summary, line + skip, (size_t)length - skip);
 	}
 	free(line);
-	if (ferror(stream)) {
-		fprintf(stderr, "musessload: cannot read %s: %s\n", name, strerror(errno));
+	if (ferror(stream) || (length < 0 && errno)) {
+		fprintf(stderr, "musessload: cannot read %s: %s\n", name,
+		    errno == EFBIG ? "a line is longer than any result" : strerror(errno));
 		return -1;
 	}
 	summary->bad_lines += reading.bad;

@@ -96,7 +96,7 @@ struct result {
 /* A start that was not made. */
 struct missed {
 	uint64_t number, planned;
-	const char *why; /* "max-live", "late" (the engine was too slow), "interrupted" */
+	const char *why; /* "max-live", "late" (the engine was too slow); once "interrupted" */
 };
 
 /* The first line. Strings are the reader's, freed with the run (result-file.h). */

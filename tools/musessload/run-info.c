@@ -2,6 +2,7 @@
 #include "run-info.h"
 #include "port.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,11 +82,37 @@ void load_clean(char *text)
 	}
 }
 
-size_t load_mark_length(const char *text)
+static int make_room(char **line, size_t *room)
 {
-	static const char mark[] = "\xef\xbb\xbf";
+	size_t more = *room ? 2 * *room : 256;
+	char *text = realloc(*line, more);
 
-	return strncmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
+	if (!text)
+		return -1;
+	*line = text;
+	*room = more;
+	return 0;
+}
+
+ssize_t load_line(char **line, size_t *room, size_t most, FILE *file)
+{
+	size_t length = 0;
+	int c = 0;
+
+	errno = 0;
+	while (c != '\n' && (c = getc_unlocked(file)) != EOF) {
+		if (length == most) {
+			errno = EFBIG;
+			return -1;
+		}
+		if (length + 1 >= *room && make_room(line, room) < 0)
+			return -1;
+		(*line)[length++] = (char)c;
+	}
+	if (length == 0 || ferror(file))
+		return -1;
+	(*line)[length] = 0;
+	return (ssize_t)length;
 }
 
 json_t *load_json_text(const char *text)

@@ -8,6 +8,8 @@
 #include "result.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <sys/types.h>
 
 /* JSON objects of them, without a type. New references; NULL where memory is short. Strings that
    are NULL are left out. */
@@ -46,9 +48,9 @@ const char *run_info_value(
    terminals and pages. */
 void load_clean(char *text);
 
-/* How many bytes at the begin of a file's TEXT are UTF-8's byte order mark, which editors on Windows write and nobody
-   means: 3 or 0. */
-size_t load_mark_length(const char *text);
+/* As getline, for files that somebody else may have made: a line of more than MOST bytes is none (-1, EFBIG). At the
+   file's end errno is 0. */
+ssize_t load_line(char **line, size_t *room, size_t most, FILE *file);
 
 /* A JSON string of TEXT, clean. A new reference; NULL where memory is short. */
 json_t *load_json_text(const char *text);

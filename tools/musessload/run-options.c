@@ -337,11 +337,11 @@ static int read_users(struct parse *p)
 	if (users_read_passwords(&o->users, p->password_file, error, sizeof(error)) < 0)
 		return usage_error("--password-file: %s", error);
 	most = most < o->max_live ? most : o->max_live;
-	if (o->users.passwords > 1 && o->users.passwords < most)
+	if (o->users.file.count > 1 && o->users.file.count < most)
 		return usage_error(
 		    "--password-file: %s is too short: it has the passwords of %zu users, "
 		    "and up to %llu sessions are there at a time (--max-live)",
-		    p->password_file, o->users.passwords, (unsigned long long)most);
+		    p->password_file, o->users.file.count, (unsigned long long)most);
 	return 0;
 }
 

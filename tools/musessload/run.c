@@ -6,6 +6,19 @@
 
 #include <stdio.h>
 
+void run_note_users(const struct options *o, uint64_t starts)
+{
+	uint64_t users = o->sm ? 0 : users_count(&o->users);
+
+	if (users == 0 || starts <= users || o->end == END_LOGOFF)
+		return;
+	printf(
+	    "\nsessions came back: %llu starts had %llu %s, none of whom logged off; a server that "
+	    "keeps\nsessions gives earlier ones back, which is no session creation. Give more "
+	    "users, or --end logoff.\n",
+	    (unsigned long long)starts, (unsigned long long)users, users == 1 ? "user" : "users");
+}
+
 static int run_once(const struct options *o)
 {
 	struct summary summary = { 0 };
@@ -14,6 +27,8 @@ static int run_once(const struct options *o)
 
 	if (summary.run_count) {
 		report_text(stdout, &summary);
+		if (!o->reconnect)
+			run_note_users(o, summary.started);
 		crossed = threshold_report(stdout, o->threshold, o->thresholds, &summary);
 	}
 	summary_free(&summary);

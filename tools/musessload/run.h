@@ -14,4 +14,8 @@ int run_main(int argc, char **argv);
  */
 int search_main(struct options *options);
 
+/* Says so where fewer users than STARTS took turns, and nothing logged them off: later ones may have come back to the
+   sessions of earlier ones, and measured that. */
+void run_note_users(const struct options *options, uint64_t starts);
+
 #endif

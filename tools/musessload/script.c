@@ -2,15 +2,17 @@
 #include "script.h"
 
 #include "keys.h"
+#include "password-file.h"
 #include "plan.h"
 #include "result.h"
 #include "run-info.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MAX = 10000, REPEAT_MAX = 1000000 };
+enum { STEPS_MAX = 10000, REPEAT_MAX = 1000000, LINE_LENGTH = 64 << 10, FILE_LENGTH = 16 << 20 };
 
 /* What a line is read with. */
 struct reader {
@@ -251,19 +253,27 @@ int script_read(struct script *script, FILE *file, const char *name, char *error
 {
 	struct reader r = { .script = script, .error = error, .size = size, .name = name };
 	char *line = NULL;
-	size_t room = 0;
-	int status = 0;
+	size_t room = 0, all = 0;
+	int status = 0, cause;
+	ssize_t length;
 
-	while (status == 0 && getline(&line, &room, file) >= 0) {
-		char *text = trim(r.line ? line : line + load_mark_length(line));
+	while (status == 0 && (length = load_line(&line, &room, LINE_LENGTH, file)) > 0) {
+		char *text = trim(r.line ? line : line + text_mark_length(line));
 
 		r.line++;
-		if (*text && *text != '#')
+		all += (size_t)length;
+		if (all > FILE_LENGTH)
+			status = wrong(&r, "the script is too long%s", "");
+		else if (*text && *text != '#')
 			status = read_line(&r, text);
 	}
+	cause = errno;
 	free(line);
-	if (status == 0 && ferror(file))
-		return wrong(&r, "it cannot be read%s", "");
+	if (status == 0 && cause) {
+		r.line++;
+		return wrong(
+		    &r, cause == EFBIG ? "the line is too long%s" : "it cannot be read%s", "");
+	}
 	if (status == 0 && r.depth)
 		return wrong(&r, "a repeat has no end%s", "");
 	if (status == 0 && script->steps == 0)

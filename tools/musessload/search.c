@@ -46,12 +46,14 @@ static int run_try(struct options *o, double rate, unsigned number, struct summa
 	return status;
 }
 
-/* Returns an exit status: LOAD_EXIT_OK, LOAD_EXIT_THRESHOLD, or that of what went wrong. */
-static int try_rate(struct options *o, double rate, unsigned number)
+/* Adds what it started to STARTS. Returns an exit status: LOAD_EXIT_OK, LOAD_EXIT_THRESHOLD, or that of what went wrong. */
+static int try_rate(struct options *o, double rate, unsigned number, uint64_t *starts)
 {
 	struct summary summary = { 0 };
-	unsigned crossed;
 	int status = run_try(o, rate, number, &summary);
+	unsigned crossed;
+
+	*starts += summary.started;
 
 	if (status == LOAD_EXIT_INTERRUPTED || summary.started == 0) {
 		summary_free(&summary);
@@ -77,24 +79,9 @@ static double next_rate(double good, double bad, double first)
 	return good == 0 ? bad / 2 : (good + bad) / 2;
 }
 
-int search_main(struct options *o)
+/* Returns an exit status. */
+static int say_found(double good, double bad)
 {
-	double good = 0, bad = 0, first = o->plan.stage[0].rate;
-
-	for (unsigned i = 1; i <= TRIES && (good == 0 || bad == 0 || bad / good > NEAR); i++) {
-		double rate = next_rate(good, bad, first);
-		int status;
-
-		if (rate * (double)o->plan.duration / 1e6 < 1)
-			break; /* not even one start */
-		status = try_rate(o, rate, i);
-		if (status == LOAD_EXIT_OK)
-			good = rate;
-		else if (status == LOAD_EXIT_THRESHOLD)
-			bad = rate;
-		else
-			return status;
-	}
 	if (good == 0) {
 		printf("no rate kept the thresholds\n");
 		return LOAD_EXIT_THRESHOLD;
@@ -104,4 +91,29 @@ int search_main(struct options *o)
 		printf(" (%.2f/s did not)", bad);
 	putchar('\n');
 	return LOAD_EXIT_OK;
+}
+
+int search_main(struct options *o)
+{
+	double good = 0, bad = 0, first = o->plan.stage[0].rate;
+	uint64_t starts = 0;
+	int found;
+
+	for (unsigned i = 1; i <= TRIES && (good == 0 || bad == 0 || bad / good > NEAR); i++) {
+		double rate = next_rate(good, bad, first);
+		int status;
+
+		if (rate * (double)o->plan.duration / 1e6 < 1)
+			break; /* not even one start */
+		status = try_rate(o, rate, i, &starts);
+		if (status == LOAD_EXIT_OK)
+			good = rate;
+		else if (status == LOAD_EXIT_THRESHOLD)
+			bad = rate;
+		else
+			return status;
+	}
+	found = say_found(good, bad);
+	run_note_users(o, starts);
+	return found;
 }

@@ -12,7 +12,6 @@
 
 enum {
 	STACK_SIZE = 256 << 10, /* address space: what is used is less */
-	LOGOFF_US = 10000000,   /* a server that has not ended the session by then will not */
 	SCREEN_WIDTH = 1024,
 	SCREEN_HEIGHT = 768,
 };
@@ -307,7 +306,7 @@ static void leave(struct session *s)
 	s->state = SESSION_LOGGING_OFF;
 	for (const char *c = "exit\n"; *c; c++)
 		play_character(&port, *c);
-	set_timer(s, clock_us() + LOGOFF_US);
+	set_timer(s, clock_us() + SESSION_LOGOFF_US);
 }
 
 /* ---- connected ---- */

@@ -12,6 +12,9 @@
 #include "script-play.h"
 #include "worker.h"
 
+/* A server that has not ended a session so long after its logoff will not. */
+enum { SESSION_LOGOFF_US = 10000000 };
+
 enum session_state { SESSION_CONNECTING, SESSION_WAITING, SESSION_HELD, SESSION_LOGGING_OFF };
 
 struct session {

@@ -12,7 +12,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { RESAMPLES = 4000 };
+enum {
+	RESAMPLES = 4000,
+	SERIES_ENOUGH = 8, /* figures, to tell anything of how they follow one another */
+	BATCHES = 12,      /* means of several in a row: with fewer real differences are lost */
+};
 
 /* ---- the rank test ---- */
 
@@ -192,4 +196,62 @@ double stats_mean_test(const double *a, size_t a_count, const double *b, size_t 
 	if (variance == 0)
 		return off == 0 ? 1 : 0;
 	return student_beyond(off / sqrt(variance), a_count + b_count - 2);
+}
+
+/* ---- series ---- */
+
+/* The sum of the products of what follows one another. */
+static double products(const double *set, size_t count, double around)
+{
+	double sum = 0;
+
+	for (size_t i = 1; i < count; i++)
+		sum += (set[i] - around) * (set[i - 1] - around);
+	return sum;
+}
+
+/* Student's test of so many figures as the series are worth. */
+static double test_worth(const double *a, size_t a_count, const double *b, size_t b_count)
+{
+	double n = (double)a_count, m = (double)b_count, each = (n + m) / 2, factor, variance, off;
+	double mean_a = mean(a, a_count), mean_b = mean(b, b_count);
+	double of_a = squares(a, a_count, mean_a), of_b = squares(b, b_count, mean_b);
+	double alike = products(a, a_count, mean_a) + products(b, b_count, mean_b);
+
+	off = mean_b - mean_a;
+	if (of_a + of_b == 0)
+		return off == 0 ? 1 : 0;
+	/* the correlation of neighbours; what is found of it in N figures is too small by (1 + 4 r) / N */
+	alike = (alike / (of_a + of_b) + 1 / each) / (1 - 4 / each);
+	if (alike >= 1)
+		return 1;
+	factor = alike > 0 ? (1 - alike) / (1 + alike) : 1;
+	n *= factor;
+	m *= factor;
+	if (n + m < 3)
+		return 1;
+	variance = (of_a + of_b) * factor / (n + m - 2) * (1 / n + 1 / m);
+	return student_beyond(off / sqrt(variance), (size_t)(n + m) - 2);
+}
+
+/* Puts the mean of each two in their place. */
+static size_t halve(double *set, size_t count)
+{
+	for (size_t i = 0; i < count / 2; i++)
+		set[i] = (set[2 * i] + set[2 * i + 1]) / 2;
+	return count / 2;
+}
+
+double stats_series_test(double *a, size_t a_count, double *b, size_t b_count)
+{
+	double p = 0;
+
+	if (a_count < SERIES_ENOUGH || b_count < SERIES_ENOUGH)
+		return 0;
+	do {
+		p = fmax(p, test_worth(a, a_count, b, b_count));
+		a_count = halve(a, a_count);
+		b_count = halve(b, b_count);
+	} while (a_count >= BATCHES && b_count >= BATCHES);
+	return p;
 }

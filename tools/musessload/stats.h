@@ -2,8 +2,9 @@
  * Whether two sets of samples differ by more than chance. Pure, and always the same for the same
  * samples: what is drawn at random is drawn from a fixed seed.
  *
- * Both tests take samples for independent of one another. Those of one run are nearly so; two runs
- * on two days differ by more than what happens within either, of which these tests know nothing.
+ * The tests take samples for independent of one another, but for stats_series_test. Those of one run are not quite: a
+ * server that is slow now is slow for the next session too. Two runs on two days differ by more than what happens
+ * within either, of which these tests know nothing.
  */
 #ifndef MUSESS_LOAD_STATS_H
 #define MUSESS_LOAD_STATS_H
@@ -35,5 +36,13 @@ double stats_share_test(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_cou
 /* How likely means as different as those of A and B are where both are drawn from one normal distribution:
    Student's test, two-sided. Neither is empty, and both together have more than two figures. */
 double stats_mean_test(const double *a, size_t a_count, const double *b, size_t b_count);
+
+/*
+ * The same of two series, of which what follows one another may be alike. Each counts as so many independent figures as
+ * its mean scatters like, by how much one figure has of the one before (a series that is autoregressive of the first
+ * order); and the same has to hold of the means of 2, 4, 8 ... in a row, in which slower changes show. 0 where the series
+ * are too short to tell. Destroys them.
+ */
+double stats_series_test(double *a, size_t a_count, double *b, size_t b_count);
 
 #endif

@@ -150,21 +150,33 @@ static int add_point(struct summary *summary, struct summary_point point)
 	return 0;
 }
 
+/* PART: of a session's samples of one metric. */
+static int add_sample(struct summary *summary, unsigned metric, uint64_t sample,
+    const struct result *r, unsigned part)
+{
+	uint64_t run = summary->run_count - 1;
+	int status = dist_add(&summary->metric[metric], sample);
+
+	if (!summary->with_series)
+		return status;
+	status |= dist_add(&summary->series[metric], (run << 48) + r->started + part);
+	return status | dist_add(&summary->series[metric], sample);
+}
+
 static int add_samples(struct summary *summary, const struct result *r)
 {
 	uint64_t late = r->started > r->planned ? r->started - r->planned : 0;
-	struct dist *metric = summary->metric;
 	int status = 0;
 
 	for (int i = 0; i < LOAD_PHASE_COUNT; i++)
 		if (r->phase[i] != NOT_REACHED)
-			status |= dist_add(&metric[i], r->phase[i]);
+			status |= add_sample(summary, (unsigned)i, r->phase[i], r, 0);
 	for (unsigned i = 0; i < r->echoes && i < LOAD_ECHOES; i++)
-		status |= dist_add(&metric[METRIC_ECHO], r->echo[i]);
+		status |= add_sample(summary, METRIC_ECHO, r->echo[i], r, i);
 	if (r->total != NOT_REACHED) {
-		status |= dist_add(&metric[METRIC_TOTAL], r->total);
-		status |= dist_add(&metric[METRIC_RESPONSE], r->total + late);
-		status |= dist_add(&metric[METRIC_HELD], r->held);
+		status |= add_sample(summary, METRIC_TOTAL, r->total, r, 0);
+		status |= add_sample(summary, METRIC_RESPONSE, r->total + late, r, 0);
+		status |= add_sample(summary, METRIC_HELD, r->held, r, 0);
 	}
 	return status;
 }
@@ -376,8 +388,10 @@ void summary_free(struct summary *summary)
 		run_info_free(&summary->runs[i].info);
 		run_end_free(&summary->runs[i].end);
 	}
-	for (int i = 0; i < METRIC_COUNT; i++)
+	for (int i = 0; i < METRIC_COUNT; i++) {
 		dist_free(&summary->metric[i]);
+		dist_free(&summary->series[i]);
+	}
 	free(summary->runs);
 	free(summary->points);
 	*summary = (struct summary){ 0 };

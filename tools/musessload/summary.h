@@ -81,6 +81,9 @@ struct summary {
 	struct summary_point *points;
 	size_t point_count, point_capacity;
 	struct dist metric[METRIC_COUNT]; /* microseconds, of the sessions that have it */
+	bool with_series;                 /* set before anything is added: series is wanted */
+	struct dist series
+	    [METRIC_COUNT]; /* of each sample where in its run it began, and itself; not in order */
 	uint64_t started, ok, failed, missed;
 	uint64_t errors[LOAD_ERROR_COUNT];
 	uint64_t failed_in[LOAD_ERROR_COUNT][LOAD_PHASE_COUNT];

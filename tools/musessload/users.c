@@ -1,19 +1,14 @@
 /* Users and their passwords. */
 #include "users.h"
 
-#include "run-info.h"
+#include "result.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-	FILE_MAX = 16 << 20,
 	WIDTH_MAX = 18,
 	PASSWORD_MAX = 255, /* UTF-16 units: [MS-RDPBCGR] 2.2.1.11.1.1 has room for 512 bytes */
 };
@@ -70,44 +65,6 @@ int users_set_pattern(struct users *users, const char *pattern, char *error, siz
 
 /* ---- passwords ---- */
 
-/* Of a file that others may read everybody knows the passwords; a pipe is its reader's alone. */
-static int check_mode(int fd, const char *path, char *error, size_t size)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0) {
-		snprintf(error, size, "%s: %s", path, strerror(errno));
-		return -1;
-	}
-	if (S_ISREG(st.st_mode) && (st.st_mode & S_IRWXO)) {
-		snprintf(error, size, "%s: others may read or write it (mode %04o): chmod o= %s",
-		    path, st.st_mode & 07777, path);
-		return -1;
-	}
-	return 0;
-}
-
-/* Returns 0, or -1 with errno. */
-static int read_all(int fd, char *text, size_t size, size_t *length)
-{
-	*length = 0;
-	for (;;) {
-		ssize_t got = read(fd, text + *length, size - *length);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -1;
-		if (got == 0)
-			return 0;
-		*length += (size_t)got;
-		if (*length == size) {
-			errno = EFBIG;
-			return -1;
-		}
-	}
-}
-
 /* How many UTF-16 units a client sends of it. */
 static size_t sent_length(const char *password)
 {
@@ -118,77 +75,29 @@ static size_t sent_length(const char *password)
 	return length;
 }
 
-/* Adds a line without its end. Returns 0, or -1 with a message. */
-static int add_password(struct users *users, char *line, const char *path, char *error, size_t size)
-{
-	size_t length = sent_length(line);
-
-	if (length > 0 && length <= PASSWORD_MAX) {
-		users->password[users->passwords++] = line;
-		return 0;
-	}
-	snprintf(error, size,
-	    length
-	        ? "%s:%zu: the password in this line is too long: 255 characters are sent at most"
-	        : "%s:%zu: there is no password in this line",
-	    path, users->passwords + 1);
-	return -1;
-}
-
-/* Makes a password of each line. Returns 0, or -1 with a message. */
-static int split(struct users *users, size_t length, const char *path, char *error, size_t size)
-{
-	char *rest = users->text + load_mark_length(users->text), *line;
-	size_t lines = 1;
-
-	for (size_t i = 0; i < length; i++)
-		lines += users->text[i] == '\n';
-	users->password = calloc(lines, sizeof(*users->password));
-	if (!users->password || strlen(users->text) != length) {
-		snprintf(
-		    error, size, users->password ? "%s: it is no text" : "memory is short", path);
-		return -1;
-	}
-	while ((line = strsep(&rest, "\n"))) {
-		size_t end = strlen(line);
-
-		if (end && line[end - 1] == '\r')
-			line[--end] = 0;
-		if (!rest && !end)
-			break; /* behind the last line's end */
-		if (add_password(users, line, path, error, size) < 0)
-			return -1;
-	}
-	if (users->passwords == 0)
-		snprintf(error, size, "%s: there is no password in it", path);
-	return users->passwords ? 0 : -1;
-}
-
 int users_read_passwords(struct users *users, const char *path, char *error, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+	struct password_file *file = &users->file;
 
-	if (fd < 0) {
-		snprintf(error, size, "%s: %s", path, strerror(errno));
+	if (password_file_read(file, path, error, size) < 0)
 		return -1;
-	}
-	status = check_mode(fd, path, error, size);
-	users->text = status == 0 ? calloc(1, FILE_MAX + 1) : NULL;
-	if (users->text && read_all(fd, users->text, FILE_MAX, &users->length) == 0)
-		status = split(users, users->length, path, error, size);
-	else if (status == 0) {
-		snprintf(error, size, "%s: %s", path, strerror(errno));
-		status = -1;
-	}
-	close(fd);
-	return status;
+	for (size_t i = 0; i < file->count; i++)
+		if (sent_length(file->password[i]) > PASSWORD_MAX) {
+			snprintf(error, size,
+			    "%s:%zu: the password in this line is too long: 255 characters are "
+			    "sent "
+			    "at most",
+			    path, i + 1);
+			return -1;
+		}
+	return 0;
 }
 
 /* ---- asked for ---- */
 
 static uint64_t user_of(const struct users *users, uint64_t turn)
 {
-	return users->passwords > 1 ? turn % users->passwords : turn;
+	return users->file.count > 1 ? turn % users->file.count : turn;
 }
 
 size_t users_name(const struct users *users, uint64_t turn, char *name, size_t size)
@@ -215,19 +124,27 @@ size_t users_name(const struct users *users, uint64_t turn, char *name, size_t s
 	return used;
 }
 
+uint64_t users_count(const struct users *users)
+{
+	char first[LOAD_USER_SIZE], second[LOAD_USER_SIZE];
+
+	users_name(users, 0, first, sizeof(first));
+	users_name(users, 1, second, sizeof(second));
+	if (strcmp(first, second) == 0)
+		return 1;
+	return users->file.count > 1 ? users->file.count : 0;
+}
+
 const char *users_password(const struct users *users, uint64_t turn)
 {
-	if (users->passwords == 0)
+	if (users->file.count == 0)
 		return "";
-	return users->password[users->passwords > 1 ? turn % users->passwords : 0];
+	return users->file.password[users->file.count > 1 ? turn % users->file.count : 0];
 }
 
 void users_finish(struct users *users)
 {
-	if (users->text)
-		explicit_bzero(users->text, users->length);
-	free(users->text);
-	free(users->password);
+	password_file_finish(&users->file);
 	free(users->pattern);
 	*users = (struct users){ 0 };
 }

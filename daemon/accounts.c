@@ -608,6 +608,22 @@ static size_t account_index(const struct accounts *a, const char *name)
 	return i;
 }
 
+void accounts_users(const struct accounts *a, const char *name, char users[USER_SIZE])
+{
+	size_t at = account_index(a, name);
+	const struct line *e = at < a->count ? a->entries[at] : NULL;
+
+	size_t length = e ? strlen(e->name.folded) : 0;
+
+	memset(users, 0, USER_SIZE);
+	if (e && !e->name.pattern)
+		memcpy(users, e->spelt, USER_SIZE);
+	else if (e && length < USER_SIZE - 1) { /* else nobody's name is as long as that */
+		memcpy(users, e->name.folded, length);
+		users[length] = '*';
+	}
+}
+
 int32_t accounts_passwd(struct accounts *a, const char *name, const char *password)
 {
 	size_t at = account_index(a, name);

@@ -302,6 +302,7 @@ static int on_change(struct lsass *l, union message *m, int *passed)
 	struct lsa_answer answer = { .status = STATUS_NO_MEMORY };
 
 	(void)passed;
+	accounts_users(l->accounts, m->request.user, answer.user);
 	if (next)
 		answer.status = change(next, &m->request);
 	if (answer.status == STATUS_SUCCESS)

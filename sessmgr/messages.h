@@ -370,8 +370,9 @@ struct lsa_answer {
 	PORT_MESSAGE h;
 	int32_t status;
 	uint32_t reserved;
-	char user[USER_SIZE];         /* as the account file spells it */
-	char domain[DOMAIN_SIZE];     /* LSA_LOGON: what the name carried (alice@corp.example) */
+	char user[USER_SIZE];     /* as the account file spells it; ACCT_REMOVE, ACCT_PASSWD: whose
+	                                 account it was, with a '*' at the end what their names begin with */
+	char domain[DOMAIN_SIZE]; /* LSA_LOGON: what the name carried (alice@corp.example) */
 	uint8_t hash[NTLM_HASH_SIZE]; /* LSA_NTLM: NTOWFv2; random where STATUS is a failure */
 };
 

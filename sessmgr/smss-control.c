@@ -15,6 +15,7 @@ struct account_call {
 	LIST_ENTRY(account_call) entry;
 	uint32_t number, message_id;
 	struct client *client; /* NULL once it is gone */
+	uint16_t type;         /* ACCT_ADD and so on */
 };
 
 static LIST_HEAD(, account_call) waiting = LIST_HEAD_INITIALIZER(waiting);
@@ -227,9 +228,10 @@ void accounts_ask(struct client *client, const PORT_MESSAGE *call)
 		account_reply(client, call->message_id, STATUS_PORT_DISCONNECTED);
 		return;
 	}
-	*w = (struct account_call){
-		.number = last_number, .message_id = call->message_id, .client = client
-	};
+	*w = (struct account_call){ .number = last_number,
+		.message_id = call->message_id,
+		.client = client,
+		.type = call->type };
 	LIST_INSERT_HEAD(&waiting, w, entry);
 }
 
@@ -244,6 +246,31 @@ int accounts_set(struct smss *smss, uint16_t type, const char *name, const char 
 	result = pass_on(smss, &request.h, 0);
 	explicit_bzero(&request, sizeof(request));
 	return result;
+}
+
+/* USERS: as in struct lsa_answer. */
+static bool is_among(const char *user, const char *users)
+{
+	size_t length = strlen(users);
+
+	return length > 0 && users[length - 1] == '*' ? strncmp(user, users, length - 1) == 0
+	                                              : strcmp(user, users) == 0;
+}
+
+/* A client whose account has another password, or none is left, comes back by logging on; and whoever has an
+   account of that name later is somebody else. */
+static void account_changed(struct smss *smss, uint16_t type, const char *users)
+{
+	for (uint32_t slot = 0; slot < smss->capacity; slot++) {
+		struct session *s = smss->slots[slot];
+
+		if (!s || !s->info.user[0] || !is_among(s->info.user, users) || type == ACCT_ADD)
+			continue;
+		memset(s->cookie, 0, sizeof(s->cookie));
+		record_update(s);
+		if (type == ACCT_REMOVE)
+			session_logoff(s, END_ADMIN_LOGOFF);
+	}
 }
 
 void accounts_answer(struct smss *smss, const PORT_MESSAGE *answer)
@@ -262,6 +289,8 @@ void accounts_answer(struct smss *smss, const PORT_MESSAGE *answer)
 		break;
 	if (!w)
 		return;
+	if (copy.h.type == LSA_ANSWER && copy.status == STATUS_SUCCESS)
+		account_changed(smss, w->type, copy.user);
 	copy.h.message_id = w->message_id;
 	client_send(w->client, &copy.h, -1);
 	if (copy.h.type == LSA_ANSWER) {

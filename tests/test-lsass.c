@@ -99,7 +99,7 @@ static void exec_lsass(int port, int directory, int log)
 	if (!program || dup2(high[0], 3) < 0 || dup2(high[1], 4) < 0 ||
 	    dup2(high[2], STDERR_FILENO) < 0 || syscall(SYS_close_range, 5, ~0U, 0) < 0)
 		_exit(121);
-	execl(program, "lsass", (char *)NULL);
+	execl(program, "lsass", LSASS_PATTERNS, (char *)NULL);
 	_exit(122);
 }
 
@@ -192,6 +192,16 @@ static int32_t account(struct fixture *f, uint16_t type, const char *user, const
 	struct lsa_request r = request(type, user, password);
 
 	return ask(f->smss, &r).status;
+}
+
+/* The same, and whose account it was. */
+static void assert_users(struct fixture *f, uint16_t type, const char *user, const char *users)
+{
+	struct lsa_request r = request(type, user, "new");
+	struct lsa_answer a = ask(f->smss, &r);
+
+	assert_int_equal(a.status, STATUS_SUCCESS);
+	assert_string_equal(a.user, users);
 }
 
 /* Tries to log on. EXPECTED is the name that is answered; NULL: a failure is. */
@@ -359,6 +369,20 @@ static void test_accounts(void **data)
 	stop_lsass(f);
 	assert_null(strstr(log_text(f), "secret"));
 	assert_null(strstr(read_at(f->state, "accounts"), "secret"));
+}
+
+static void test_users(void **data)
+{
+	struct fixture *f = *data;
+
+	start_lsass(f);
+	assert_int_equal(account(f, ACCT_ADD, "Joe", "secret"), STATUS_SUCCESS);
+	assert_int_equal(account(f, ACCT_ADD, "Lab*", "pattern"), STATUS_SUCCESS);
+	assert_users(f, ACCT_PASSWD, "jOE", "Joe");
+	assert_users(f, ACCT_PASSWD, "LAB*", "lab*");
+	assert_users(f, ACCT_REMOVE, "lab*", "lab*");
+	assert_users(f, ACCT_REMOVE, "joe", "Joe");
+	stop_lsass(f);
 }
 
 static void test_logon(void **data)
@@ -799,6 +823,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_refuses_unlocked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_locked_in, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_accounts, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_users, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_logon, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ntlm, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_unusable, set_up, tear_down),

@@ -187,6 +187,54 @@ static void cookies(void **state)
 	session_down(&up);
 }
 
+/* lsass has done what an administrator asked of the account that USERS are. */
+static void account_changes(uint16_t type, const char *users)
+{
+	int lsass = harness_client(CLIENT_LSASS, 9),
+	    admin = harness_client(CLIENT_ADMINISTRATOR, 2);
+	struct lsa_request request = { .user = "asked" };
+	struct lsa_answer answer = { 0 };
+
+	snprintf(answer.user, sizeof(answer.user), "%s", users);
+	harness_send(admin, &request.h, type, sizeof(request), false);
+	assert_int_equal(harness_receive(lsass, &request, sizeof(request)), sizeof(request));
+	answer.h.message_id = request.h.message_id;
+	harness_send(lsass, &answer.h, LSA_ANSWER, sizeof(answer), false);
+	assert_int_equal(harness_receive(admin, &answer, sizeof(answer)), sizeof(answer));
+	close(admin);
+	close(lsass);
+	harness_run();
+}
+
+/* Another password voids the cookie; without its account the session is nobody's. */
+static void account_gone(void **state)
+{
+	static const char *const others[] = { "Lab", "la", "lab1*", "l" }, *const its[] = { "lab",
+		"l*" };
+	struct msg_ws_session first;
+	struct up up = logged_on("lab", &first);
+	struct msg_client m;
+	struct msg_plain told;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		account_changes(ACCT_REMOVE, others[i]);
+	assert_memory_equal(up.session->cookie, first.cookie, COOKIE_SIZE);
+	account_changes(ACCT_ADD, "lab");
+	assert_memory_equal(up.session->cookie, first.cookie, COOKIE_SIZE);
+	for (size_t i = 0; i < sizeof(its) / sizeof(*its); i++) {
+		memset(up.session->cookie, 1, COOKIE_SIZE);
+		account_changes(ACCT_PASSWD, its[i]);
+		assert_memory_equal(up.session->cookie, (uint8_t[COOKIE_SIZE]){ 0 }, COOKIE_SIZE);
+	}
+	expect_csrss(&up, CSR_CLIENT, &m, sizeof(m));
+	account_changes(ACCT_REMOVE, "l*");
+	expect_csrss(&up, CSR_LOGOFF, &told, sizeof(told));
+	m = client_of("lab");
+	assert_int_equal(ask(&m).session, NO_SESSION);
+	session_down(&up);
+}
+
 /* The user of two disconnected sessions is asked. */
 static void chooses(void **state)
 {
@@ -914,8 +962,9 @@ static void races(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { W(comes_back), W(not_kept), W(two_at_once), W(cookies),
-		W(chooses), W(limits_on_sessions), W(idle), W(late_warning), W(connection_time),
-		W(disconnection_time), W(administrators), W(users), W(boxes), W(races) };
+		W(account_gone), W(chooses), W(limits_on_sessions), W(idle), W(late_warning),
+		W(connection_time), W(disconnection_time), W(administrators), W(users), W(boxes),
+		W(races) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-winstation", tests, NULL, NULL);

@@ -435,10 +435,8 @@ void logon_abandon(struct worker *w)
 static int tell_figures(struct termsrv *t, uint32_t message_id)
 {
 	struct msg_ts_figures m = t->counted;
-	const struct connection *c;
 
-	TAILQ_FOREACH(c, &t->queue, entry)
-	m.waiting++;
+	m.waiting = t->queue.count;
 	for (uint32_t slot = 0; slot < t->slots_used; slot++)
 		m.logons += t->workers[slot] && t->workers[slot]->step >= WORKER_HANDSHAKE &&
 		            t->workers[slot]->step < WORKER_SESSION;
@@ -484,6 +482,7 @@ static void on_session(struct worker *w, const struct msg_ws_session *m)
 	else
 		tell(w, RW_COOKIE, STATUS_SUCCESS, m->cookie, -1);
 	w->step = WORKER_SESSION;
+	fair_remove(&w->t->logons, &w->logon);
 	fd_close(&w->display);
 }
 

@@ -2,8 +2,9 @@
    source is found by its first's bucket. */
 #include "fair.h"
 
+#include "networks.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 void fair_init(struct fair_queue *queue)
 {
@@ -13,21 +14,12 @@ void fair_init(struct fair_queue *queue)
 	queue->count = 0;
 }
 
-static unsigned bucket_of(const struct in6_addr *source)
-{
-	uint32_t hash = 2166136261;
-
-	for (unsigned i = 0; i < sizeof(source->s6_addr); i++)
-		hash = (hash ^ source->s6_addr[i]) * 16777619;
-	return (hash ^ hash >> 16) % FAIR_BUCKETS;
-}
-
 /* The first node of SOURCE; NULL where it has none. */
 static struct fair_node *first_of(const struct fair_queue *queue, const struct in6_addr *source)
 {
 	struct fair_node *node;
 
-	LIST_FOREACH(node, &queue->buckets[bucket_of(source)], bucket)
+	LIST_FOREACH(node, &queue->buckets[network_hash(source) % FAIR_BUCKETS], bucket)
 	if (IN6_ARE_ADDR_EQUAL(&node->source, source))
 		return node;
 	return NULL;
@@ -49,7 +41,7 @@ void fair_push(struct fair_queue *queue, struct fair_node *node, const struct in
 	node->count = 1;
 	TAILQ_INIT(&node->rest);
 	TAILQ_INSERT_TAIL(&queue->ring, node, ring);
-	LIST_INSERT_HEAD(&queue->buckets[bucket_of(source)], node, bucket);
+	LIST_INSERT_HEAD(&queue->buckets[network_hash(source) % FAIR_BUCKETS], node, bucket);
 }
 
 /* Takes out NODE, a first. The next of the same source, which is returned, is first from then on, and in the

@@ -208,9 +208,11 @@ static bool prompts_full(const struct termsrv *t, const struct worker *who)
 static void start_prompt(struct worker *w)
 {
 	if (prompts_full(w->t, w)) {
-		log_warn("%s came without credentials and is refused: 1/%d of MaxInstanceCount "
-		         "sessions show a logon prompt, or half as many for that address",
-		    w->address, PROMPTS_PART);
+		if (outcome_may_log(w->t, &w->host))
+			log_warn(
+			    "%s came without credentials and is refused: 1/%d of MaxInstanceCount "
+			    "sessions show a logon prompt, or half as many for that address",
+			    w->address, PROMPTS_PART);
 		outcome_worker(w, REFUSAL_PROMPTS, NULL, NULL);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return;
@@ -498,8 +500,10 @@ static int started(struct termsrv *t, const SMAPIMSG *reply)
 		return 0;
 	}
 	if (reply->ReturnedStatus != STATUS_SUCCESS) {
-		log_warn("no session for %s: %s (%s)", w->address,
-		    ntstatus_text(reply->ReturnedStatus), ntstatus_name(reply->ReturnedStatus));
+		if (outcome_may_log(t, &w->host))
+			log_warn("no session for %s: %s (%s)", w->address,
+			    ntstatus_text(reply->ReturnedStatus),
+			    ntstatus_name(reply->ReturnedStatus));
 		worker_deny(w, reply->ReturnedStatus, END_OUT_OF_MEMORY);
 		return 0;
 	}

@@ -34,7 +34,7 @@ static void on_deadline(int fd, short what, void *argument)
 	(void)what;
 	if (w->step == WORKER_FRESH)
 		log_warn("a worker did not get warm: ended");
-	else
+	else if (outcome_may_log(w->t, &w->host))
 		log_info(
 		    "%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
 	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
@@ -101,7 +101,7 @@ static void on_readable(int port, short what, void *argument)
 		explicit_bzero(&m, sizeof(m));
 		return;
 	}
-	if (got > 0)
+	if (got > 0 && outcome_may_log(w->t, &w->host))
 		log_warn("rdpwd %d of %s sent message 0x%x, which is not its to send: ended",
 		    w->pid, w->address, m.h.type);
 	explicit_bzero(&m, sizeof(m));
@@ -283,7 +283,7 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 	struct worker *w = worker_of_process(t, pid);
 
 	if (w) {
-		if (WIFSIGNALED(wait_status))
+		if (WIFSIGNALED(wait_status) && outcome_may_log(t, &w->host))
 			log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
 			    WTERMSIG(wait_status));
 		w->pid = 0;
@@ -295,7 +295,8 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 		return;
 	}
 	/* its port's end was read first; SIGKILL is what it got then */
-	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL)
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL &&
+	    outcome_may_log(t, &in6addr_any))
 		log_warn("rdpwd %d was ended by signal %d", pid, WTERMSIG(wait_status));
 }
 

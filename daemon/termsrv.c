@@ -81,8 +81,9 @@ static void on_silent(int fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	log_info("%s sent no whole connection request in %u ms: closed", c->address,
-	    c->t->config.LogonTimeout);
+	if (outcome_may_log(c->t, &c->host))
+		log_info("%s sent no whole connection request in %u ms: closed", c->address,
+		    c->t->config.LogonTimeout);
 	outcome_refused(c->t, REFUSAL_SILENT);
 	connection_destroy(c);
 }
@@ -130,7 +131,7 @@ static void enqueue(struct connection *c)
 	c->requested = clock_us();
 	fair_push(&c->t->queue, &c->place, &c->host);
 	snprintf(c->name, sizeof(c->name), "RDP-Tcp#%u", c->t->last_connection++);
-	outcome_request(c->t, c->name, c->address);
+	outcome_request(c->t, c->name, c->address, &c->host);
 	c->t->counted.connections++;
 	worker_dispatch(c->t);
 }
@@ -170,7 +171,8 @@ static void on_first_packet(int socket, short what, void *argument)
 	case X224_INVALID:
 		break;
 	}
-	log_info("%s sent no connection request (%s): closed", c->address, why);
+	if (outcome_may_log(c->t, &c->host))
+		log_info("%s sent no connection request (%s): closed", c->address, why);
 	outcome_refused(c->t, REFUSAL_NOT_RDP);
 	connection_destroy(c);
 }
@@ -529,7 +531,6 @@ static int init_loop(struct termsrv *t)
 	TAILQ_INIT(&t->fresh);
 	fair_init(&t->questions);
 	outcome_configure(t, t->config.LogonPenaltyExempt);
-	t->penalty = penalty_create(PENALTY_SOURCES);
 	t->lsass = -1;
 	t->room = room_for_connections();
 	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
@@ -540,8 +541,8 @@ static int init_loop(struct termsrv *t)
 	t->refill = evtimer_new(t->base, on_refill, t);
 	t->lsass_lost = evtimer_new(t->base, on_lsass_lost, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
-	return t->smss_event && t->nursery_event && t->accept_event && t->resume && t->refill &&
-	               t->lsass_lost && t->penalty && t->child_event &&
+	return outcome_init(t) == 0 && t->smss_event && t->nursery_event && t->accept_event &&
+	               t->resume && t->refill && t->lsass_lost && t->child_event &&
 	               event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;

@@ -23,6 +23,7 @@
 #include "networks.h"
 #include "ntstatus.h"
 #include "options.h"
+#include "pace.h"
 #include "penalty.h"
 
 #include <event2/event.h>
@@ -166,6 +167,9 @@ struct termsrv {
 	struct left_logon left[QUESTIONS_MAX]; /* of these */
 	unsigned left_count;
 	struct penalty *penalty;
+	struct pace lines, requests;         /* of the log about strangers; events of connections */
+	uint64_t lost[WS_EVENT_COUNT];       /* events that smss did not take */
+	struct event *tell;                  /* of what these have not written */
 	struct network exempt[NETWORKS_MAX]; /* from that */
 	size_t exempt_count;
 	struct msg_ts_figures counted;
@@ -229,8 +233,15 @@ void logon_abandon(struct worker *w);
 
 /* termsrv-outcome.c */
 
-/* An event that smss is told of: a request came as connection NAME. */
-void outcome_request(struct termsrv *t, const char *name, const char *address);
+/* 0, or -1 without memory. */
+int outcome_init(struct termsrv *t);
+/* Whether the log may have a line about the client of HOST, who has no account yet. Those that it may not are
+   counted, and told of together. */
+bool outcome_may_log(struct termsrv *t, const struct in6_addr *host);
+/* An event that smss is told of: a request came as connection NAME. Of more than an address may have there is
+   only how many. */
+void outcome_request(
+    struct termsrv *t, const char *name, const char *address, const struct in6_addr *host);
 /* Takes the addresses that failed logons cost nothing: EXEMPT is a checked option's text. */
 void outcome_configure(struct termsrv *t, const char *exempt);
 /* Whether failed logons cost the address FROM nothing. */

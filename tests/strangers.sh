@@ -58,6 +58,37 @@ for round in 1 2 3; do
 done
 # eight had all workers that there were; then it is his turn, and no twelve of theirs come first
 [ $sum -lt 48 ] || fail "the one had to wait for them"
+echo "== lines of the log about strangers"
+strangers rubbish 200 127.0.0.5
+strangers rubbish 1 127.0.0.6
+wait_until $PATIENCE is_counted not_rdp 201 || fail "they are not counted: $(musessctl stats)"
+lines=$(grep -c '127\.0\.0\.5:[0-9]* sent no connection request' "$musess_log")
+[ "$lines" -ge 10 ] && [ "$lines" -lt 30 ] || fail "200 have $lines lines"
+grep -q '127\.0\.0\.6:[0-9]* sent no connection request' "$musess_log" || fail "another has none"
+wait_until $PATIENCE grep -qE 'termsrv: warning: [0-9]+ lines about clients were not written' "$musess_log" ||
+	fail "nobody says how many are missing"
+[ "$(sed -nE 's/.*warning: ([0-9]+) lines about clients.*/\1/p' "$musess_log")" = $((200 - lines)) ] ||
+	fail "$lines lines, and $(grep 'lines about clients' "$musess_log")"
+
+echo "== events of connections"
+events() {
+	grep -c '"id":131,' "$STATE/events.jsonl"
+}
+# Each connection has an event, or is among those that the log counts.
+all_accounted_for() {
+	local unwritten
+	unwritten=$(sed -nE 's/.*warning: ([0-9]+) connections have no event 131.*/\1/p
+		s/.*warning: events of ([0-9]+) connections were lost.*/\1/p' "$musess_log" | paste -sd+)
+	[ $(($(events) + ${unwritten:-0})) = "$(musessctl stats --json | python3 -SEc 'import json, sys
+print(json.load(sys.stdin)["connections"])')" ]
+}
+before=$(events)
+strangers leave 2000 "$(termsrv)"
+wait_until $PATIENCE is_counted handshake 2200 || fail "they are not counted: $(musessctl stats)"
+load 127.0.0.6 "$MUSESS_USER" "$MUSESS_PASSWORD" || fail "the next client is not served"
+wait_until $PATIENCE all_accounted_for || fail "$(events) events: $(musessctl stats)"
+[ $(($(events) - before)) -lt 1700 ] || fail "2000 connections have $(($(events) - before)) events"
+grep -q '"id":131,.*"ClientIP":"127\.0\.0\.6:' "$STATE/events.jsonl" || fail "another has no event"
 stop_musess
 
 echo "== who says nothing makes room"

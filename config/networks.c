@@ -91,3 +91,12 @@ bool networks_hold(const struct network *networks, size_t count, const struct in
 	}
 	return false;
 }
+
+uint32_t network_hash(const struct in6_addr *address)
+{
+	uint32_t hash = 2166136261; /* FNV-1a's */
+
+	for (unsigned i = 0; i < sizeof(address->s6_addr); i++)
+		hash = (hash ^ address->s6_addr[i]) * 16777619;
+	return hash ^ hash >> 16;
+}

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { NETWORKS_MAX = 128 }; /* more than an option's text has room for */
 
@@ -25,5 +26,8 @@ void network_mask(struct in6_addr *address, unsigned bits);
 
 /* True where one of the COUNT networks holds ADDRESS. */
 bool networks_hold(const struct network *networks, size_t count, const struct in6_addr *address);
+
+/* A number that the address is found by in tables. */
+uint32_t network_hash(const struct in6_addr *address);
 
 #endif

@@ -93,6 +93,11 @@ bool draw_has_depth(uint32_t bpp)
 	return bpp == 15 || bpp == 16 || bpp == 24 || bpp == 32;
 }
 
+static void ask_nothing(struct draw *d)
+{
+	d->asked = (struct draw_asked){ .left = UINT16_MAX, .top = UINT16_MAX };
+}
+
 int draw_init(struct draw *d, const struct glyphs *glyphs, uint16_t width, uint16_t height,
     uint8_t bpp, bool skip_alpha)
 {
@@ -116,7 +121,9 @@ int draw_init(struct draw *d, const struct glyphs *glyphs, uint16_t width, uint1
 	/* A cursor on a cell that nobody filled must be seen. */
 	for (size_t i = 0; i < (size_t)d->grid_rows * d->grid_columns; i++)
 		d->cells[i].foreground = 0xffffff;
-	draw_invalidate_all(d);
+	ask_nothing(d);
+	draw_ask_all(d);
+	draw_answer(d);
 	return 0;
 }
 
@@ -186,21 +193,46 @@ bool draw_message(struct draw *d, const PORT_MESSAGE *message, size_t size)
 	return true;
 }
 
-void draw_invalidate_all(struct draw *d)
+bool draw_is_asked(const struct draw *d)
 {
-	draw_invalidate(d, 0, 0, d->width - 1, d->height - 1);
+	return d->asked.left <= d->asked.right && d->asked.top <= d->asked.bottom;
 }
 
-void draw_invalidate(struct draw *d, uint16_t left, uint16_t top, uint16_t right, uint16_t bottom)
+void draw_ask_all(struct draw *d)
 {
-	uint16_t last_row, last_column;
+	draw_ask(d, 0, 0, d->width - 1, d->height - 1);
+}
 
-	if (left >= d->width || top >= d->height)
+static uint16_t least(uint16_t a, uint16_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint16_t most(uint16_t a, uint16_t b)
+{
+	return a > b ? a : b;
+}
+
+void draw_ask(struct draw *d, uint16_t left, uint16_t top, uint16_t right, uint16_t bottom)
+{
+	if (left >= d->width || top >= d->height || right < left || bottom < top)
 		return;
-	last_row = (bottom < d->height ? bottom : d->height - 1) / CELL_HEIGHT;
-	last_column = (right < d->width ? right : d->width - 1) / CELL_WIDTH;
-	for (uint16_t row = top / CELL_HEIGHT; row <= last_row; row++)
-		for (uint16_t column = left / CELL_WIDTH; column <= last_column; column++)
+	d->asked.left = least(d->asked.left, left);
+	d->asked.top = least(d->asked.top, top);
+	d->asked.right = most(d->asked.right, least(right, d->width - 1));
+	d->asked.bottom = most(d->asked.bottom, least(bottom, d->height - 1));
+}
+
+void draw_answer(struct draw *d)
+{
+	const struct draw_asked a = d->asked;
+
+	if (!draw_is_asked(d))
+		return;
+	ask_nothing(d);
+	for (uint16_t row = a.top / CELL_HEIGHT; row <= a.bottom / CELL_HEIGHT; row++)
+		for (uint16_t column = a.left / CELL_WIDTH; column <= a.right / CELL_WIDTH;
+		    column++)
 			make_due(d, row, column);
 }
 

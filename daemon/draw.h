@@ -40,6 +40,9 @@ struct draw {
 	uint16_t first_row;     /* rows above it have nothing to send */
 	struct cell *cells;     /* grid_rows x grid_columns */
 	struct draw_range *due; /* of each row */
+	struct draw_asked {
+		uint16_t left, top, right, bottom;
+	} asked; /* pixels, inclusive; nothing where it is wrong way round */
 	uint32_t pixels[DRAW_PIECE_PIXELS];
 	uint8_t bytes[DRAW_PIECE_BYTES];
 };
@@ -75,12 +78,16 @@ bool draw_message(struct draw *d, const PORT_MESSAGE *message, size_t size);
 /* Puts the cursor, a cell in exchanged colours, on a cell. */
 void draw_cursor(struct draw *d, uint16_t row, uint16_t column, bool visible);
 
-/* Makes everything due again. */
-void draw_invalidate_all(struct draw *d);
+/* The client asks for a rectangle again, edges in pixels and inclusive as in the Refresh Rect PDU;
+   whatever lies outside the desktop is ignored. That costs nothing, however often: what was asked
+   for is one area, around all that was. */
+void draw_ask(struct draw *d, uint16_t left, uint16_t top, uint16_t right, uint16_t bottom);
+void draw_ask_all(struct draw *d);
+bool draw_is_asked(const struct draw *d);
 
-/* Makes the rectangle due again, edges in pixels and inclusive as in the Refresh Rect PDU;
-   whatever lies outside the desktop is ignored. */
-void draw_invalidate(struct draw *d, uint16_t left, uint16_t top, uint16_t right, uint16_t bottom);
+/* Makes what was asked for due again, at the cost of the desktop once: to be called when draw_next
+   has nothing left, so that what it costs is sent before it can cost as much again. */
+void draw_answer(struct draw *d);
 
 /*
  * Encodes one rectangle of what is due into *OUT, all fields filled in; its data belongs

@@ -27,7 +27,8 @@
 #include <winpr/wlog.h>
 #include <winpr/wtsapi.h>
 
-enum { INPUT_PAUSE_US = 1000000 };
+/* REFRESH_PAUSE_US: between two pictures that the client asked for, as a large one costs much and asking little. */
+enum { INPUT_PAUSE_US = 1000000, REFRESH_PAUSE_US = 250000 };
 
 static pTransportRWFkt read_pdu; /* FreeRDP's own */
 
@@ -104,8 +105,7 @@ static BOOL on_refresh(rdpContext *context, BYTE count, const RECTANGLE_16 *area
 	struct rdpwd *w = rdpwd_of(context);
 
 	for (BYTE i = 0; w->drawing && i < count; i++)
-		draw_invalidate(
-		    &w->draw, areas[i].left, areas[i].top, areas[i].right, areas[i].bottom);
+		draw_ask(&w->draw, areas[i].left, areas[i].top, areas[i].right, areas[i].bottom);
 	return TRUE;
 }
 
@@ -116,7 +116,7 @@ static BOOL on_suppress(rdpContext *context, BYTE allow, const RECTANGLE_16 *are
 	(void)area;
 	w->suppressed = !allow;
 	if (allow && w->drawing)
-		draw_invalidate_all(&w->draw);
+		draw_ask_all(&w->draw);
 	return TRUE;
 }
 
@@ -366,14 +366,46 @@ static int report_painted(struct rdpwd *w)
 	return 0;
 }
 
+static bool may_paint(const struct rdpwd *w)
+{
+	return w->drawing && w->display >= 0 && !w->suppressed && w->framed;
+}
+
+/* How long what the client asked for has to wait yet. */
+static uint64_t refresh_wait(const struct rdpwd *w)
+{
+	uint64_t passed = clock_us() - w->refreshed;
+
+	return passed < REFRESH_PAUSE_US ? REFRESH_PAUSE_US - passed : 0;
+}
+
+int peer_timeout(const struct rdpwd *w)
+{
+	if (!may_paint(w) || !draw_is_asked(&w->draw) || w->peer->IsWriteBlocked(w->peer))
+		return -1;
+	return (int)(refresh_wait(w) / 1000 + 1);
+}
+
+/* The next rectangle: of what has changed, then of what the client asked for again. */
+static bool next_rectangle(struct rdpwd *w, BITMAP_DATA *rectangle)
+{
+	if (draw_next(&w->draw, rectangle))
+		return true;
+	if (!draw_is_asked(&w->draw) || refresh_wait(w) > 0)
+		return false;
+	w->refreshed = clock_us();
+	draw_answer(&w->draw);
+	return draw_next(&w->draw, rectangle);
+}
+
 int peer_paint(struct rdpwd *w)
 {
 	rdpUpdate *update = w->peer->context->update;
 	BITMAP_DATA rectangle;
 
-	if (!w->drawing || w->display < 0 || w->suppressed || !w->framed)
+	if (!may_paint(w))
 		return 0;
-	while (!w->peer->IsWriteBlocked(w->peer) && draw_next(&w->draw, &rectangle)) {
+	while (!w->peer->IsWriteBlocked(w->peer) && next_rectangle(w, &rectangle)) {
 		BITMAP_UPDATE bitmap = { .number = 1, .rectangles = &rectangle };
 		if (!update->BitmapUpdate(w->peer->context, &bitmap))
 			return -1;

@@ -133,7 +133,7 @@ static void loop(struct rdpwd *w)
 		/* a blocked client stops csrss as well: its frames wait */
 		p[count + 1] = (struct pollfd){ blocked ? -1 : w->display, POLLIN, 0 };
 		p[count + 2] = (struct pollfd){ blocked ? w->socket : -1, POLLOUT, 0 };
-		if (poll(p, count + 3, -1) < 0 && errno != EINTR)
+		if (poll(p, count + 3, peer_timeout(w)) < 0 && errno != EINTR)
 			return;
 		if (serve_peer(w, p, count) < 0)
 			return;

@@ -43,6 +43,7 @@ struct rdpwd {
 	uint8_t cookie[COOKIE_SIZE]; /* to come back with; zero: none */
 	bool cookie_due;             /* the client is to get it */
 	uint64_t input_told;         /* when csrss was told that the mouse was used */
+	uint64_t refreshed;          /* when the client got what it had asked for again */
 	struct lsa_answer hash;      /* kept: FreeRDP may ask more than once */
 	bool have_hash;
 	char address[ADDRESS_SIZE];
@@ -94,6 +95,8 @@ int peer_renew(struct rdpwd *w, const struct nursery_kit *kit);
 int peer_connect(struct rdpwd *w, int socket);
 /* Sends pictures as far as the client takes them. 0, or -1 where it is gone. */
 int peer_paint(struct rdpwd *w);
+/* Milliseconds until there may be something to paint, though nobody sends anything; or -1. */
+int peer_timeout(const struct rdpwd *w);
 /* Gives the client the cookie with which it may come back, once it can take it. 0, or -1 where it
    is gone. */
 int peer_give_cookie(struct rdpwd *w);

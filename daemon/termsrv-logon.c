@@ -208,9 +208,11 @@ static bool prompts_full(const struct termsrv *t, const struct worker *who)
 static void start_prompt(struct worker *w)
 {
 	if (prompts_full(w->t, w)) {
-		log_warn("%s came without credentials and is refused: 1/%d of MaxInstanceCount "
-		         "sessions show a logon prompt, or half as many for that address",
-		    w->address, PROMPTS_PART);
+		if (outcome_may_log(w->t, &w->host))
+			log_warn(
+			    "%s came without credentials and is refused: 1/%d of MaxInstanceCount "
+			    "sessions show a logon prompt, or half as many for that address",
+			    w->address, PROMPTS_PART);
 		outcome_worker(w, REFUSAL_PROMPTS, NULL, NULL);
 		worker_deny(w, STATUS_NO_MEMORY, END_OUT_OF_MEMORY);
 		return;
@@ -435,10 +437,8 @@ void logon_abandon(struct worker *w)
 static int tell_figures(struct termsrv *t, uint32_t message_id)
 {
 	struct msg_ts_figures m = t->counted;
-	const struct connection *c;
 
-	TAILQ_FOREACH(c, &t->queue, entry)
-	m.waiting++;
+	m.waiting = t->queue.count;
 	for (uint32_t slot = 0; slot < t->slots_used; slot++)
 		m.logons += t->workers[slot] && t->workers[slot]->step >= WORKER_HANDSHAKE &&
 		            t->workers[slot]->step < WORKER_SESSION;
@@ -484,6 +484,7 @@ static void on_session(struct worker *w, const struct msg_ws_session *m)
 	else
 		tell(w, RW_COOKIE, STATUS_SUCCESS, m->cookie, -1);
 	w->step = WORKER_SESSION;
+	fair_remove(&w->t->logons, &w->logon);
 	fd_close(&w->display);
 }
 
@@ -499,8 +500,10 @@ static int started(struct termsrv *t, const SMAPIMSG *reply)
 		return 0;
 	}
 	if (reply->ReturnedStatus != STATUS_SUCCESS) {
-		log_warn("no session for %s: %s (%s)", w->address,
-		    ntstatus_text(reply->ReturnedStatus), ntstatus_name(reply->ReturnedStatus));
+		if (outcome_may_log(t, &w->host))
+			log_warn("no session for %s: %s (%s)", w->address,
+			    ntstatus_text(reply->ReturnedStatus),
+			    ntstatus_name(reply->ReturnedStatus));
 		worker_deny(w, reply->ReturnedStatus, END_OUT_OF_MEMORY);
 		return 0;
 	}

@@ -14,14 +14,87 @@
 static const int32_t statuses[] = { REFUSAL_TABLE(STATUS_OF) };
 #undef STATUS_OF
 
-void outcome_request(struct termsrv *t, const char *name, const char *address)
+/* Of one address ten lines, and then one in ten seconds; of all 100, and then five a second. */
+static const struct pace_rate line_each = { 10, 10000000 }, line_all = { 100, 200000 };
+
+/* Events of connections: enough for a storm of 1,000 from a load generator, and for 50 a second that go
+   on, so that a flood needs half an hour, and not a minute, to fill EventFileMax. */
+static const struct pace_rate request_each = { 1000, 20000 }, request_all = { 4000, 5000 };
+
+enum { TELL_SECONDS = 10 };
+
+static void on_tell(int fd, short what, void *argument)
+{
+	static const char *const of[WS_EVENT_COUNT] = { "connections", "failed logons",
+		"addresses that have to wait" };
+	struct termsrv *t = argument;
+
+	(void)fd;
+	(void)what;
+	if (t->lines.refused)
+		log_warn("%llu lines about clients were not written: they were too many",
+		    (unsigned long long)t->lines.refused);
+	if (t->requests.refused)
+		log_warn("%llu connections have no event 131: they were too many",
+		    (unsigned long long)t->requests.refused);
+	t->lines.refused = t->requests.refused = 0;
+	for (unsigned i = 0; i < WS_EVENT_COUNT; i++) {
+		if (t->lost[i])
+			log_warn("events of %llu %s were lost: smss has no time for them",
+			    (unsigned long long)t->lost[i], of[i]);
+		t->lost[i] = 0;
+	}
+}
+
+int outcome_init(struct termsrv *t)
+{
+	t->lines.each = line_each;
+	t->lines.all = line_all;
+	t->requests.each = request_each;
+	t->requests.all = request_all;
+	t->penalty = penalty_create(PENALTY_SOURCES);
+	t->tell = evtimer_new(t->base, on_tell, t);
+	return t->penalty && t->tell ? 0 : -1;
+}
+
+/* Something was not written: soon one line says how much. */
+static void tell_soon(struct termsrv *t)
+{
+	const struct timeval in = { .tv_sec = TELL_SECONDS };
+
+	if (!event_pending(t->tell, EV_TIMEOUT, NULL))
+		event_add(t->tell, &in);
+}
+
+bool outcome_may_log(struct termsrv *t, const struct in6_addr *host)
+{
+	if (pace_take(&t->lines, host, clock_us()))
+		return true;
+	tell_soon(t);
+	return false;
+}
+
+static void send_event(struct termsrv *t, struct msg_ws_event *m)
+{
+	port_header(&m->h, WS_EVENT, sizeof(*m), 0);
+	if (port_send(t->smss, &m->h, -1) == 0)
+		return;
+	t->lost[m->event]++; /* smss that is busy hears of logons first */
+	tell_soon(t);
+}
+
+void outcome_request(
+    struct termsrv *t, const char *name, const char *address, const struct in6_addr *host)
 {
 	struct msg_ws_event m = { .event = WS_EVENT_REQUEST };
 
+	if (!pace_take(&t->requests, host, clock_us())) {
+		tell_soon(t);
+		return;
+	}
 	snprintf(m.winstation, sizeof(m.winstation), "%s", name);
 	snprintf(m.address, sizeof(m.address), "%s", address);
-	port_header(&m.h, WS_EVENT, sizeof(m), 0);
-	port_send(t->smss, &m.h, -1); /* smss that is busy hears of logons first */
+	send_event(t, &m);
 }
 
 void outcome_refused(struct termsrv *t, enum refusal cause)
@@ -57,8 +130,7 @@ static void tell_penalty(struct termsrv *t, const char address[ADDRESS_SIZE])
 	struct msg_ws_event m = { .event = WS_EVENT_PENALTY };
 
 	memcpy(m.address, address, sizeof(m.address));
-	port_header(&m.h, WS_EVENT, sizeof(m), 0);
-	port_send(t->smss, &m.h, -1);
+	send_event(t, &m);
 }
 
 /* What a failed logon costs the client at FROM, which is ADDRESS as text. */
@@ -96,8 +168,7 @@ static void refused(
 	if (statuses[cause] == 0)
 		return;
 	who->status = statuses[cause];
-	port_header(&who->h, WS_EVENT, sizeof(*who), 0);
-	port_send(t->smss, &who->h, -1);
+	send_event(t, who);
 	penalize(t, from, who->address);
 }
 

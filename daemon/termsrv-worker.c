@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,7 @@ static void on_deadline(int fd, short what, void *argument)
 	(void)what;
 	if (w->step == WORKER_FRESH)
 		log_warn("a worker did not get warm: ended");
-	else
+	else if (outcome_may_log(w->t, &w->host))
 		log_info(
 		    "%s did not log on in %u ms: closed", w->address, w->t->config.LogonTimeout);
 	if (w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON)
@@ -100,7 +101,7 @@ static void on_readable(int port, short what, void *argument)
 		explicit_bzero(&m, sizeof(m));
 		return;
 	}
-	if (got > 0)
+	if (got > 0 && outcome_may_log(w->t, &w->host))
 		log_warn("rdpwd %d of %s sent message 0x%x, which is not its to send: ended",
 		    w->pid, w->address, m.h.type);
 	explicit_bzero(&m, sizeof(m));
@@ -129,6 +130,7 @@ static void worker_free(struct worker *w)
 		t->warm_count--;
 	}
 	logon_abandon(w);
+	fair_remove(&t->logons, &w->logon);
 	if (w->unsaid > 0)
 		log_warn("%u lines of rdpwd %d of %s were not written: they were too many",
 		    w->unsaid, w->pid, w->address);
@@ -281,7 +283,7 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 	struct worker *w = worker_of_process(t, pid);
 
 	if (w) {
-		if (WIFSIGNALED(wait_status))
+		if (WIFSIGNALED(wait_status) && outcome_may_log(t, &w->host))
 			log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
 			    WTERMSIG(wait_status));
 		w->pid = 0;
@@ -293,7 +295,8 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 		return;
 	}
 	/* its port's end was read first; SIGKILL is what it got then */
-	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL)
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL &&
+	    outcome_may_log(t, &in6addr_any))
 		log_warn("rdpwd %d was ended by signal %d", pid, WTERMSIG(wait_status));
 }
 
@@ -370,28 +373,28 @@ static unsigned count_host(
 	return found;
 }
 
-/* The connection that is served next: the first; but where its address has its share of the
-   handshakes already, the first of another that has not. NULL where none may be. */
+/* The connection that is served next: that whose address has its turn; but where that has its share of the
+   handshakes already, of another that has not. NULL where none may be: an address that has its share of the
+   workers without a logon waits for these. */
 static struct connection *next_connection(struct termsrv *t)
 {
-	struct connection *first = TAILQ_FIRST(&t->queue), *c;
-	struct in6_addr hosts[HANDSHAKES_MAX], full;
+	struct in6_addr hosts[HANDSHAKES_MAX];
 	unsigned count = busy_handshakes(t, hosts);
+	struct connection *c, *full = NULL;
+	struct fair_node *place;
 
-	if (!first || count >= HANDSHAKES_MAX)
+	if (count >= HANDSHAKES_MAX)
 		return NULL;
-	if (count_host(hosts, count, &first->host) < HOST_HANDSHAKES_MAX)
-		return first;
-	full = first->host;
-	TAILQ_FOREACH(c, &t->queue, entry)
-	{
-		if (IN6_ARE_ADDR_EQUAL(&c->host, &full))
+	for (place = fair_first(&t->queue); place; place = fair_next(place)) {
+		c = connection_at(place);
+		if (!fair_has_room(&t->logons, &c->host, LOGONS_MAX))
 			continue;
 		if (count_host(hosts, count, &c->host) < HOST_HANDSHAKES_MAX)
 			return c;
-		full = c->host; /* at most two can be full */
+		if (!full)
+			full = c;
 	}
-	return first;
+	return full;
 }
 
 /* The time that the client has left of the whole until logon; its stay in the queue was
@@ -411,7 +414,9 @@ static int hand_over(struct worker *w, struct connection *c)
 	uint64_t left = time_left(c);
 	struct timeval limit = { .tv_sec = (time_t)(left / 1000000),
 		.tv_usec = (suseconds_t)(left % 1000000) };
+	int one = 1;
 
+	setsockopt(c->socket, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
 	TAILQ_REMOVE(&t->warm, w, entry);
 	t->warm_count--;
 	w->step = WORKER_HANDSHAKE;
@@ -421,6 +426,7 @@ static int hand_over(struct worker *w, struct connection *c)
 	memcpy(w->address, c->address, sizeof(w->address));
 	w->from = c->from;
 	w->host = c->host;
+	fair_push(&t->logons, &w->logon, &w->host);
 	memcpy(w->client.winstation, c->name, sizeof(w->client.winstation));
 	w->client.phase[PHASE_ACCEPT] = c->accepted;
 	w->client.phase[PHASE_REQUEST] = c->requested;
@@ -437,20 +443,21 @@ void worker_dispatch(struct termsrv *t)
 	struct connection *c;
 	struct worker *w;
 
-	while (!TAILQ_EMPTY(&t->queue) && (w = TAILQ_FIRST(&t->warm))) {
+	while (t->queue.count > 0 && (w = TAILQ_FIRST(&t->warm))) {
 		c = next_connection(t);
 		if (!c) {
 			event_add(t->resume, &soon);
 			break;
 		}
+		fair_take(&t->queue, &c->place);
 		if (outcome_wait(t, &c->from) > 0) {
 			connection_keep_out(t, c->address);
 			connection_destroy(c);
 			continue;
 		}
-		TAILQ_REMOVE(&t->queue, c, entry);
-		c->queued = false;
-		if (hand_over(w, c) < 0)
+		if (connection_left(c))
+			outcome_refused(t, REFUSAL_HANDSHAKE);
+		else if (hand_over(w, c) < 0)
 			log_warn("%s: its worker is gone: closed", c->address);
 		connection_destroy(c);
 	}

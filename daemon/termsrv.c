@@ -14,8 +14,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,16 +29,39 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+struct connection *connection_at(struct fair_node *place)
+{
+	return (void *)((char *)place - offsetof(struct connection, place));
+}
+
 void connection_destroy(struct connection *c)
 {
-	if (c->queued)
-		TAILQ_REMOVE(&c->t->queue, c, entry);
+	fair_remove(c->requested ? &c->t->queue : &c->t->silent, &c->place);
 	if (c->readable)
 		event_free(c->readable);
 	if (c->deadline)
 		event_free(c->deadline);
 	fd_close(&c->socket);
 	free(c);
+}
+
+bool connection_left(const struct connection *c)
+{
+	struct pollfd p = { c->socket, POLLRDHUP, 0 };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void refuse(struct termsrv *t, const char *address, const char *why)
+{
+	uint64_t now = clock_us();
+
+	outcome_refused(t, REFUSAL_RESOURCES);
+	if (now - t->refusal_logged < 1000000)
+		return; /* one line a second says it */
+	t->refusal_logged = now;
+	log_warn("a connection%s%s is refused: %s", address ? " from " : "", address ? address : "",
+	    why);
 }
 
 void connection_keep_out(struct termsrv *t, const char *address)
@@ -56,27 +81,58 @@ static void on_silent(int fd, short what, void *argument)
 
 	(void)fd;
 	(void)what;
-	log_info("%s sent no whole connection request in %u ms: closed", c->address,
-	    c->t->config.LogonTimeout);
+	if (outcome_may_log(c->t, &c->host))
+		log_info("%s sent no whole connection request in %u ms: closed", c->address,
+		    c->t->config.LogonTimeout);
 	outcome_refused(c->t, REFUSAL_SILENT);
 	connection_destroy(c);
+}
+
+/* While it waits its client has nothing to say: it leaves, or sends what it should not, and is not looked
+   at any more. */
+static void on_left(int socket, short what, void *argument)
+{
+	struct connection *c = argument;
+
+	(void)socket;
+	(void)what;
+	if (!connection_left(c)) {
+		event_del(c->readable);
+		return;
+	}
+	outcome_refused(c->t, REFUSAL_HANDSHAKE);
+	connection_destroy(c);
+}
+
+/* Wakes us when the client has left, and not for what it has sent. */
+static int watch_for_end(struct connection *c)
+{
+	int many = 2 * X224_REQUEST_MAX;
+
+	event_free(c->readable);
+	c->readable = NULL;
+	if (setsockopt(c->socket, SOL_SOCKET, SO_RCVLOWAT, &many, sizeof(many)) < 0)
+		return -1;
+	c->readable = event_new(c->t->base, c->socket, EV_READ | EV_PERSIST, on_left, c);
+	return c->readable && event_add(c->readable, NULL) == 0 ? 0 : -1;
 }
 
 /* A whole, valid first packet: from here on the connection is worth a worker. */
 static void enqueue(struct connection *c)
 {
-	int one = 1;
-
-	setsockopt(c->socket, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
-	event_free(c->readable);
+	if (!fair_has_room(&c->t->queue, &c->host, c->t->room) || watch_for_end(c) < 0) {
+		refuse(c->t, c->address, "too many from there wait already");
+		connection_destroy(c);
+		return;
+	}
 	event_free(c->deadline);
-	c->readable = c->deadline = NULL;
+	c->deadline = NULL;
+	fair_remove(&c->t->silent, &c->place);
 	c->requested = clock_us();
+	fair_push(&c->t->queue, &c->place, &c->host);
 	snprintf(c->name, sizeof(c->name), "RDP-Tcp#%u", c->t->last_connection++);
-	outcome_request(c->t, c->name, c->address);
+	outcome_request(c->t, c->name, c->address, &c->host);
 	c->t->counted.connections++;
-	c->queued = true;
-	TAILQ_INSERT_TAIL(&c->t->queue, c, entry);
 	worker_dispatch(c->t);
 }
 
@@ -115,7 +171,8 @@ static void on_first_packet(int socket, short what, void *argument)
 	case X224_INVALID:
 		break;
 	}
-	log_info("%s sent no connection request (%s): closed", c->address, why);
+	if (outcome_may_log(c->t, &c->host))
+		log_info("%s sent no connection request (%s): closed", c->address, why);
 	outcome_refused(c->t, REFUSAL_NOT_RDP);
 	connection_destroy(c);
 }
@@ -144,18 +201,6 @@ static void take_address(struct connection *c, const struct sockaddr_storage *fr
 		memcpy(&c->from.s6_addr[LINK_PLACE], &in6.sin6_scope_id, sizeof(uint32_t));
 }
 
-static void refuse(struct termsrv *t, const char *address, const char *why)
-{
-	uint64_t now = clock_us();
-
-	outcome_refused(t, REFUSAL_RESOURCES);
-	if (now - t->refusal_logged < 1000000)
-		return; /* one line a second says it */
-	t->refusal_logged = now;
-	log_warn("a connection%s%s is refused: %s", address ? " from " : "", address ? address : "",
-	    why);
-}
-
 /* A client that is silent for so many MINUTES is asked, and given up when it has not answered for
    as long again; what is sent to it and not acknowledged tells the same. */
 static void keep_alive(int socket, uint32_t minutes)
@@ -168,6 +213,21 @@ static void keep_alive(int socket, uint32_t minutes)
 	setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
 	setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit));
+}
+
+#define OUT_OF_DESCRIPTORS "out of descriptors (raise LimitNOFILE)"
+
+/* Of whoever has most connections that have said nothing yet, the oldest goes. Whether there was one. */
+static bool make_room(struct termsrv *t)
+{
+	struct fair_node *place = fair_largest(&t->silent);
+	struct connection *c = place ? connection_at(place) : NULL;
+
+	if (!c)
+		return false;
+	refuse(t, c->address, OUT_OF_DESCRIPTORS);
+	connection_destroy(c);
+	return true;
 }
 
 static void add_connection(struct termsrv *t, int socket, const struct sockaddr_storage *from)
@@ -201,20 +261,29 @@ static void add_connection(struct termsrv *t, int socket, const struct sockaddr_
 	    event_add(c->deadline, &limit) < 0) {
 		refuse(t, c->address, "out of memory");
 		connection_destroy(c);
+		return;
 	}
+	if (t->silent.count + t->queue.count >= t->room && !make_room(t)) {
+		refuse(t, c->address, OUT_OF_DESCRIPTORS);
+		connection_destroy(c);
+		return;
+	}
+	fair_push(&t->silent, &c->place, &c->host);
 }
 
-/* Out of descriptors: the spare one lets us take this connection and close it, so that
-   its client is not left hanging and the listener does not spin. */
+/* Out of descriptors: where no silent one can make room, the spare one lets us take this connection and
+   close it, so that its client is not left hanging and the listener does not spin. */
 static void shed(struct termsrv *t)
 {
 	int socket;
 
+	if (make_room(t))
+		return;
 	fd_close(&t->spare);
 	socket = accept4(t->listener, NULL, NULL, SOCK_CLOEXEC);
 	fd_close(&socket);
 	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
-	refuse(t, NULL, "out of descriptors (raise LimitNOFILE)");
+	refuse(t, NULL, OUT_OF_DESCRIPTORS);
 }
 
 static void on_accept(int listener, short what, void *argument)
@@ -438,6 +507,16 @@ static struct event_base *exact_base(void)
 	return base;
 }
 
+/* Connections that have no worker leave a third of the descriptors to those that have one. */
+static unsigned room_for_connections(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return 0;
+	return files.rlim_cur < INT_MAX ? (unsigned)files.rlim_cur / 3 * 2 : INT_MAX;
+}
+
 static int init_loop(struct termsrv *t)
 {
 	t->base = exact_base();
@@ -445,13 +524,15 @@ static int init_loop(struct termsrv *t)
 	t->turns = calloc(WORKERS_MAX, sizeof(*t->turns));
 	if (!t->base || !t->workers || !t->turns)
 		return -1;
-	TAILQ_INIT(&t->queue);
+	fair_init(&t->silent);
+	fair_init(&t->queue);
+	fair_init(&t->logons);
 	TAILQ_INIT(&t->warm);
 	TAILQ_INIT(&t->fresh);
 	fair_init(&t->questions);
 	outcome_configure(t, t->config.LogonPenaltyExempt);
-	t->penalty = penalty_create(PENALTY_SOURCES);
 	t->lsass = -1;
+	t->room = room_for_connections();
 	t->spare = fcntl(TERMSRV_SMSS, F_DUPFD_CLOEXEC, 0);
 	t->smss_event = watch(t, t->smss, on_smss);
 	t->nursery_event = watch(t, t->nursery, on_nursery);
@@ -460,8 +541,8 @@ static int init_loop(struct termsrv *t)
 	t->refill = evtimer_new(t->base, on_refill, t);
 	t->lsass_lost = evtimer_new(t->base, on_lsass_lost, t);
 	t->child_event = evsignal_new(t->base, SIGCHLD, on_child, t);
-	return t->smss_event && t->nursery_event && t->accept_event && t->resume && t->refill &&
-	               t->lsass_lost && t->penalty && t->child_event &&
+	return outcome_init(t) == 0 && t->smss_event && t->nursery_event && t->accept_event &&
+	               t->resume && t->refill && t->lsass_lost && t->child_event &&
 	               event_add(t->child_event, NULL) == 0
 	           ? 0
 	           : -1;

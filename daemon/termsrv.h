@@ -23,6 +23,7 @@
 #include "networks.h"
 #include "ntstatus.h"
 #include "options.h"
+#include "pace.h"
 #include "penalty.h"
 
 #include <event2/event.h>
@@ -53,6 +54,7 @@ enum {
 	IDLE_US = 25000,
 	STALLED_US = 500000,
 	WORKERS_MAX = 32768,
+	LOGONS_MAX = 1024, /* workers without a logon; fair_has_room says how many of one address */
 	RETRY_US = 100000,                     /* after a worker could not be made */
 	WORKER_LINES_MAX = 10 * LOG_LINES_MAX, /* who writes more in that time is ended */
 	PROMPT_TRIES = 3,
@@ -105,6 +107,7 @@ struct worker {
 	struct lsa_request question; /* to lsass, asked again should lsass be replaced */
 	struct lsa_ntlm *proof;      /* likewise: that is the question while it is not NULL */
 	struct fair_node waiting;    /* while it waits for its turn at lsass */
+	struct fair_node logon;      /* while it has a client that has no session */
 	bool asking;                 /* lsass has not answered, or was not even asked */
 	bool asked_hash;             /* one proof per connection */
 	bool painted;                /* its first picture is out */
@@ -116,12 +119,12 @@ struct worker {
 };
 
 struct connection {
-	TAILQ_ENTRY(connection) entry;
+	struct fair_node place; /* among the silent ones, or then in the queue */
 	struct termsrv *t;
 	int socket;
-	bool queued;
-	size_t wanted; /* bytes that it wakes us for */
-	struct event *readable, *deadline;
+	size_t wanted;          /* bytes that it wakes us for */
+	struct event *readable; /* the first packet; then that the client has left */
+	struct event *deadline;
 	char address[ADDRESS_SIZE];
 	char name[WINSTATION_SIZE]; /* that Windows would give it */
 	struct in6_addr from, host; /* as a worker's */
@@ -143,7 +146,10 @@ struct termsrv {
 	int spare; /* given up to accept, and close, one more connection when out of them */
 	struct event *smss_event, *lsass_event, *nursery_event, *accept_event, *child_event,
 	    *resume, *refill, *lsass_lost;
-	TAILQ_HEAD(, connection) queue;
+	struct fair_queue silent,
+	    queue;     /* connections: without a whole first packet; that wait for a worker */
+	unsigned room; /* for both together, as descriptors allow */
+	struct fair_queue logons; /* workers with a client that has no session */
 	TAILQ_HEAD(, worker) warm, fresh;
 	unsigned warm_count, fresh_count;
 	uint32_t births_asked,
@@ -161,6 +167,9 @@ struct termsrv {
 	struct left_logon left[QUESTIONS_MAX]; /* of these */
 	unsigned left_count;
 	struct penalty *penalty;
+	struct pace lines, requests;         /* of the log about strangers; events of connections */
+	uint64_t lost[WS_EVENT_COUNT];       /* events that smss did not take */
+	struct event *tell;                  /* of what these have not written */
 	struct network exempt[NETWORKS_MAX]; /* from that */
 	size_t exempt_count;
 	struct msg_ts_figures counted;
@@ -168,6 +177,10 @@ struct termsrv {
 
 /* Closes and forgets a connection that has no worker yet. */
 void connection_destroy(struct connection *c);
+/* Whether its client has closed it. */
+bool connection_left(const struct connection *c);
+/* The connection whose place that is. */
+struct connection *connection_at(struct fair_node *place);
 /* Notes that a connection from ADDRESS is closed, as that has to wait for failed logons. */
 void connection_keep_out(struct termsrv *t, const char *address);
 
@@ -220,8 +233,15 @@ void logon_abandon(struct worker *w);
 
 /* termsrv-outcome.c */
 
-/* An event that smss is told of: a request came as connection NAME. */
-void outcome_request(struct termsrv *t, const char *name, const char *address);
+/* 0, or -1 without memory. */
+int outcome_init(struct termsrv *t);
+/* Whether the log may have a line about the client of HOST, who has no account yet. Those that it may not are
+   counted, and told of together. */
+bool outcome_may_log(struct termsrv *t, const struct in6_addr *host);
+/* An event that smss is told of: a request came as connection NAME. Of more than an address may have there is
+   only how many. */
+void outcome_request(
+    struct termsrv *t, const char *name, const char *address, const struct in6_addr *host);
 /* Takes the addresses that failed logons cost nothing: EXEMPT is a checked option's text. */
 void outcome_configure(struct termsrv *t, const char *exempt);
 /* Whether failed logons cost the address FROM nothing. */

@@ -276,7 +276,7 @@ struct msg_cookie {
 
 /* WS_EVENT: that a connection request came (its name in WINSTATION), why a logon failed, or that its
    address has to wait for that. */
-enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED, WS_EVENT_PENALTY };
+enum ws_event { WS_EVENT_REQUEST, WS_EVENT_LOGON_FAILED, WS_EVENT_PENALTY, WS_EVENT_COUNT };
 struct msg_ws_event {
 	PORT_MESSAGE h;
 	uint32_t event; /* enum ws_event */

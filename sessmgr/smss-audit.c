@@ -86,7 +86,7 @@ int audit_termsrv(struct client *client, const PORT_MESSAGE *m, int *passed)
 	    !port_text_valid(message->station, sizeof(message->station)) ||
 	    !port_text_valid(message->address, sizeof(message->address)) ||
 	    !port_text_valid(message->winstation, sizeof(message->winstation)) ||
-	    message->event > WS_EVENT_PENALTY)
+	    message->event >= WS_EVENT_COUNT)
 		return -1;
 	if (message->event == WS_EVENT_REQUEST)
 		request(message);

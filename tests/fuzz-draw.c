@@ -245,7 +245,8 @@ static void ask(struct input *in)
 	uint16_t left = number(in), top = number(in), right = number(in), bottom = number(in);
 	uint32_t last_row, last_column;
 
-	draw_invalidate(&d, left, top, right, bottom);
+	draw_ask(&d, left, top, right, bottom);
+	draw_answer(&d);
 	if (left >= d.width || top >= d.height)
 		return;
 	last_row = (bottom < d.height ? bottom : d.height - 1u) / CELL_HEIGHT;
@@ -258,7 +259,8 @@ static void ask(struct input *in)
 
 static void ask_for_all(void)
 {
-	draw_invalidate_all(&d);
+	draw_ask_all(&d);
+	draw_answer(&d);
 	expect_all();
 }
 

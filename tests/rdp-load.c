@@ -3,7 +3,7 @@
  * warm and forks a lane for each connection at a time; the lanes begin together.
  *
  *   rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] [-c LANES] [-k SECONDS] [-s PACKET]
- *            [-f SEED] [-b ADDRESS]
+ *            [-f SEED] [-b ADDRESS] [-r TIMES]
  *
  *   In USER, %d stands for the connection's number: users have sessions of their own.
  *
@@ -14,10 +14,13 @@
  *         request is the first), wait to be closed. It succeeds where that happens.
  *     -f  be a client that changes what it sends at random, SEED says how, and gives up
  *         soon; no result is a failure
+ *     -r  have the largest desktop, and ask so often for all of it again, by Refresh Rect and by
+ *         Suppress Output; it succeeds where that comes fewer than a sixth as often. With -k
  *
  * Prints one line. Exit status 0 where all connections succeeded.
  */
 #include "clock.h"
+#include "messages.h"
 #include "rdp-fuzz.h"
 
 #include <arpa/inet.h>
@@ -42,7 +45,7 @@ static struct {
 	UINT32 port;
 	const char *user, *password;
 	BOOL nla;
-	unsigned connections, lanes, keep, stop_at;
+	unsigned connections, lanes, keep, stop_at, refresh;
 	uint64_t fuzz;
 	const char *from;
 } options = { .user = "", .password = "", .connections = 1, .lanes = 1 };
@@ -58,6 +61,7 @@ static struct {
 	int socket;
 	unsigned written;
 	bool painted, closed;
+	uint64_t pixels; /* of all rectangles */
 	struct rdp_fuzz fuzz;
 } now;
 
@@ -117,7 +121,11 @@ static int on_write_pdu(rdpTransport *transport, wStream *s)
 static BOOL on_bitmap(rdpContext *context, const BITMAP_UPDATE *update)
 {
 	(void)context;
-	(void)update;
+	for (UINT32 i = 0; i < update->number; i++) {
+		const BITMAP_DATA *r = &update->rectangles[i];
+		now.pixels +=
+		    (uint64_t)(r->destRight - r->destLeft + 1) * (r->destBottom - r->destTop + 1);
+	}
 	now.painted = true;
 	return TRUE;
 }
@@ -165,6 +173,13 @@ static bool set_up(rdpContext *context, const char *user)
 	       freerdp_settings_set_uint32(s, FreeRDP_ColorDepth, 32);
 }
 
+static bool set_desktop(rdpSettings *s)
+{
+	return !options.refresh ||
+	       (freerdp_settings_set_uint32(s, FreeRDP_DesktopWidth, DESKTOP_MAX) &&
+	           freerdp_settings_set_uint32(s, FreeRDP_DesktopHeight, DESKTOP_MAX));
+}
+
 static void destroy(freerdp *instance)
 {
 	if (!instance)
@@ -182,7 +197,8 @@ static freerdp *create(unsigned number)
 	if (instance) {
 		instance->ContextSize = sizeof(rdpContext);
 		instance->PostConnect = on_post_connect;
-		if (freerdp_context_new(instance) && set_up(instance->context, user))
+		if (freerdp_context_new(instance) && set_up(instance->context, user) &&
+		    set_desktop(instance->context->settings))
 			return instance;
 	}
 	destroy(instance);
@@ -203,6 +219,27 @@ static bool serve(freerdp *instance, bool always, uint64_t time)
 	return true;
 }
 
+/* Asks for the desktop again and again. */
+static bool refresh(rdpContext *context)
+{
+	RECTANGLE_16 all[255];
+
+	for (unsigned i = 0; i < 255; i++)
+		all[i] = (RECTANGLE_16){ 0, 0, DESKTOP_MAX - 1, DESKTOP_MAX - 1 };
+	for (unsigned i = 0; i < options.refresh; i++)
+		if (!context->update->RefreshRect(context, 255, all) ||
+		    !context->update->SuppressOutput(context, 0, NULL) ||
+		    !context->update->SuppressOutput(context, 1, all))
+			return false;
+	return true;
+}
+
+/* Desktops that came since the first picture began. */
+static uint64_t desktops(void)
+{
+	return now.pixels / ((uint64_t)DESKTOP_MAX * DESKTOP_MAX);
+}
+
 static struct result try(freerdp *instance)
 {
 	struct result result = { 0 };
@@ -213,8 +250,16 @@ static struct result try(freerdp *instance)
 	alive = freerdp_connect(instance) && serve(instance, false, begin + PATIENCE_US);
 	result.us = clock_us() - begin;
 	result.good = options.stop_at ? now.closed : alive && now.painted;
+	if (result.good && options.refresh)
+		result.good = refresh(instance->context);
 	if (result.good && options.keep)
 		result.good = serve(instance, true, clock_us() + options.keep * 1000000ull);
+	if (options.refresh) {
+		printf("%u times the desktop was asked for, %llu times it came\n",
+		    options.refresh * 2, (unsigned long long)desktops());
+		fflush(stdout);
+		result.good = result.good && desktops() > 0 && desktops() < options.refresh / 3;
+	}
 	freerdp_disconnect(instance);
 	return result;
 }
@@ -330,7 +375,7 @@ static int parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "ab:n:c:k:s:f:")) != -1) {
+	while ((option = getopt(argc, argv, "ab:n:c:k:s:f:r:")) != -1) {
 		unsigned value = optarg ? (unsigned)strtoul(optarg, NULL, 10) : 0;
 		if (option == 'a')
 			options.nla = TRUE;
@@ -346,6 +391,8 @@ static int parse(int argc, char **argv)
 			options.stop_at = value;
 		else if (option == 'f')
 			options.fuzz = value;
+		else if (option == 'r')
+			options.refresh = value;
 		else
 			return -1;
 	}
@@ -376,8 +423,9 @@ int main(int argc, char **argv)
 	int results[2], status;
 
 	if (parse(argc, argv) < 0) {
-		fprintf(stderr, "usage: rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] "
-		                "[-c LANES] [-k SECONDS] [-s PACKET] [-f SEED] [-b ADDRESS]\n");
+		fprintf(stderr,
+		    "usage: rdp-load PORT USER PASSWORD [-a] [-n CONNECTIONS] "
+		    "[-c LANES] [-k SECONDS] [-s PACKET] [-f SEED] [-b ADDRESS] [-r TIMES]\n");
 		return 2;
 	}
 	warm_up();

@@ -389,19 +389,48 @@ static void test_invalidate(void **state)
 	client_open(&c, 1021, 767, 32, false);
 	put_text(&c, 4, 4, "some text to be drawn again", 0xffffff, 0x000080);
 	update(&c);
-	draw_invalidate(&c.d, 50, 70, 1020, 2000);
+	draw_ask(&c.d, 50, 70, 1020, 2000);
+	draw_answer(&c.d);
 	update(&c);
 	for (uint32_t y = 0; y < 767; y++)
 		for (uint32_t x = 0; x < 1021; x++)
 			assert_int_equal(c.covered[y * 1021 + x], x >= 48 && y >= 64);
-	draw_invalidate(&c.d, 1021, 0, 1030, 5);
-	draw_invalidate(&c.d, 0, 767, 5, 800);
-	draw_invalidate(&c.d, 30, 30, 10, 10);
+	draw_ask(&c.d, 1021, 0, 1030, 5);
+	draw_ask(&c.d, 0, 767, 5, 800);
+	draw_ask(&c.d, 30, 30, 10, 10);
+	assert_false(draw_is_asked(&c.d));
+	draw_answer(&c.d);
 	assert_int_equal(update(&c), 0);
-	draw_invalidate_all(&c.d);
+	draw_ask_all(&c.d);
+	draw_answer(&c.d);
 	update(&c);
 	covered_once(&c);
 	check_frame(&c);
+	client_close(&c);
+}
+
+/* Asking makes nothing due by itself; the answer is one area around all that was asked for, once. */
+static void test_asked_often(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c, 1021, 767, 32, false);
+	update(&c);
+	for (int i = 0; i < 1000; i++) {
+		draw_ask(&c.d, 80, 160, 87, 175);
+		draw_ask(&c.d, 16, 320, 23, 335);
+		draw_ask(&c.d, 0, 800, 5, 900);
+	}
+	assert_int_equal(update(&c), 0);
+	draw_answer(&c.d);
+	update(&c);
+	for (uint32_t y = 0; y < 767; y++)
+		for (uint32_t x = 0; x < 1021; x++)
+			assert_int_equal(
+			    c.covered[y * 1021 + x], x >= 16 && x < 88 && y >= 160 && y < 336);
+	draw_answer(&c.d);
+	assert_int_equal(update(&c), 0);
 	client_close(&c);
 }
 
@@ -725,6 +754,7 @@ int main(void)
 		cmocka_unit_test(test_only_changes),
 		cmocka_unit_test(test_cursor),
 		cmocka_unit_test(test_invalidate),
+		cmocka_unit_test(test_asked_often),
 		cmocka_unit_test(test_client_numbers),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_screen_text),

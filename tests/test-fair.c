@@ -100,12 +100,72 @@ static void test_each_once(void **unused)
 		}
 }
 
+/* Whoever is not the first to have a turn has it all the same. */
+static void test_taken(void **unused)
+{
+	struct fair_node nodes[10], *second;
+	struct fair_queue q;
+
+	(void)unused;
+	fill(&q, nodes);
+	second = fair_next(fair_first(&q));
+	assert_ptr_equal(second, &nodes[6]);
+	fair_take(&q, second);
+	assert_false(second->queued);
+	assert_order(&q, nodes, "087123459");
+}
+
+/* A source may have as many as are left free. */
+static void test_room(void **unused)
+{
+	struct in6_addr one = source(1), two = source(2), nine = source(9);
+	struct fair_node nodes[10];
+	struct fair_queue q;
+
+	(void)unused;
+	fill(&q, nodes); /* 7, 2 and 1 */
+	assert_int_equal(q.count, 10);
+	assert_false(fair_has_room(&q, &nine, 10));
+	assert_true(fair_has_room(&q, &nine, 11));
+	assert_false(fair_has_room(&q, &two, 12));
+	assert_true(fair_has_room(&q, &two, 13));
+	assert_false(fair_has_room(&q, &one, 17));
+	assert_true(fair_has_room(&q, &one, 18));
+	fair_remove(&q, &nodes[2]);
+	fair_remove(&q, &nodes[0]);
+	assert_true(fair_has_room(&q, &one, 14));
+	assert_false(fair_has_room(&q, &one, 13));
+	assert_false(fair_has_room(&q, &one, 0));
+}
+
+/* The oldest of the source that has most. */
+static void test_largest(void **unused)
+{
+	struct fair_node nodes[10];
+	struct fair_queue q;
+
+	(void)unused;
+	fill(&q, nodes);
+	for (const char *n = "012345697"; *n; n++) {
+		struct fair_node *largest = fair_largest(&q);
+		assert_ptr_equal(largest, &nodes[*n - '0']);
+		fair_remove(&q, largest);
+	}
+	assert_ptr_equal(fair_largest(&q), &nodes[8]);
+	fair_remove(&q, &nodes[8]);
+	assert_null(fair_largest(&q));
+	assert_int_equal(q.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_removed),
 		cmocka_unit_test(test_each_once),
+		cmocka_unit_test(test_taken),
+		cmocka_unit_test(test_room),
+		cmocka_unit_test(test_largest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,10 +230,9 @@ void draw_answer(struct draw *d)
 	if (!draw_is_asked(d))
 		return;
 	ask_nothing(d);
-	for (uint16_t row = a.top / CELL_HEIGHT; row <= a.bottom / CELL_HEIGHT; row++)
-		for (uint16_t column = a.left / CELL_WIDTH; column <= a.right / CELL_WIDTH;
-		    column++)
-			make_due(d, row, column);
+	for (int row = a.top / CELL_HEIGHT; row <= a.bottom / CELL_HEIGHT; row++)
+		for (int column = a.left / CELL_WIDTH; column <= a.right / CELL_WIDTH; column++)
+			make_due(d, (uint16_t)row, (uint16_t)column);
 }
 
 /* True where nothing but background of COLOUR is due at a cell. */

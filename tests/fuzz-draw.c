@@ -247,7 +247,7 @@ static void ask(struct input *in)
 
 	draw_ask(&d, left, top, right, bottom);
 	draw_answer(&d);
-	if (left >= d.width || top >= d.height)
+	if (left >= d.width || top >= d.height || right < left || bottom < top)
 		return;
 	last_row = (bottom < d.height ? bottom : d.height - 1u) / CELL_HEIGHT;
 	last_column = (right < d.width ? right : d.width - 1u) / CELL_WIDTH;

@@ -124,10 +124,19 @@ int __wrap_clock_getcpuclockid(pid_t pid, clockid_t *clock)
 
 void connection_destroy(struct connection *c)
 {
-	if (c->queued)
-		TAILQ_REMOVE(&c->t->queue, c, entry);
+	fair_remove(&c->t->queue, &c->place);
 	fd_close(&c->socket);
 	free(c);
+}
+
+struct connection *connection_at(struct fair_node *place)
+{
+	return (void *)((char *)place - offsetof(struct connection, place));
+}
+
+bool connection_left(const struct connection *c)
+{
+	return c->accepted % 16 == 0;
 }
 
 void connection_keep_out(struct termsrv *termsrv, const char *address)
@@ -321,13 +330,12 @@ static void client_comes(void)
 	io_must(c != NULL, "no memory");
 	c->t = &t;
 	c->socket = io_open();
-	c->queued = true;
 	c->requested = c->accepted = io_now;
 	c->from.s6_addr[0] = 0x20;
 	c->from.s6_addr[3] = host % 4;
 	c->host = penalty_source(&c->from);
 	snprintf(c->address, sizeof(c->address), "[20::%u]:1", host);
-	TAILQ_INSERT_TAIL(&t.queue, c, entry);
+	fair_push(&t.queue, &c->place, &c->host);
 	worker_dispatch(&t);
 }
 
@@ -434,15 +442,12 @@ static void passes(void)
 
 static void check(void)
 {
-	unsigned held = 3;
-	const struct connection *c;
+	unsigned held = 3 + t.queue.count;
 
 	for (uint32_t slot = 0; slot < t.slots_used; slot++)
 		if (workers[slot])
 			held +=
 			    (workers[slot]->port >= 0) + (unsigned)(workers[slot]->display >= 0);
-	TAILQ_FOREACH(c, &t.queue, entry)
-	held++;
 	io_must(held == io_held_count(), "a descriptor was forgotten");
 	io_must(t.asked == question_count, "questions are counted wrongly");
 }
@@ -464,7 +469,8 @@ static void begin(void)
 	t.nursery = io_open();
 	t.workers = workers;
 	t.turns = turns;
-	TAILQ_INIT(&t.queue);
+	fair_init(&t.queue);
+	fair_init(&t.logons);
 	TAILQ_INIT(&t.warm);
 	TAILQ_INIT(&t.fresh);
 	fair_init(&t.questions);
@@ -476,8 +482,8 @@ static void begin(void)
 
 static void finish(void)
 {
-	while (!TAILQ_EMPTY(&t.queue))
-		connection_destroy(TAILQ_FIRST(&t.queue));
+	while (t.queue.count > 0)
+		connection_destroy(connection_at(fair_first(&t.queue)));
 	t.refill->pending = true; /* no more of them */
 	for (uint32_t slot = 0; slot < t.slots_used; slot++)
 		if (workers[slot])

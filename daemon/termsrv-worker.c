@@ -283,7 +283,7 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 	struct worker *w = worker_of_process(t, pid);
 
 	if (w) {
-		if (WIFSIGNALED(wait_status) && outcome_may_log(t, &w->host))
+		if (WIFSIGNALED(wait_status))
 			log_warn("rdpwd %d of %s was ended by signal %d", pid, w->address,
 			    WTERMSIG(wait_status));
 		w->pid = 0;
@@ -295,8 +295,7 @@ void worker_reaped(struct termsrv *t, pid_t pid, int wait_status)
 		return;
 	}
 	/* its port's end was read first; SIGKILL is what it got then */
-	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL &&
-	    outcome_may_log(t, &in6addr_any))
+	if (WIFSIGNALED(wait_status) && WTERMSIG(wait_status) != SIGKILL)
 		log_warn("rdpwd %d was ended by signal %d", pid, WTERMSIG(wait_status));
 }
 

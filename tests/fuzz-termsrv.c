@@ -477,6 +477,7 @@ static void begin(void)
 	t.penalty = penalty_create(64);
 	t.refill = __wrap_event_new(NULL, -1, 0, NULL, NULL);
 	t.resume = __wrap_event_new(NULL, -1, 0, NULL, NULL);
+	t.tell = __wrap_event_new(NULL, -1, 0, NULL, NULL);
 	worker_refill(&t);
 }
 
@@ -491,6 +492,7 @@ static void finish(void)
 	penalty_destroy(t.penalty);
 	free(t.refill);
 	free(t.resume);
+	free(t.tell);
 	io_finish();
 }
 

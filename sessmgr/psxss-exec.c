@@ -50,7 +50,6 @@ static void finish(struct psxss *p, struct exec *e)
 static void end(struct psxss *p, struct exec *e, uint32_t status, int error)
 {
 	e->state = ENDED;
-	e->process = 0;
 	e->in_held = false;
 	e->end.status = status;
 	e->end.error = error;
@@ -62,12 +61,14 @@ static void end(struct psxss *p, struct exec *e, uint32_t status, int error)
 	finish(p, e);
 }
 
-/* The process is reaped: how did it end? */
-static void end_reaped(struct psxss *p, struct exec *e, const siginfo_t *how)
+/* The process has ended: how? */
+static void end_as(struct psxss *p, struct exec *e, const siginfo_t *how)
 {
 	int error = 0;
 
-	if (read(e->error, &error, sizeof(error)) == sizeof(error) && error > 0)
+	if (e->refused)
+		end(p, e, EXIT_CANNOT, e->refused);
+	else if (read(e->error, &error, sizeof(error)) == sizeof(error) && error > 0)
 		end(p, e, error == ENOENT ? EXIT_NOT_FOUND : EXIT_CANNOT, error);
 	else if (how->si_code == CLD_EXITED)
 		end(p, e, (uint32_t)how->si_status & 0xff, 0);
@@ -101,16 +102,24 @@ static void lose_port(struct psxss *p, struct exec *e)
 	exec_hang_up(p, e);
 }
 
+bool exec_is_under_way(const struct exec *e)
+{
+	return e->state >= STOPPING && e->state <= KILLED;
+}
+
 void exec_kill(struct psxss *p, struct exec *e)
 {
-	siginfo_t how = { 0 };
+	const siginfo_t killed = { .si_code = CLD_KILLED, .si_status = SIGKILL };
 
+	if (e->state == KILLED) {
+		end_as(p, e, &killed);
+		return;
+	}
 	kill(-e->process, SIGKILL);
 	kill(e->process, SIGKILL);
-	if (waitid(P_PID, (id_t)e->process, &how, WEXITED) == 0)
-		end_reaped(p, e, &how);
-	else
-		end(p, e, 128 + SIGKILL, 0);
+	e->state = KILLED;
+	e->kill_at = clock_us() + GRACE;
+	exec_on_child(p, e); /* it may have ended before */
 }
 
 /* It has stopped: smss is told, with the process beside it. */
@@ -131,6 +140,8 @@ static void ask_smss(struct psxss *p, struct exec *e)
 void exec_on_child(struct psxss *p, struct exec *e)
 {
 	int what = WEXITED | WNOHANG | (e->state == STOPPING ? WSTOPPED : 0);
+	/* one that was hung up on is reaped when its time is over */
+	bool grace = e->kill_at && exec_is_under_way(e) && e->state != KILLED;
 	siginfo_t how = { 0 };
 
 	if (waitid(P_PID, (id_t)e->process, &how, what | WNOWAIT) < 0 || how.si_pid == 0)
@@ -139,9 +150,11 @@ void exec_on_child(struct psxss *p, struct exec *e)
 		waitid(P_PID, (id_t)e->process, &how, WSTOPPED | WNOHANG);
 		if (!e->kill_at)
 			ask_smss(p, e);
-	} else if (!e->kill_at) { /* one that was hung up on is reaped when its time is over */
+	} else if (!grace) {
 		waitid(P_PID, (id_t)e->process, &how, WEXITED | WNOHANG);
-		end_reaped(p, e, &how);
+		e->process = 0;
+		if (exec_is_under_way(e))
+			end_as(p, e, &how);
 	}
 }
 
@@ -152,16 +165,13 @@ static int error_of(int32_t status)
 
 void exec_on_answer(struct psxss *p, struct exec *e, int32_t status)
 {
-	siginfo_t how;
-
 	if (status == STATUS_SUCCESS) {
 		e->state = RUNNING;
 		return;
 	}
 	log_warn("smss refused a command: %s", ntstatus_name(status));
-	kill(e->process, SIGKILL);
-	waitid(P_PID, (id_t)e->process, &how, WEXITED);
-	end(p, e, EXIT_CANNOT, error_of(status));
+	e->refused = error_of(status);
+	exec_kill(p, e);
 }
 
 /* ---- musessctl and the pipes ---- */

@@ -16,19 +16,22 @@
  *   STOPPING  the command's process has not stopped yet
  *   ASKED     it has, and ExecPgm is not answered
  *   RUNNING
+ *   KILLED    and not reaped yet
  *   ENDED     reaped (or never was): what it wrote is passed on, then EX_EXIT
  *
  * Who closes the port, or smss with SbTerminateSession, has the command's process group
  * hung up on, and killed GRACE later. Its leader is not reaped before, for its id is the
- * group's. What a command leaves in the background is pid 1's.
+ * group's. What a command leaves in the background is pid 1's. One that a debugger of the user's
+ * holds on to cannot be reaped even when it is dead: GRACE after it was killed it has ended all the
+ * same, and is reaped when it can be.
  */
 #include "psxss.h"
 
 #include "clock.h"
 #include "conceal.h"
 #include "log.h"
-#include "open-files.h"
 #include "ntstatus.h"
+#include "open-files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +54,7 @@ static void on_children(struct psxss *p)
 	while (read(p->children, &info, sizeof(info)) == sizeof(info))
 		;
 	for (int i = 0; i < SESSIONS_MAX; i++)
-		if (p->execs[i].process && p->execs[i].state != EMPTY)
+		if (p->execs[i].process)
 			exec_on_child(p, &p->execs[i]);
 }
 
@@ -97,22 +100,24 @@ static bool take_port(int fd)
 
 static int32_t create_session(struct psxss *p, uint32_t id, int *passed)
 {
+	struct exec *place = NULL;
+
 	if (*passed < 0 || !take_port(*passed) || find_session(p, id))
 		return STATUS_INVALID_PARAMETER;
-	for (int i = 0; i < SESSIONS_MAX; i++) {
-		struct exec *e = &p->execs[i];
-		if (e->state != EMPTY)
-			continue;
-		*e = (struct exec){ .state = WAITING,
-			.id = id,
-			.port = *passed,
-			.input = -1,
-			.output = { -1, -1 },
-			.error = -1 };
-		*passed = -1;
-		return STATUS_SUCCESS;
-	}
-	return STATUS_NO_MEMORY;
+	/* one whose process is still to be reaped is the last choice */
+	for (int i = 0; i < SESSIONS_MAX; i++)
+		if (p->execs[i].state == EMPTY && (!place || place->process))
+			place = &p->execs[i];
+	if (!place)
+		return STATUS_NO_MEMORY;
+	*place = (struct exec){ .state = WAITING,
+		.id = id,
+		.port = *passed,
+		.input = -1,
+		.output = { -1, -1 },
+		.error = -1 };
+	*passed = -1;
+	return STATUS_SUCCESS;
 }
 
 static int32_t terminate_session(struct psxss *p, uint32_t id)
@@ -162,12 +167,10 @@ static int kill_due(struct psxss *p)
 
 	for (int i = 0; i < SESSIONS_MAX; i++) {
 		struct exec *e = &p->execs[i];
-		if (e->state == EMPTY || !e->kill_at || !e->process)
-			continue;
-		if (e->kill_at <= now) {
+		if (exec_is_under_way(e) && e->kill_at && e->kill_at <= now)
 			exec_kill(p, e);
+		if (!exec_is_under_way(e) || !e->kill_at)
 			continue;
-		}
 		int left = (int)((e->kill_at - now + 999) / 1000);
 		if (wait < 0 || left < wait)
 			wait = left;

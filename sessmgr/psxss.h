@@ -14,18 +14,19 @@
 enum { SESSIONS_MAX = 64 };
 enum { EXIT_CANNOT = 126, EXIT_NOT_FOUND = 127 };
 
-enum state { EMPTY, WAITING, STOPPING, ASKED, RUNNING, ENDED };
+enum state { EMPTY, WAITING, STOPPING, ASKED, RUNNING, KILLED, ENDED };
 
 struct exec {
 	enum state state;
 	uint32_t id;
 	int port;            /* -1: musessctl is gone */
-	pid_t process;       /* 0: none */
+	pid_t process;       /* 0: none, or reaped; EMPTY and ENDED: it could not be so far */
 	uint32_t message_id; /* of ExecPgm */
 	int input, output[2];
 	int error;        /* errno comes here where the command cannot be run */
 	int left[2];      /* ENDED: bytes of each output that the command wrote */
-	uint64_t kill_at; /* not 0: it has been hung up on */
+	int refused;      /* errno; 0: smss did not refuse it */
+	uint64_t kill_at; /* not 0: it has been hung up on; KILLED: it is waited for until then */
 	bool in_held, out_held;
 	uint32_t in_at; /* bytes of the input that have gone */
 	struct ex_exit end;
@@ -67,7 +68,9 @@ void exec_on_child(struct psxss *p, struct exec *e);
 void exec_on_answer(struct psxss *p, struct exec *e, int32_t status);
 /* Hangs up on the command; one that has not begun needs no time to end. */
 void exec_hang_up(struct psxss *p, struct exec *e);
-/* The time of grace is over. */
+/* Whether its process runs, or is to, as far as is known. */
+bool exec_is_under_way(const struct exec *e);
+/* The time of grace is over: it is killed; or has been, and is waited for no longer. */
 void exec_kill(struct psxss *p, struct exec *e);
 
 #endif

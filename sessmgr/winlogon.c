@@ -59,9 +59,12 @@ static int connect_csrss(bool command)
 	return -1;
 }
 
+/* Whatever a command of musessctl exec has put there: it is not waited for. */
 static int write_file(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), result;
+	int fd = open(
+	        path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0644),
+	    result;
 
 	if (fd < 0)
 		return fail(path);
@@ -170,11 +173,11 @@ static int ask_shell(void *argument)
 	_exit(NOT_FOUND);
 }
 
-static int end_of(pid_t child)
+static int end_of(pid_t child, int options)
 {
 	int status = 0;
 
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+	while (waitpid(child, &status, options) < 0 && errno == EINTR)
 		;
 	return status;
 }
@@ -188,10 +191,10 @@ static pid_t start(struct command *c)
 
 	if (child < 0 || error == 0)
 		return child;
-	end_of(child);
+	end_of(child, 0);
 	if (c->program && !strchr(c->program[0], '/')) {
 		asked = spawn_sharing(ask_shell, c, stack, CLONE_VFORK, NULL);
-		if (asked > 0 && end_of(asked) == 0) {
+		if (asked > 0 && end_of(asked, 0) == 0) {
 			c->program = NULL;
 			c->error = 0;
 			return start(c);
@@ -229,7 +232,9 @@ static int await(int port, pid_t child)
 	}
 	if (process >= 0)
 		close(process);
-	return end_of(child);
+	/* dead, it cannot be reaped where a debugger of the user's holds on to it: then how it ended is not
+	   known */
+	return end_of(child, p[0].revents & POLLIN ? WNOHANG : 0);
 }
 
 /* Where a child can write to it that has a copy of the memory (spawn.h, under a sanitizer). */

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -31,7 +32,8 @@ enum life { NONE, STARTED, STOPPED, REPORTED, RUNS, DEAD, REAPED };
 /* A child; its number is FIRST_PID and its place. */
 struct child {
 	enum life life;
-	int code, status; /* as in siginfo_t, once it is dead */
+	bool traced, was_traced; /* by who does not wait for it: it cannot be reaped */
+	int code, status;        /* as in siginfo_t, once it is dead */
 };
 
 /* A session that smss has asked for, by its id. */
@@ -130,7 +132,7 @@ int __wrap_waitid(idtype_t type, id_t id, siginfo_t *how, int options)
 		how->si_code = CLD_STOPPED;
 		if (!(options & WNOWAIT))
 			child->life = REPORTED;
-	} else if (child->life == DEAD && (options & WEXITED)) {
+	} else if (child->life == DEAD && !child->traced && (options & WEXITED)) {
 		how->si_code = child->code;
 		how->si_status = child->status;
 		if (!(options & WNOWAIT))
@@ -157,7 +159,7 @@ int __wrap_subsystem_connect(struct subsystem *s, uint32_t type, const char *sb_
 	(void)type;
 	p = (struct psxss *)(void *)s; /* it comes first, and is that of the run before */
 	for (int i = 0; i < SESSIONS_MAX; i++)
-		p->execs[i].state = EMPTY;
+		p->execs[i] = (struct exec){ .state = EMPTY };
 	p->message_id = 0;
 	s->sb_port = sb_port;
 	s->smss = io_open();
@@ -228,13 +230,27 @@ long __wrap_syscall(long number, ...)
 	return forks_fail ? -1 : io_open();
 }
 
-FILE *__real_fopen(const char *path, const char *mode);
-FILE *__wrap_fopen(const char *path, const char *mode);
-FILE *__wrap_fopen(const char *path, const char *mode)
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
 {
-	if (strcmp(path, "/etc/passwd") != 0)
-		return __real_fopen(path, mode);
-	return passwd[0] ? fmemopen(passwd, strlen(passwd), "r") : NULL;
+	int fd;
+
+	io_must(strcmp(path, "/etc/passwd") == 0, "another file is read");
+	io_must(flags & O_NONBLOCK, "what is there may be waited for");
+	if (!passwd[0])
+		return -1;
+	fd = io_open();
+	io_say(fd, passwd, strlen(passwd), -1);
+	return fd;
+}
+
+int __wrap_fstat(int fd, struct stat *status);
+int __wrap_fstat(int fd, struct stat *status)
+{
+	io_must(io_is_open(fd), "what is closed is looked at");
+	memset(status, 0, sizeof(*status));
+	status->st_mode = passwd[0] == '|' ? S_IFIFO : S_IFREG;
+	return 0;
 }
 
 /* ---- what psxss says ---- */
@@ -253,7 +269,9 @@ static void to_smss(const SMAPIMSG *m, size_t size, int passed)
 	if (m->ApiNumber == SmSessionCompleteApi) {
 		struct command *command = find_command(m->u.SessionComplete.SessionId);
 		io_must(!command->complete && passed < 0, "a session is complete twice");
-		io_must(!command->child || command->child->life == REAPED, "nobody waits for it");
+		io_must(!command->child || command->child->life == REAPED ||
+		            (command->child->traced && command->child->life == DEAD),
+		    "nobody waits for it");
 		command->complete = true;
 		return;
 	}
@@ -289,13 +307,14 @@ static void on_exit_message(struct command *command, const struct ex_exit *m, si
 		io_must(m->status == EXIT_CANNOT && m->error > 0, "it could not be started");
 		return;
 	}
-	io_must(child->life == REAPED, "it has not ended");
+	io_must(
+	    child->life == REAPED || (child->traced && child->life == DEAD), "it has not ended");
 	for (int i = 0; i < 2; i++)
 		io_must(command->exec->kill_at || command->passed[i] >= command->due[i],
 		    "what it wrote was not passed on");
 	if (m->error)
 		io_must(m->status == EXIT_CANNOT || m->status == EXIT_NOT_FOUND, "another error");
-	else
+	else if (!child->was_traced || m->status != 128 + SIGKILL)
 		io_must(m->status == (child->code == CLD_EXITED ? (uint32_t)child->status & 0xff
 		                                                : 128 + (uint32_t)child->status),
 		    "it has ended in another way");
@@ -358,7 +377,7 @@ static void check_children(void)
 	for (unsigned i = 0; i < child_count; i++)
 		alive += children[i].life < REAPED;
 	for (int i = 0; i < SESSIONS_MAX; i++)
-		known += p->execs[i].state != EMPTY && p->execs[i].process > 0;
+		known += p->execs[i].process > 0;
 	io_must(alive == known, "a child was forgotten");
 }
 
@@ -374,7 +393,8 @@ static void check_exec(const struct exec *e, unsigned *held)
 	io_must(command->made && !command->complete, "the session is complete");
 	command->exec = e;
 	io_must(e->process == 0 || child_of(e->process) == command->child, "another child");
-	io_must(e->state != ENDED || e->process == 0, "it has ended, and has not");
+	io_must(e->state != ENDED || e->process == 0 || child_of(e->process)->traced,
+	    "it has ended, and has not");
 	io_must(e->state != STOPPING || e->process > 0, "nobody will stop");
 }
 
@@ -602,9 +622,22 @@ static void command_acts(void)
 			io_end(e->input); /* it does not read */
 		break;
 	default:
-		if (e->output[kind >> 3 & 1] >= 0)
+		if (kind >= 0xc0 && child->life == RUNS)
+			child->traced = child->was_traced = true;
+		else if (e->output[kind >> 3 & 1] >= 0)
 			io_end(e->output[kind >> 3 & 1]);
 	}
+}
+
+/* The debuggers end. */
+static void let_go(void)
+{
+	for (unsigned i = 0; i < child_count; i++)
+		if (children[i].traced) {
+			children[i].traced = false;
+			if (children[i].life == DEAD)
+				tell_of_child();
+		}
 }
 
 static void last_acts(void)
@@ -649,6 +682,8 @@ void fuzz_act(const struct pollfd *polls, nfds_t count)
 		default:
 			io_now += io_take() * UINT64_C(20000);
 			forks_fail = (action & 0x78) == 0x78;
+			if ((action & 0x78) == 0x68)
+				let_go();
 			if ((action & 0x78) == 0x70) {
 				io_take_bytes(passwd, sizeof(passwd) - 1);
 				passwd[sizeof(passwd) - 1] = 0;

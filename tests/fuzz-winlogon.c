@@ -33,7 +33,7 @@ static jmp_buf ended; /* by _exit */
 static uint64_t alarm_at;
 static void (*alarm_handler)(int);
 
-static bool told_first, hidden, runs, logoff, hung_up;
+static bool told_first, hidden, runs, logoff, hung_up, traced;
 static uint64_t logoff_at;
 static unsigned tries;
 static bool answered;        /* what was asked last */
@@ -116,7 +116,7 @@ _Noreturn void __wrap__exit(int code)
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
-	(void)flags;
+	io_must(flags & O_NONBLOCK, "what is there may be waited for");
 	io_must(strcmp(path, "/run/session/passwd") == 0 || strcmp(path, "/run/session/group") == 0,
 	    "another file is written");
 	file.size = 0;
@@ -188,8 +188,11 @@ int __wrap_kill(pid_t pid, int number)
 pid_t __wrap_waitpid(pid_t pid, int *how, int options);
 pid_t __wrap_waitpid(pid_t pid, int *how, int options)
 {
-	(void)options;
 	io_must(pid == CHILD, "it waits for somebody else");
+	if (traced) { /* by who does not wait for it: it cannot be reaped */
+		io_must(options & WNOHANG, "it would wait for ever");
+		return 0;
+	}
 	*how = status;
 	return pid;
 }
@@ -334,7 +337,9 @@ static void command_ends(void)
 
 	if (process < 0 || !io_is_open(process))
 		return;
-	status = ways[io_take() % 4];
+	uint8_t way = io_take();
+	status = ways[way % 4];
+	traced = way >= 0xc0;
 	io_end(process); /* readable */
 }
 
@@ -400,7 +405,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	port = terminal = process = file.fd = -1;
 	acts_ahead = ENDING_ACTS;
 	alarm_at = logoff_at = 0;
-	told_first = hidden = runs = logoff = hung_up = answered = false;
+	told_first = hidden = runs = logoff = hung_up = traced = answered = false;
 	tries = 0;
 	status = 0;
 	memset(&v, 0, sizeof(v));

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -510,6 +511,23 @@ static void test_environment(void **data)
 	run(s, "test $(cut -d' ' -f6 /proc/$$/stat) = $$", 0); /* a session of its own */
 }
 
+/* What a user may have put in the place of a file of his. */
+static void test_strange_passwd(void **data)
+{
+	static const char *const strange[] = { "/run/fifo", "/run/endless", "/dev/zero" };
+	struct sm *s = *data;
+
+	mkfifo("/run/fifo", 0600);
+	write_text("/run/endless", "");
+	assert_int_equal(truncate("/run/endless", INT64_C(1) << 40), 0);
+	for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++) {
+		assert_int_equal(mount(strange[i], "/etc/passwd", NULL, MS_BIND, NULL), 0);
+		run(s, "echo $USER", 0);
+		assert_string_equal(s->out[0], "system\n");
+		assert_int_equal(umount2("/etc/passwd", MNT_DETACH), 0);
+	}
+}
+
 static void test_input(void **data)
 {
 	struct sm *s = *data;
@@ -768,6 +786,44 @@ static void test_terminate(void **data)
 	assert_gone((uint32_t)strtoul(s->out[0], NULL, 10));
 }
 
+/* A debugger that does not wait for it keeps it from being reaped: it is over all the same, and others
+   are not kept waiting. */
+static void test_terminate_traced(void **data)
+{
+	struct sm *s = *data;
+	uint32_t process;
+	int port = begin(s, "echo begun; sleep 100", &process);
+
+	assert_int_equal(ptrace(PTRACE_SEIZE, (pid_t)process, NULL, NULL), 0);
+	terminate(s);
+	finish(s, port, 128 + SIGKILL, 0);
+	assert_int_equal(kill((pid_t)process, 0), 0);
+	run(s, "exit 5", 5);
+	assert_int_equal(waitpid((pid_t)process, NULL, __WALL), process); /* as its debugger */
+	assert_gone(process);
+}
+
+/* The user's debugger has it before smss refuses it. */
+static void test_refused_traced(void **data)
+{
+	struct sm *s = *data;
+	int port = create(s), pidfd = -1;
+
+	send_script(port, "sleep 100");
+	SMAPIMSG m = called(s, SmExecPgmApi, &pidfd);
+	pid_t process = (pid_t)m.u.ExecPgm.ProcessId;
+	assert_int_equal(kill(process, SIGCONT), 0); /* as any program of the user can */
+	for (int i = 0; i < 2000 && ptrace(PTRACE_SEIZE, process, NULL, NULL) < 0; i++)
+		usleep(10000);
+	answer(s, m, STATUS_ACCESS_DENIED);
+	assert_says(s, "smss refused a command: STATUS_ACCESS_DENIED");
+	finish(s, port, 126, EACCES);
+	run(s, "exit 5", 5);
+	assert_int_equal(waitpid(process, NULL, __WALL), process);
+	assert_gone((uint32_t)process);
+	close(pidfd);
+}
+
 static void test_terminate_early(void **data)
 {
 	struct sm *s = *data;
@@ -913,6 +969,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PSXSS_TEST(test_output),
 		PSXSS_TEST(test_environment),
+		PSXSS_TEST(test_strange_passwd),
 		PSXSS_TEST(test_input),
 		PSXSS_TEST(test_much_input),
 		PSXSS_TEST(test_unread_input),
@@ -927,6 +984,8 @@ int main(void)
 		PSXSS_TEST(test_session_limit),
 		PSXSS_TEST(test_two),
 		PSXSS_TEST(test_terminate),
+		PSXSS_TEST(test_terminate_traced),
+		PSXSS_TEST(test_refused_traced),
 		PSXSS_TEST(test_terminate_early),
 		PSXSS_TEST(test_early_close),
 		PSXSS_TEST(test_malformed),

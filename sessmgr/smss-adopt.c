@@ -254,6 +254,9 @@ static void reconcile(struct session *s, const struct msg_csr_adopt *m)
 	else
 		session_set_state(s, s->logged_on && m->connection ? WTS_ACTIVE : s->state);
 	limits_changed(s);
+	/* an earlier smss logged its user off: its timer went with it, and csrss may not have heard of it */
+	if (s->leaving != END_NONE)
+		session_logoff(s, s->leaving);
 }
 
 int adopt_csrss(struct client *client, const PORT_MESSAGE *m, int *passed)

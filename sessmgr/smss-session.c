@@ -513,7 +513,9 @@ void session_logoff(struct session *session, enum end_reason reason)
 	record_update(session);
 	port_header(&m.h, CSR_LOGOFF, sizeof(m), 0);
 	client_send(session->windows->client, &m.h, -1);
-	expect(session, LOGOFF_MS);
+	/* who asks again and again gets no more time */
+	if (!evtimer_pending(session->timeout, NULL))
+		expect(session, LOGOFF_MS);
 }
 
 /* When csrss ends the kernel ends winlogon too, which is reaped first then; the port's end

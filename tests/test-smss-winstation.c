@@ -482,6 +482,41 @@ static void administrators(void **state)
 	session_down(&b);
 }
 
+/* A later smss knows by the record alone that it was being logged off: csrss is told again, and has as long
+   as any. */
+static void logoff_after_restart(void **state)
+{
+	struct msg_ws_session answer;
+	struct up a = logged_on("lab", &answer);
+	struct subsystem *windows = a.session->windows;
+	struct msg_csr_adopt adopt = { .generation = a.session->generation, .connection = 1 };
+	struct msg_csr_connect connected;
+	struct msg_plain plain;
+
+	(void)state;
+	a.session->leaving = END_ADMIN_LOGOFF;
+	/* as it is found: without a port */
+	windows->client->subsystem = windows->callback->subsystem = NULL;
+	client_destroy(windows->client);
+	client_destroy(windows->callback);
+	windows->client = windows->callback = NULL;
+	windows->connected = false;
+	close(a.csrss);
+	a.csrss = harness_client(CLIENT_SUBSYSTEM, windows->pid);
+	harness_send(a.csrss, &adopt.h, CSR_ADOPT, sizeof(adopt), false);
+	close(a.sb);
+	assert_int_equal(
+	    port_receive(a.csrss, &connected, sizeof(connected), &a.sb), sizeof(connected));
+	assert_true(a.sb >= 0);
+	expect_csrss(&a, CSR_LOGOFF, &plain, sizeof(plain));
+	harness_pass(9000);
+	assert_int_equal(a.session->step, SESSION_RUNNING);
+	harness_pass(1000);
+	assert_int_equal(a.session->step, SESSION_ENDING);
+	assert_int_equal(a.session->reason, END_ADMIN_LOGOFF);
+	session_down(&a);
+}
+
 /* A user's own session, and no other. */
 static void users(void **state)
 {
@@ -505,7 +540,9 @@ static void users(void **state)
 	assert_int_equal(call(user, CTL_DISCONNECT, NO_SESSION, 0), STATUS_SUCCESS);
 	assert_int_equal(a.session->state, WTS_DISCONNECTED);
 	assert_int_equal(call(user, CTL_LOGOFF, a.session->id, 0), STATUS_PENDING);
-	harness_pass(10000);
+	harness_pass(9000);
+	session_logoff(a.session, END_USER_LOGOFF); /* again: he gets no more time */
+	harness_pass(1000);
 	assert_int_equal(a.session->reason, END_USER_LOGOFF);
 	session_down(&a);
 	assert_int_equal(harness_receive(user, &row, sizeof(row)), sizeof(struct msg_control));
@@ -964,7 +1001,7 @@ int main(void)
 	const struct CMUnitTest tests[] = { W(comes_back), W(not_kept), W(two_at_once), W(cookies),
 		W(account_gone), W(chooses), W(limits_on_sessions), W(idle), W(late_warning),
 		W(connection_time), W(disconnection_time), W(administrators), W(users), W(boxes),
-		W(races) };
+		W(races), W(logoff_after_restart) };
 
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("smss-winstation", tests, NULL, NULL);

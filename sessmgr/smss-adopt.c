@@ -30,6 +30,7 @@ enum { ADOPT_MS = 10000 };
 static unsigned awaited, adopted, lost;
 static struct event *deadline;
 static const struct session *old_console; /* it ends; the next one has its id */
+static bool replaces;
 
 /* A pidfd of PID, where that is the process that was born at BORN; else -1. */
 static int open_process(pid_t pid, uint64_t born)
@@ -197,6 +198,11 @@ bool adopt_any(void)
 	return adopted > 0;
 }
 
+bool adopt_replaces(void)
+{
+	return replaces;
+}
+
 bool adopt_lost(struct session *session)
 {
 	bool replaced = session == old_console;
@@ -224,6 +230,7 @@ int adopt_begin(struct smss *smss)
 	record_read_counters(smss);
 	for (uint32_t slot = 0; slot < record_capacity(); slot++)
 		if (record_read(slot, &r)) {
+			replaces = true;
 			if (table_resize(smss, slot + 1) < 0)
 				return -1;
 			find_one(smss, slot, &r);

@@ -80,12 +80,19 @@ int services_start(struct smss *smss)
 	return 0;
 }
 
+/* Whether the start is none without it. In a later smss's a stranger may have taken the port that metricsd
+   had before: that is no reason to serve nobody. */
+static bool is_needed(const struct service *service)
+{
+	return service->name && (service->role != CLIENT_METRICSD || !adopt_replaces());
+}
+
 /* Whether its end is that of the whole service. */
-static bool is_fatal(const struct smss *smss, int wait_status)
+static bool is_fatal(const struct smss *smss, const struct service *service, int wait_status)
 {
 	bool killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;
 
-	return !smss->was_ready && !killed && !adopt_any();
+	return !smss->was_ready && !killed && !adopt_any() && is_needed(service);
 }
 
 bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
@@ -107,7 +114,7 @@ bool services_reaped(struct smss *smss, pid_t pid, int wait_status)
 	}
 	if (smss->stopping)
 		return true;
-	if (is_fatal(smss, wait_status)) {
+	if (is_fatal(smss, service, wait_status)) {
 		if (WIFSIGNALED(wait_status))
 			log_error(
 			    "%s was ended by signal %d", service->name, WTERMSIG(wait_status));
@@ -207,7 +214,7 @@ void services_check(struct smss *smss)
 	if (smss->was_ready || smss->stopping)
 		return;
 	for (int i = 0; i < SERVICE_COUNT; i++)
-		if (smss->services[i].name && !smss->services[i].ready)
+		if (is_needed(&smss->services[i]) && !smss->services[i].ready)
 			return;
 	if (!account_ready(smss) || !console || console->step != SESSION_RUNNING)
 		return;

@@ -645,6 +645,9 @@ int adopt_begin(struct smss *smss);
 int adopt_csrss(struct client *client, const PORT_MESSAGE *message, int *passed);
 /* Whether there were any. */
 bool adopt_any(void);
+/* Whether this smss is in the place of one that ended without an order to stop: it is on record at
+   least with its console. */
+bool adopt_replaces(void);
 /* SESSION has ended; perhaps it was awaited. True where it is an earlier smss's console, which this
    one ended to make its own. */
 bool adopt_lost(struct session *session);

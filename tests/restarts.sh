@@ -226,4 +226,48 @@ done
 smss_pid
 kill -TERM "$keeper"
 wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"
+
+# Whoever takes the port of metricsd, which is kept by nobody, keeps no user and no pool waiting.
+ready_lines() { # LINES
+	[ "$(grep -c 'ready on' "$musess_log")" -ge "$1" ]
+}
+scrape() {
+	curl -sf "http://127.0.0.1:$metrics/metrics" -o "$WORK/scrape"
+}
+for pool in 0 1; do
+	echo "== a stranger takes MetricsPort, $pool idle sessions"
+	metrics=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	config=("IdleWinStationPoolCount = $pool" '[Metrics]' "MetricsPort = $metrics")
+	start_kept
+	wait_until $PATIENCE scrape || fail "no metrics"
+	python3 -c '
+import socket, sys, time
+open(sys.argv[2] + ".begun", "w").close()
+while True:
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        s.bind(("127.0.0.1", int(sys.argv[1])))
+        s.listen()
+        break
+    except OSError:
+        s.close()
+open(sys.argv[2], "w").close()
+time.sleep(1000)' "$metrics" "$WORK/taken.$pool" &
+	stranger=$!
+	started+=("$stranger")
+	wait_until $PATIENCE test -e "$WORK/taken.$pool.begun" || fail "no stranger"
+	count=$(grep -c 'ready on' "$musess_log")
+	kill_one smss
+	wait_until $PATIENCE other_smss || fail "no other smss"
+	wait_until $PATIENCE test -e "$WORK/taken.$pool" || fail "metricsd was faster than the stranger"
+	wait_until $PATIENCE ready_lines $((count + 1)) || fail "a stranger keeps smss from being ready"
+	. "$STATE/lab.env"
+	load "${MUSESS_USER}after" >"$OUT/after.log" || fail "nobody logs on: $(cat "$OUT/after.log")"
+	end_process "$stranger"
+	wait_until $PATIENCE scrape || fail "no metrics when the port is free again"
+	smss_pid
+	kill -TERM "$keeper"
+	wait_until $PATIENCE ended "$keeper" || fail "the keeper does not end"
+done
 echo "restarts lose nothing"

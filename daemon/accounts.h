@@ -73,8 +73,9 @@ int32_t accounts_add(struct accounts *accounts, const char *name, const char *pa
 int32_t accounts_passwd(struct accounts *accounts, const char *name, const char *password);
 int32_t accounts_remove(struct accounts *accounts, const char *name);
 
-/* What the names are of those who log on with the account NAME, as accounts_logon finds them: one, or with a
-   '*' at its end what they begin with; empty where there is no such account. */
+/* What the names are of those who may log on with the account NAME, as accounts_logon finds them: one, or with
+   a '*' at its end what they begin with (of whom some have an account of their own); empty where there is no
+   such account. */
 void accounts_users(const struct accounts *accounts, const char *name, char users[USER_SIZE]);
 
 /* The name of the account at *AT or the next one after it, in the file's order; *AT moves

@@ -140,17 +140,18 @@ int ctl_reload(struct request *r)
 	if (answer.reloaded.status != STATUS_SUCCESS)
 		return not_reloaded(r, text, answer.reloaded.status);
 	status = compare_files(answer.reloaded.files);
-	if (status)
+	if (status && !*text && answer.reloaded.changed == 0)
 		return status;
 	if (r->json)
-		return ctl_print_json(
-		    r, json_pack("{s:I, s:o}", "changed", (json_int_t)answer.reloaded.changed,
-		           "lines", lines_json(text)));
+		return ctl_print_json(r,
+		           json_pack("{s:I, s:o}", "changed", (json_int_t)answer.reloaded.changed,
+		               "lines", lines_json(text))) ||
+		       status;
 	if (*text)
 		printf("%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 	printf("%u option%s changed\n", answer.reloaded.changed,
 	    answer.reloaded.changed == 1 ? "" : "s");
-	return 0;
+	return status;
 }
 
 /* ---- version ---- */

@@ -311,10 +311,11 @@ static void notify_open(void)
 		fd_close(&notify_socket);
 }
 
+/* What it does not read in time is lost: nobody waits for it. */
 static void notify(const char *text)
 {
 	if (notify_socket >= 0)
-		(void)!send(notify_socket, text, strlen(text), MSG_NOSIGNAL);
+		(void)!send(notify_socket, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* Microseconds in which it wants to hear of this process; 0: it does not. */

@@ -2,8 +2,8 @@
  * What the worker hears from csrss and termsrv. csrss is its session's, and may be a stranger's as the
  * client is: what it says is pictures, and no more.
  */
-#include "rdpwd.h"
 #include "ntstatus.h"
+#include "rdpwd.h"
 
 #include <errno.h>
 #include <string.h>

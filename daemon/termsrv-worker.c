@@ -42,6 +42,12 @@ static void on_deadline(int fd, short what, void *argument)
 	worker_destroy(w);
 }
 
+/* Its client has not logged on, or was refused. */
+static bool is_strangers(const struct worker *w)
+{
+	return w->step == WORKER_HANDSHAKE || w->step == WORKER_LOGON || w->denied;
+}
+
 /* A line for the log: smss gets it as rdpwd's, of the session that it has. */
 static int on_line(struct worker *w, struct msg_log *m)
 {
@@ -53,6 +59,8 @@ static int on_line(struct worker *w, struct msg_log *m)
 		w->unsaid++;
 		return w->lines.used < WORKER_LINES_MAX ? 0 : -1;
 	}
+	if (is_strangers(w) && !outcome_may_log(w->t, &w->host))
+		return 0;
 	m->owner = LOG_RDPWD;
 	m->session = has_session ? w->client.session : NO_SESSION;
 	port_header(&m->h, LOG_LINE, sizeof(*m), 0);

@@ -55,7 +55,7 @@ enum {
 	STALLED_US = 500000,
 	WORKERS_MAX = 32768,
 	LOGONS_MAX = 1024, /* workers without a logon; fair_has_room says how many of one address */
-	RETRY_US = 100000,                     /* after a worker could not be made */
+	RETRY_US = 100000, /* after a worker could not be made */
 	WORKER_LINES_MAX = 10 * LOG_LINES_MAX, /* who writes more in that time is ended */
 	PROMPT_TRIES = 3,
 	PROMPTS_PART = 4,      /* of MaxInstanceCount may sessions that have no user be one part, */

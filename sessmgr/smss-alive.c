@@ -97,13 +97,16 @@ static void end(struct client *client)
 	table_kill(client->smss, client->pid);
 }
 
+/* Again, who has not answered yet: an answer that met a full port was lost. */
 static void ask(struct client *client)
 {
 	struct msg_plain m;
 
 	port_header(&m.h, SM_PING, sizeof(m), 0);
-	client->silent = 0;
-	client->asked = client_send(client, &m.h, -1) == 0;
+	if (client_send(client, &m.h, -1) == 0 && !client->asked) {
+		client->asked = true;
+		client->silent = 0;
+	}
 }
 
 /* Its turn has come. */
@@ -114,12 +117,12 @@ static void look_at(struct client *client)
 
 	if (ends)
 		return; /* that has a deadline of its own */
-	if (!client->asked)
-		ask(client);
-	else if (process_traced(client->pid))
+	if (client->asked && process_traced(client->pid))
 		client->silent = 0;
-	else if (client->answers && ++client->silent == SILENT_MAX)
+	else if (client->asked && client->answers && ++client->silent == SILENT_MAX)
 		end(client);
+	if (client->watched && (client->answers || !client->asked))
+		ask(client);
 }
 
 /* ---- the service manager ---- */

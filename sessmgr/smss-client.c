@@ -246,7 +246,7 @@ void client_hear_out(struct client *client)
 		char space[PORT_MAX_MESSAGE];
 	} message;
 	struct port_luggage luggage;
-	ssize_t got = client ? 1 : 0;
+	ssize_t got = client && client->role != CLIENT_LSASS ? 1 : 0; /* that has the log itself */
 
 	for (int i = 0; i < LAST_MESSAGES && got > 0; i++) {
 		got = port_receive_all(client->port, &message, sizeof(message), &luggage);

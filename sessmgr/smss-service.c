@@ -15,6 +15,8 @@
 
 /* A service that ends sooner than this after its start is started again only after it. */
 enum { RESTART_PAUSE_US = 500000 };
+/* termsrv asks for another port to lsass once in a second at most: so many in so long is no termsrv. */
+enum { RECONNECTS_MAX = 30, RECONNECTS_US = 10000000 };
 
 static int start(struct smss *smss, unsigned which)
 {
@@ -170,10 +172,13 @@ int services_ready(struct client *client)
 
 int services_reconnect(struct client *client, const PORT_MESSAGE *message, int *passed)
 {
+	static struct quota asked;
 	struct smss *smss = client->smss;
 
 	(void)message;
 	(void)passed;
+	if (!quota_take(&asked, RECONNECTS_MAX, RECONNECTS_US, clock_us()))
+		return -1;
 	if (!smss->services[SERVICE_LSASS].ready || !smss->services[SERVICE_TERMSRV].ready)
 		return 0; /* they are introduced when they are */
 	log_warn("the port between termsrv and lsass broke: they get another");

@@ -238,8 +238,12 @@ void session_advance(struct session *session)
 
 void session_log_started(const struct session *session)
 {
-	log_event("session %u has started with initial command process id %d and Windows subsystem "
-	          "process id %d",
+	/* of one that a client is to have, and of an idle one, its logon's event tells */
+	void (*say)(const char *format, ...) =
+	    session->awaits_client || session->pooled ? log_event : log_info;
+
+	say("session %u has started with initial command process id %d and Windows subsystem "
+	    "process id %d",
 	    session->id, session->winlogon, session->windows->pid);
 }
 
@@ -400,13 +404,15 @@ static void console_died(struct smss *smss, const struct session *console)
 static void log_end(const struct session *session)
 {
 	const char *text = end_reason_text(session->reason);
+	/* events 23 and 40 tell of one that somebody had; an idle one was nobody's */
+	void (*say)(const char *format, ...) =
+	    session->logged_on || session->pooled ? log_event : log_info;
 
 	if (end_reason_failed(session->reason))
 		log_error(
 		    "session %u has failed: %s (reason %u)", session->id, text, session->reason);
 	else
-		log_event(
-		    "session %u has ended: %s (reason %u)", session->id, text, session->reason);
+		say("session %u has ended: %s (reason %u)", session->id, text, session->reason);
 }
 
 /* Every process is gone: the id is free, and who waits is told. */

@@ -67,7 +67,7 @@ starts_only_with_all() {
 	refuses_certificate no-pem-key '/mnt/rubbish.pem holds no PEM private key' a.pem rubbish.pem
 	openssl req -x509 -newkey rsa:512 -nodes -keyout "$WORK/short.key" -out "$WORK/short.pem" -days 2 \
 		-subj /CN=a 2>/dev/null
-	refuses_certificate short-key 'OpenSSL refuses to serve with the certificate /mnt/short.pem: ' \
+	refuses_certificate short-key 'no client could be served with the certificate /mnt/short.pem: ' \
 		short.pem short.key
 	refuses_certificate unfit 'the certificate /mnt/a.pem does not fit' a.pem b.key
 	refuses_events no-directory 'cannot open the directory /mnt/none of the event file' \

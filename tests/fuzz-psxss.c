@@ -263,6 +263,10 @@ static struct command *find_command(uint32_t id)
 
 static void to_smss(const SMAPIMSG *m, size_t size, int passed)
 {
+	if (m->h.type == LOG_LINE) {
+		io_must(size == sizeof(struct msg_log) && passed < 0, "a line that is none");
+		return;
+	}
 	io_must(size == sizeof(*m) && m->h.type == LPC_REQUEST && m->h.message_id > last_message,
 	    "a call that is none");
 	last_message = m->h.message_id;

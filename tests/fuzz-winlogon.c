@@ -227,7 +227,9 @@ static void to_csrss(const PORT_MESSAGE *h, size_t size)
 {
 	const struct msg_credentials *m = (const void *)h;
 
-	if (h->type == WL_CREDENTIALS) {
+	if (h->type == LOG_LINE) {
+		io_must(size == sizeof(struct msg_log), "a line that is none");
+	} else if (h->type == WL_CREDENTIALS) {
 		io_must(size == sizeof(*m) && !runs && ++tries <= TRIES_MAX, "too many tries");
 		io_must(m->user[0] && port_text_valid(m->user, sizeof(m->user)) && m->password[0] &&
 		            port_text_valid(m->password, sizeof(m->password)),

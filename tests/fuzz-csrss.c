@@ -187,6 +187,10 @@ static void to_smss(const PORT_MESSAGE *h, size_t size, int passed)
 		io_must(was_choice && size == sizeof(struct msg_choice), "nobody chose");
 	} else if (h->type == CSR_SHELL) {
 		io_must(was_shell, "there is no shell");
+	} else if (h->type == LOG_LINE) {
+		io_must(size == sizeof(struct msg_log) &&
+		            ((const struct msg_log *)m)->owner <= LOG_WINLOGON,
+		    "a line that is none, or rdpwd's");
 	} else {
 		io_must(h->type == CSR_LOGOFF && was_logoff, "smss is told something else");
 	}

@@ -220,7 +220,7 @@ load 1 "$MUSESS_ADDRESS" -u lab --password-file "$WORK/wrong" --storm 1 --out "$
 expect 1 '"error":"logon".*"failed_in":"nla"'
 for until in logon first-picture; do
 	load 1 "$MUSESS_ADDRESS" -u lab --password-file "$WORK/wrong" --storm 1 --security tls --until $until --out "$run_file"
-	expect 1 '"error":"logon".*"failed_in":"logon","detail":"[^"]*BAD_PASSWORD[^"]*0xc000006d'
+	expect 1 '"error":"logon".*"failed_in":"logon",("errinfo":7,)?"detail":"[^"]*BAD_PASSWORD[^"]*0xc000006d'
 done
 
 # ---- other bad input

@@ -139,8 +139,9 @@ int frame_send(struct csrss *c)
 
 	if (c->display < 0 || !c->wanted)
 		return 0;
-	/* the first picture is that of a session with its shell; a logon prompt's has none yet */
-	if (!c->shell && c->client.user[0] && c->choices.count == 0 &&
+	/* the first picture is that of a session with its shell; a logon prompt's has none yet. One that is
+	   begun is ended: POLLOUT is waited for */
+	if (!c->in_frame && !c->shell && c->client.user[0] && c->choices.count == 0 &&
 	    (c->listener >= 0 || c->winlogon >= 0))
 		return 0;
 	if (!c->in_frame && !c->status_changed && !terminal_changed(c->terminal))

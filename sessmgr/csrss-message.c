@@ -197,6 +197,8 @@ int csrss_respond(struct csrss *c, uint32_t number, uint32_t response)
 
 static int on_message(struct csrss *c, struct msg_box *m)
 {
+	if (m->number == 0) /* no box has that */
+		return 0;
 	m->title[sizeof(m->title) - 1] = m->text[sizeof(m->text) - 1] = 0;
 	frame_redraw(c);
 	return csrss_respond(c, box_add(&c->boxes, m, clock_us()), BOX_TIMEOUT);

@@ -70,11 +70,11 @@ starts_only_with_all() {
 	refuses_certificate short-key 'no client could be served with the certificate /mnt/short.pem: ' \
 		short.pem short.key
 	refuses_certificate unfit 'the certificate /mnt/a.pem does not fit' a.pem b.key
-	refuses_events no-directory 'cannot open the directory /mnt/none of the event file' \
+	refuses_events no-directory 'EventFile is "/mnt/none/events.jsonl": No such file or directory' \
 		/mnt/none/events.jsonl
 	refuses_events not-writable 'cannot open the event file /proc/events.jsonl' \
 		/proc/events.jsonl
-	refuses_events link 'cannot open the event file /proc/self: ' /proc/self
+	refuses_events link 'EventFile is "/proc/self": Too many levels' /proc/self
 	printf '[SubSystems]\nPosix = nothing -x\n' >"$WORK/command.conf"
 	refuses no-command 'Posix is "nothing -x", and /mnt/bin/nothing cannot be executed' \
 		"${lab_service[@]}" -c /mnt/command.conf

@@ -448,11 +448,28 @@ static int open_loop(struct engine *e)
 	return e->due && e->tick && e->patience ? 0 : -1;
 }
 
-static void close_loop(struct engine *e)
+/* Who was told to end by SIGTERM or SIGHUP may be told so again: the report comes all the same. */
+static void close_signals(struct engine *e)
 {
+	sigset_t again, before;
+
+	sigemptyset(&again);
+	sigaddset(&again, SIGTERM);
+	sigaddset(&again, SIGHUP);
+	sigprocmask(SIG_BLOCK, &again, &before);
 	for (int i = 0; i < 3; i++)
 		if (e->signals[i])
 			event_free(e->signals[i]);
+	if (e->interrupts) {
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+static void close_loop(struct engine *e)
+{
+	close_signals(e);
 	if (e->due)
 		event_free(e->due);
 	if (e->tick)

@@ -38,7 +38,7 @@ for fuzzer in "${lib_fuzzers[@]}"; do
 	[ ! -e "$source/tests/$fuzzer.seed" ] || cp "$source/tests/$fuzzer.seed" "$work/$fuzzer"
 done
 printf '%s\n' "${lib_fuzzers[@]}" | xargs -P "$(nproc)" -I '{}' sh -c 'cd "$1" &&
-	"$2/fuzz/bin/tests/$0" -max_total_time="$3" -max_len=2048 -close_fd_mask=2 "$4/$0" >"$0.log" 2>&1 ||
+	"$2/fuzz/bin/tests/$0" -max_total_time="$3" -timeout=60 -max_len=2048 -close_fd_mask=2 "$4/$0" >"$0.log" 2>&1 ||
 	touch "$4/$0.failed"' '{}' "$out" "$build" "$seconds" "$work"
 for fuzzer in "${lib_fuzzers[@]}"; do
 	[ ! -e "$work/$fuzzer.failed" ] || {

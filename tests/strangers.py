@@ -38,6 +38,10 @@ def leave(port, count, termsrv):
 
 
 def turn(port, count, nursery):
+    try:
+        os.nice(-15)  # to see his answer when it comes
+    except PermissionError:
+        pass
     os.kill(int(nursery), signal.SIGSTOP)
     try:
         others = [come(port, "127.0.0.2") for _ in range(int(count))]

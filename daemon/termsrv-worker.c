@@ -227,10 +227,8 @@ void worker_born(struct termsrv *t, uint32_t number, pid_t pid, int error)
 		w->pid = pid;
 		return;
 	}
-	if (clock_us() - t->failure_logged >= 1000000) { /* one line a second says it */
-		t->failure_logged = clock_us();
+	if (quota_take(&t->failure_lines, 1, LINE_US, clock_us())) /* one line a second says it */
 		log_warn("cannot make a worker: %s", strerror(error));
-	}
 	worker_destroy(w);
 }
 

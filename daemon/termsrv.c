@@ -54,24 +54,18 @@ bool connection_left(const struct connection *c)
 
 static void refuse(struct termsrv *t, const char *address, const char *why)
 {
-	uint64_t now = clock_us();
-
 	outcome_refused(t, REFUSAL_RESOURCES);
-	if (now - t->refusal_logged < 1000000)
+	if (!quota_take(&t->refusal_lines, 1, LINE_US, clock_us()))
 		return; /* one line a second says it */
-	t->refusal_logged = now;
 	log_warn("a connection%s%s is refused: %s", address ? " from " : "", address ? address : "",
 	    why);
 }
 
 void connection_keep_out(struct termsrv *t, const char *address)
 {
-	uint64_t now = clock_us();
-
 	outcome_refused(t, REFUSAL_PENALTY);
-	if (now - t->penalty_logged < 1000000)
+	if (!quota_take(&t->penalty_lines, 1, LINE_US, clock_us()))
 		return; /* one line a second says it */
-	t->penalty_logged = now;
 	log_info("%s is refused: too many logons from there have failed", address);
 }
 

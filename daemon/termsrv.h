@@ -55,6 +55,7 @@ enum {
 	STALLED_US = 500000,
 	WORKERS_MAX = 32768,
 	LOGONS_MAX = 1024, /* workers without a logon; fair_has_room says how many of one address */
+	LINE_US = 1000000, /* of what is told once in such a time */
 	RETRY_US = 100000, /* after a worker could not be made */
 	WORKER_LINES_MAX = 10 * LOG_LINES_MAX, /* who writes more in that time is ended */
 	PROMPT_TRIES = 3,
@@ -159,9 +160,9 @@ struct termsrv {
 	struct worker **workers; /* by slot */
 	uint16_t *turns;
 	uint32_t slots_used; /* slots below this one were used at some time */
-	uint64_t refusal_logged, penalty_logged;
+	struct quota refusal_lines, penalty_lines;
 	uint32_t last_connection;              /* for their names */
-	uint64_t failure_logged;               /* of a worker */
+	struct quota failure_lines;            /* of a worker */
 	struct fair_queue questions;           /* to lsass */
 	unsigned asked;                        /* questions that it has and did not answer */
 	struct left_logon left[QUESTIONS_MAX]; /* of these */

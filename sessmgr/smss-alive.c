@@ -75,12 +75,10 @@ int alive_answer(struct client *client, const PORT_MESSAGE *m, int *passed)
 
 static void end_service(struct client *client, unsigned seconds)
 {
-	const struct service *service = client->smss->services;
+	const struct service *service = services_of(client);
 
-	while (service->client != client)
-		service++;
-	log_error("%s (process %d) has not answered for %u s: killed", service->name, client->pid,
-	    seconds);
+	log_error("%s (process %d) has not answered for %u s: killed",
+	    service ? service->name : "a service", client->pid, seconds);
 }
 
 static void end(struct client *client)

@@ -93,17 +93,17 @@ static void forget_termsrv(const struct client *client)
 static void forget(struct client *client)
 {
 	struct smss *smss = client->smss;
+	struct service *service = services_of(client);
 	struct call *call;
 
 	/* first: what begins anew below must not find this one still */
-	for (int i = 0; i < SERVICE_COUNT; i++)
-		if (smss->services[i].client == client) {
-			smss->services[i].client = NULL;
-			smss->services[i].ready = false;
-			/* without its port it is of no use, and its end starts the next */
-			if (smss->services[i].pid > 0)
-				kill(smss->services[i].pid, SIGKILL);
-		}
+	if (service) {
+		service->client = NULL;
+		service->ready = false;
+		/* without its port it is of no use, and its end starts the next */
+		if (service->pid > 0)
+			kill(service->pid, SIGKILL);
+	}
 	if (client->role == CLIENT_TERMSRV)
 		forget_termsrv(client);
 	stats_forget(smss, client);

@@ -152,17 +152,26 @@ static void introduce(struct smss *smss)
 	close(pair[1]);
 }
 
+struct service *services_of(const struct client *client)
+{
+	struct service *services = client->smss->services;
+
+	for (int i = 0; i < SERVICE_COUNT; i++)
+		if (services[i].client == client)
+			return &services[i];
+	return NULL;
+}
+
 int services_ready(struct client *client)
 {
 	struct smss *smss = client->smss;
 	const struct service *metricsd = &smss->services[SERVICE_METRICSD];
+	struct service *service = services_of(client);
 
-	for (int i = 0; i < SERVICE_COUNT; i++)
-		if (smss->services[i].client == client) {
-			if (smss->services[i].ready)
-				return -1;
-			smss->services[i].ready = true;
-		}
+	if (service && service->ready)
+		return -1;
+	if (service)
+		service->ready = true;
 	if (client != metricsd->client && smss->services[SERVICE_LSASS].ready &&
 	    smss->services[SERVICE_TERMSRV].ready)
 		introduce(smss);

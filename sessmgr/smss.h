@@ -908,6 +908,8 @@ void start_forget(struct smss *smss, const struct client *client);
 int services_start(struct smss *smss);
 /* A child was reaped: true where it was a service process; restarts it. */
 bool services_reaped(struct smss *smss, pid_t pid, int wait_status);
+/* The service whose port CLIENT is; NULL: it is none's. */
+struct service *services_of(const struct client *client);
 /* LSA_READY, TS_READY or MT_READY. Returns 0, or -1 where it was said before. */
 int services_ready(struct client *client);
 /* TS_LSASS of termsrv: its port to lsass broke. */
